@@ -1,0 +1,34 @@
+"""What runs on a schedule, in seconds. Each entry sweeps rows that a wake-up call may have missed."""
+
+from typing import Any
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "outbox": {"task": "apps.kernel.tasks.sweep_outbox", "schedule": 2.0, "options": {"expires": 10}},
+    "forget-old-rows": {"task": "apps.kernel.tasks.forget_old_rows", "schedule": 3600.0},
+    "accounts-forget-old": {"task": "apps.accounts.tasks.forget_old", "schedule": 3600.0},
+    "orders-check-unpaid": {
+        "task": "apps.orders.tasks.check_unpaid_orders",
+        "schedule": 5.0,
+        "options": {"expires": 15},
+    },
+    "orders-close-expired": {
+        "task": "apps.orders.tasks.close_expired_orders",
+        "schedule": 30.0,
+        "options": {"expires": 60},
+    },
+    "orders-deliver-paid": {
+        "task": "apps.orders.tasks.deliver_paid_orders",
+        "schedule": 15.0,
+        "options": {"expires": 30},
+    },
+    "chat-settle-abandoned": {"task": "apps.chat.tasks.settle_abandoned", "schedule": 5.0, "options": {"expires": 10}},
+}
+
+# Only where the sandbox is installed: no other worker knows the task.
+SANDBOX_SCHEDULE: dict[str, dict[str, Any]] = {
+    "sandbox-send-due-notifications": {
+        "task": "apps.sandbox.tasks.send_due_notifications",
+        "schedule": 2.0,
+        "options": {"expires": 10},
+    },
+}

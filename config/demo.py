@@ -1,0 +1,187 @@
+"""The demonstration: everything that an operator would set up before opening the site, through the same services."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import transaction
+
+from apps.accounts import services as accounts
+from apps.chat import services as chat
+from apps.chat.contracts import Policy
+from apps.marketing import services as marketing
+from apps.marketing.contracts import ActivityState, Behaviour, ItemKind, Limits, PrizeDraft, PrizeKind
+from apps.orders import services as orders
+
+OPERATOR = "operator"
+_CREDIT = 1000  # milli-credits
+_ACTOR = "system"
+_REASON = "demonstration"
+_DECLARED_TOTAL = 10_000
+
+
+@dataclass(frozen=True)
+class _Prize:
+    title: str
+    kind: PrizeKind
+    weight: int
+    amount: int = 0
+    stock: int | None = None  # None is unlimited
+
+
+# In the order of the nine-grid, clockwise from the upper left; the weights add up to the declared total.
+_PRIZES = (
+    _Prize("1 次对话", PrizeKind.QUOTA, 2400, amount=1 * _CREDIT),
+    _Prize("10 积分", PrizeKind.POINTS, 2600, amount=10),
+    _Prize("5 次对话", PrizeKind.QUOTA, 900, amount=5 * _CREDIT),
+    _Prize("100 次对话", PrizeKind.QUOTA, 20, amount=100 * _CREDIT, stock=3),
+    _Prize("50 积分", PrizeKind.POINTS, 900, amount=50),
+    _Prize("20 次对话", PrizeKind.QUOTA, 120, amount=20 * _CREDIT, stock=30),
+    _Prize("谢谢参与", PrizeKind.NOTHING, 2960),
+    _Prize("200 积分", PrizeKind.POINTS, 100, amount=200, stock=20),
+)
+_FALLBACK = "谢谢参与"
+
+
+def is_loaded() -> bool:
+    """Has anybody set this site up already? Then nothing of theirs is touched."""
+    return get_user_model()._default_manager.filter(is_staff=True).exists()
+
+
+def load(*, now: datetime) -> str:
+    """Write the whole configuration, or nothing; returns the operator's new password, which is kept nowhere."""
+    password = secrets.token_urlsafe(9)
+    with transaction.atomic():
+        _load_chat(now)
+        _load_products(now)
+        _load_marketing(now)
+        accounts.create_operator(username=OPERATOR, password=password, now=now)
+    return password
+
+
+def _load_chat(now: datetime) -> None:
+    chat.save_channel(
+        code="demo",
+        base_url=f"{settings.SANDBOX_URL}/llm/v1",
+        api_key=settings.SANDBOX["MODEL_API_KEY"],
+        now=now,
+        reason=_REASON,
+    )
+    for sort, (code, name, credits) in enumerate(
+        (("demo-swift", "轻语", 1), ("demo-steady", "沉思", 2), ("demo-deep", "深算", 5)), start=1
+    ):
+        chat.save_model(
+            code=code,
+            name=name,
+            channel_code="demo",
+            upstream_name=code,
+            price_milli=credits * _CREDIT,
+            sort=sort,
+            now=now,
+            reason=_REASON,
+        )
+    chat.save_policy(policy=Policy(free_per_day=5, max_running=2, max_message_chars=8_000), now=now, reason=_REASON)
+
+
+def _load_products(now: datetime) -> None:
+    for sort, (code, title, subtitle, badge, amount_fen, credits) in enumerate(
+        (
+            ("pack-100", "尝鲜包", "100 次对话，随用随扣", "", 990, 100),
+            ("pack-350", "畅聊包", "350 次对话，平均每次不到 9 分", "推荐", 2990, 350),
+            ("pack-1500", "尽兴包", "1500 次对话，平均每次不到 7 分", "最划算", 9900, 1500),
+        ),
+        start=1,
+    ):
+        orders.save_product(
+            code=code,
+            title=title,
+            subtitle=subtitle,
+            badge=badge,
+            amount_fen=amount_fen,
+            quota_milli=credits * _CREDIT,
+            sort=sort,
+            now=now,
+            reason=_REASON,
+        )
+
+
+def _load_marketing(now: datetime) -> None:
+    activity = marketing.save_activity(
+        code="welcome",
+        title="聊天有礼",
+        subtitle="签到、付款得积分和抽奖次数，奖品是更多的对话",
+        starts_at=now - timedelta(days=1),
+        ends_at=now + timedelta(days=365),
+        time_zone=settings.TIME_ZONE,
+        limits=Limits(day=20, month=300),
+        now=now,
+    )
+    draft = marketing.save_draft(
+        activity_id=activity.id,
+        declared_total=_DECLARED_TOTAL,
+        prizes=[_draft(activity.id, position, prize, now) for position, prize in enumerate(_PRIZES)],
+        now=now,
+    )
+    marketing.publish_odds(version_id=draft.id, actor=_ACTOR, reason=_REASON, now=now)
+    marketing.set_activity_state(
+        activity_id=activity.id, state=ActivityState.LIVE, actor=_ACTOR, reason=_REASON, now=now
+    )
+    marketing.bind_stage(channel="web", source="home", activity_id=activity.id, now=now)
+    _load_rebates(activity.id, now)
+    _load_exchange(activity.id, now)
+
+
+def _draft(activity_id: UUID, position: int, prize: _Prize, now: datetime) -> PrizeDraft:
+    stock_id = None
+    if prize.stock is not None:
+        stock = marketing.save_stock(activity_id=activity_id, code=f"prize-{position}", total=prize.stock, now=now)
+        stock_id = stock.id
+    return PrizeDraft(
+        position=position,
+        title=prize.title,
+        kind=prize.kind,
+        weight=prize.weight,
+        amount=prize.amount,
+        is_fallback=prize.title == _FALLBACK,
+        stock_id=stock_id,
+    )
+
+
+def _load_rebates(activity_id: UUID, now: datetime) -> None:
+    marketing.save_rebate_rule(
+        code="daily-sign-in",
+        title="每日签到",
+        behaviour=Behaviour.SIGN_IN,
+        points=10,
+        chances=1,
+        activity_id=activity_id,
+        now=now,
+    )
+    marketing.save_rebate_rule(
+        code="payment",
+        title="付款返利",
+        behaviour=Behaviour.PAYMENT,
+        points_per_yuan=2,
+        chances=1,
+        activity_id=activity_id,
+        now=now,
+    )
+    marketing.save_rebate_rule(code="registration", title="注册有礼", behaviour=Behaviour.REGISTER, points=20, now=now)
+
+
+def _load_exchange(activity_id: UUID, now: datetime) -> None:
+    marketing.save_exchange_item(
+        code="one-chance",
+        title="抽奖 1 次",
+        kind=ItemKind.CHANCES,
+        amount=1,
+        price_points=20,
+        activity_id=activity_id,
+        now=now,
+    )
+    marketing.save_exchange_item(
+        code="ten-credits", title="10 次对话", kind=ItemKind.QUOTA, amount=10 * _CREDIT, price_points=100, now=now
+    )

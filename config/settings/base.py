@@ -1,0 +1,206 @@
+"""Everything the deployments share: complete and safe. What differs is a URL or a number in the environment."""
+
+from pathlib import Path
+from typing import Any
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from config import env
+from config.beat import SCHEDULE
+
+ROOT = env.ROOT
+DEBUG = False
+
+INSTALLED_APPS = [
+    "config.site.OperatorAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_prometheus",
+    "csp",
+    "config",
+    "apps.kernel",
+    "apps.ledger",
+    "apps.accounts",
+    "apps.chat",
+    "apps.orders",
+    "apps.marketing",
+]
+
+MIDDLEWARE = [
+    "django_prometheus.middleware.PrometheusBeforeMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.kernel.middleware.PrivateAnswers",
+    "apps.kernel.problem.RefusalMiddleware",
+    "django_prometheus.middleware.PrometheusAfterMiddleware",
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+ASGI_APPLICATION = "config.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "/login/"
+# Each operator may set up an authenticator; with this, nobody works in the admin without one.
+OPERATORS_NEED_SECOND_FACTOR = env.flag("OPERATORS_NEED_SECOND_FACTOR", default=False)
+LOGIN_REDIRECT_URL = "/chat/"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# Time and language: the database speaks UTC, days begin at midnight of the business time zone.
+USE_TZ = True
+TIME_ZONE = "Asia/Shanghai"
+USE_I18N = True
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", _("Simplified Chinese")), ("en", _("English"))]
+LOCALE_PATHS = [ROOT / "locale"]
+FORMAT_MODULE_PATH: list[str] = []
+
+STATIC_URL = "/static/"
+STATIC_ROOT: Path | None = ROOT / "staticfiles"
+STATICFILES_DIRS = [ROOT / "static"]
+
+# Sessions are rows: they survive the cache, and one can be revoked.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+CSRF_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "apps.accounts.api.authentication.ApiKeyAuthentication",
+        "apps.accounts.api.authentication.BrowserAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["apps.kernel.parsers.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "apps.kernel.api.Schema",
+    "EXCEPTION_HANDLER": "apps.kernel.problem.exception_handler",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Chatloop",
+    "DESCRIPTION": "Amounts are integers: *_fen, *_milli (1000 = one credit), points, chances.",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    # Without names, columns called `state` and `kind` would get numbers.
+    "ENUM_NAME_OVERRIDES": {
+        "MemberStatus": "apps.accounts.contracts.MemberStatus",
+        "AttemptState": "apps.accounts.contracts.AttemptState",
+        "MessageRole": "apps.chat.contracts.Role",
+        "GenerationState": "apps.chat.contracts.GenerationState",
+        "PaidBy": "apps.chat.contracts.PaidBy",
+        "OrderState": "apps.orders.contracts.OrderState",
+        "ActivityState": "apps.marketing.contracts.ActivityState",
+        "PrizeKind": "apps.marketing.contracts.PrizeKind",
+        "DeliveryState": "apps.marketing.contracts.DeliveryState",
+        "ItemKind": "apps.marketing.contracts.ItemKind",
+    },
+}
+
+# Celery is the messenger, the outbox row is the truth (docs/adr/0004-outbox.md).
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_DEFAULT_QUEUE = "default"
+# Here and not at the tasks: beat sends by name and loads none. Outbox deliveries name their handler's queue.
+CELERY_TASK_ROUTES = {
+    "apps.kernel.tasks.sweep_outbox": "outbox",
+    "apps.chat.tasks.*": "chat",
+    "apps.orders.tasks.*": "orders",
+}
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "Asia/Shanghai"
+CELERY_BEAT_SCHEDULE = SCHEDULE
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    # Above the longest task. Measured: with the default restore options an unacknowledged task
+    # comes back about 100 s after its visibility timeout; with these, within seconds of it.
+    "visibility_timeout": 360,
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+}
+# A dead broker must cost a request little: the row is written, the beat sweeps it up.
+CELERY_TASK_PUBLISH_RETRY = False
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+    "loggers": {
+        "httpx2": {"level": "WARNING"},
+        "openai": {"level": "WARNING"},
+        # Two lines for each of beat's tasks would bury everything else.
+        "celery.app.trace": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+    },
+}
+
+
+def caches(redis_url: str) -> dict[str, Any]:
+    """The shared cache. Nothing that must be true is decided from it."""
+    return {
+        "default": {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": redis_url,
+            "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 2, "SOCKET_TIMEOUT": 5},
+        }
+    }

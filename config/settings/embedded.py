@@ -1,0 +1,63 @@
+"""One machine with nothing but Python: SQLite, an embedded Valkey, and the sandbox as every provider."""
+
+from config import demo_keys, env
+from config.beat import SANDBOX_SCHEDULE, SCHEDULE
+from config.settings.base import *  # noqa: F403
+from config.settings.base import INSTALLED_APPS, caches
+
+VAR_DIR = env.var_dir()
+PORT = env.number("PORT", 8000)
+PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
+_keys = demo_keys.load_or_create(VAR_DIR)
+
+SECRET_KEY = env.text("SECRET_KEY") or _keys.secret_key
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+INSTALLED_APPS = [*INSTALLED_APPS, "apps.sandbox"]
+CELERY_BEAT_SCHEDULE = SCHEDULE | SANDBOX_SCHEDULE
+
+DATABASES = {"default": env.database(default_url=f"sqlite:///{VAR_DIR / 'chatloop.sqlite3'}")}
+REDIS_URL = env.redis_url(embedded_dir=VAR_DIR)
+CACHES = caches(REDIS_URL)
+CELERY_BROKER_URL = env.broker_url(REDIS_URL)
+
+# Static files are served from where they lie: no collectstatic before the first run.
+STATIC_ROOT = None
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+
+SANDBOX_URL = f"{PUBLIC_URL}/sandbox"
+
+WECHAT_OA = {
+    "NAME": "圈聊",
+    "ORIGINAL_ID": "gh_chatloop_demo",
+    "APP_ID": "wxdemo000000000001",
+    "APP_SECRET": _keys.wechat_app_secret,
+    "TOKEN": _keys.wechat_token,
+    "AES_KEY": _keys.wechat_aes_key,
+    # plain | compatible | safe: what our callback accepts (protocol: message encryption modes).
+    "MODE": env.text("WECHAT_OA_MODE", "plain"),
+    "API_URL": f"{SANDBOX_URL}/wechat",
+    # Where WeChat's own browser is sent to say who holds it.
+    "AUTHORIZE_URL": f"{SANDBOX_URL}/wechat/connect/oauth2/authorize",
+}
+
+WECHAT_PAY = {
+    "MCH_ID": "1900000001",
+    "APP_ID": "wxdemo000000000001",
+    "SERIAL_NO": "5EC2D0E1A3B4C5D6E7F8091A2B3C4D5E6F708192",
+    "PRIVATE_KEY": _keys.merchant_private_key,
+    "API_V3_KEY": _keys.api_v3_key,
+    "PUBLIC_KEY_ID": "PUB_KEY_ID_0119000000012026112100000000000001",
+    "PUBLIC_KEY": _keys.platform_public_key,
+    "API_URL": f"{SANDBOX_URL}/wechatpay",
+    "NOTIFY_URL": f"{PUBLIC_URL}/pay/wechat/notify",
+}
+
+# The other halves of those secrets; only the sandbox reads them.
+SANDBOX = {
+    "CALLBACK_URL": f"{PUBLIC_URL}/wechat/callback",
+    "MERCHANT_PUBLIC_KEY": _keys.merchant_public_key,
+    "PLATFORM_PRIVATE_KEY": _keys.platform_private_key,
+    "MODEL_API_KEY": _keys.model_api_key,
+}
