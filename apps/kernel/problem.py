@@ -1,0 +1,141 @@
+"""Refusals over HTTP: problem+json (RFC 9457) for clients, a page with the next step for people."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.utils.deprecation import MiddlewareMixin
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+from rest_framework import exceptions
+from rest_framework.response import Response
+
+from apps.kernel.errors import DomainError, ErrorKind
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+# DRF's own refusals under our stable codes.
+_TITLES = {
+    "not_authenticated": gettext_noop("Sign in first."),
+    "permission_denied": gettext_noop("You may not do this."),
+    "csrf_failed": gettext_noop("This page is out of date. Reload it, then try again."),
+    "not_found": gettext_noop("There is nothing at this address."),
+    "method_not_allowed": gettext_noop("This address does not take that method."),
+    "unsupported_media_type": gettext_noop("Send JSON."),
+    "parse_error": gettext_noop("The body is not valid JSON."),
+    "body_too_large": gettext_noop("The body is too large."),
+    "validation_failed": gettext_noop("Some fields are not valid."),
+    "throttled": gettext_noop("Too many requests. Please wait a moment and try again."),
+    "invalid": gettext_noop("This request cannot be carried out."),
+    "internal_error": gettext_noop("Something broke on our side. Nothing half done was kept; please try again."),
+}
+
+# Programs call these, whatever they say that they accept.
+_FOR_PROGRAMS = ("/api/", "/v1/", "/pay/", "/sandbox/phone/")
+
+
+def body(
+    *,
+    status: int,
+    code: str,
+    title: str,
+    detail: str = "",
+    context: dict[str, Any] | None = None,
+    errors: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The members of one problem document."""
+    return {
+        "type": f"urn:chatloop:problem:{code}",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail or title,
+        "context": context or {},
+        "errors": errors or {},
+    }
+
+
+def of_refusal(error: DomainError) -> dict[str, Any]:
+    """A domain refusal as a problem document, its title in the reader's language."""
+    return body(status=error.kind.value, code=error.code, title=_(error.title), context=dict(error.context))
+
+
+def response(error: DomainError) -> JsonResponse:
+    """A domain refusal as an HTTP answer, for views that are not DRF's."""
+    answer = JsonResponse(of_refusal(error), status=error.kind.value, content_type=CONTENT_TYPE)
+    for name, value in _headers(error).items():
+        answer[name] = value
+    return answer
+
+
+def is_for_programs(request: HttpRequest) -> bool:
+    """Whether refusals at this address are problem documents and not pages."""
+    return request.path.startswith(_FOR_PROGRAMS)
+
+
+def plain(*, status: int, code: str) -> JsonResponse:
+    """A refusal that no view of ours spoke, by one of the codes above."""
+    document = body(status=status, code=code, title=_(_TITLES[code]))
+    return JsonResponse(document, status=status, content_type=CONTENT_TYPE)
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
+    """DRF's EXCEPTION_HANDLER: every refusal in one shape; anything else stays a 500 and is logged."""
+    if isinstance(error, DomainError):
+        return Response(of_refusal(error), status=error.kind.value, headers=_headers(error), content_type=CONTENT_TYPE)
+    if isinstance(error, Http404):
+        error = exceptions.NotFound()
+    elif isinstance(error, PermissionDenied):
+        error = exceptions.PermissionDenied()
+    if not isinstance(error, exceptions.APIException):
+        return None
+    return _of_drf(error)
+
+
+def _of_drf(error: exceptions.APIException) -> Response:
+    headers = {}
+    errors: dict[str, Any] = {}
+    status, code = error.status_code, str(error.default_code)
+    if isinstance(error, exceptions.ValidationError):
+        code = "validation_failed"
+        errors = error.detail if isinstance(error.detail, dict) else {"non_field_errors": error.detail}
+    elif isinstance(error, exceptions.NotAuthenticated | exceptions.AuthenticationFailed):
+        status, code = 401, "not_authenticated"
+        headers["WWW-Authenticate"] = "Bearer"
+    elif isinstance(error, exceptions.PermissionDenied) and str(error.detail).startswith("CSRF Failed"):
+        code = "csrf_failed"
+    elif isinstance(error, exceptions.Throttled) and (wait := getattr(error, "wait", None)):
+        headers["Retry-After"] = str(int(wait) + 1)
+    title = _(_TITLES.get(code, _TITLES["invalid"]))
+    return Response(
+        body(status=status, code=code, title=title, errors=errors),
+        status=status,
+        headers=headers,
+        content_type=CONTENT_TYPE,
+    )
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    headers = {}
+    if error.kind is ErrorKind.UNAUTHENTICATED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if (retry_after := error.context.get("retry_after")) is not None:
+        headers["Retry-After"] = str(retry_after)
+    return headers
+
+
+class RefusalMiddleware(MiddlewareMixin):
+    """Turns a refusal that a page's view did not handle itself into a page (or JSON for clients)."""
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Django calls this for exceptions out of views."""
+        if not isinstance(error, DomainError):
+            return None
+        if is_for_programs(request):
+            return response(error)
+        context = {"problem": of_refusal(error)}
+        return render(request, "kernel/refusal.html", context, status=error.kind.value)
