@@ -1,0 +1,15 @@
+"""Celery entry points of accounts."""
+
+from celery import shared_task
+
+from apps.accounts import services
+from apps.kernel import clock
+
+
+@shared_task
+def forget_old() -> None:
+    """Delete what nobody can use any more: attempts, codes, callback records, sessions; and old login history."""
+    now = clock.now()
+    services.forget_old_attempts(now=now)
+    services.forget_old_messages(now=now)
+    services.forget_old_access(now=now)

@@ -1,0 +1,204 @@
+"""Pages of accounts, and the door that WeChat's server knocks at."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+from django.apps import apps
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
+
+from apps.accounts import markup, rules, services
+from apps.accounts.contracts import LOGIN_KEYWORD, CallbackRequest, SignInMethod
+from apps.accounts.errors import CallbackForged, OAuthCodeNotValid
+from apps.kernel import clock, limits
+from apps.kernel.errors import DomainError
+from apps.kernel.ids import UserId
+
+# WeChat's messages are about 1 KiB; the longest text is 2 KiB, and encryption adds half.
+CALLBACK_BODY_LIMIT = 64 * 1024
+ECHO_LIMIT = 256
+LOGINS_PER_PAGE = 10
+
+# Set by the invite landing page.
+INVITE_COOKIE = "invite"
+INVITE_LENGTH = 32
+# Where the session keeps the question that WeChat's browser was sent away with, and how long it stands.
+OAUTH_KEY = "wechat_oauth"
+OAUTH_LIFETIME = timedelta(minutes=5)
+# Each question makes a session row; a school may stand behind one address.
+OAUTH_PER_NETWORK = 300
+
+
+@csrf_exempt  # WeChat's server has no cookie; every request carries a signature instead
+@require_http_methods(["GET", "POST"])
+def wechat_callback(request: HttpRequest) -> HttpResponse:
+    """GET verifies our address, POST delivers messages and events."""
+    body = request.read(CALLBACK_BODY_LIMIT + 1)
+    if len(body) > CALLBACK_BODY_LIMIT:
+        return HttpResponse(status=413)
+    callback = _callback_request(request, body)
+    now = clock.now()
+    try:
+        if request.method == "GET":
+            services.check_callback(request=callback, now=now)
+            return HttpResponse(request.GET.get("echostr", "")[:ECHO_LIMIT], content_type="text/plain")
+        answer = services.answer_callback(request=callback, now=now)
+    except CallbackForged:
+        return HttpResponse("forbidden", status=403, content_type="text/plain")
+    content_type = "text/plain" if answer == "success" else "text/xml"
+    return HttpResponse(answer, content_type=f"{content_type}; charset=utf-8")
+
+
+@require_safe
+@never_cache
+def login_page(request: HttpRequest) -> HttpResponse:
+    """Sign in; who is signed in already goes on to where they wanted to go."""
+    target = safe_next(request)
+    if request.user.is_authenticated:
+        return redirect(target)
+    context = {
+        "next": target,
+        "official_account": services.official_account_name(),
+        "keyword": LOGIN_KEYWORD,
+        # The embedded set-up has a phone of its own to sign in with.
+        "sandbox_url": "/sandbox/" if apps.is_installed("apps.sandbox") else "",
+        "code_length": rules.CODE_LENGTH,
+        "in_wechat": "MicroMessenger" in request.headers.get("User-Agent", ""),
+        # Carried to WeChat and back; what it holds is checked by whoever hears of a registration.
+        "invite": request.GET.get("invite", "")[:INVITE_LENGTH],
+    }
+    return render(request, "accounts/login.html", context)
+
+
+@require_GET
+@never_cache
+def go_to_wechat(request: HttpRequest) -> HttpResponse:
+    """Send WeChat's own browser to ask who holds it; only this session can use the answer, once."""
+    now = clock.now()
+    network = rules.network_of(str(request.META.get("REMOTE_ADDR", "")))
+    limits.hit(f"login_wechat:{network}", limit=OAUTH_PER_NETWORK, window=timedelta(minutes=1), now=now)
+    state = secrets.token_urlsafe(24)
+    invite = request.GET.get("invite") or request.COOKIES.get(INVITE_COOKIE, "")
+    request.session[OAUTH_KEY] = {
+        "state": state,
+        "asked_at": int(now.timestamp()),
+        "next": safe_next(request),
+        "invite": invite[:INVITE_LENGTH],
+    }
+    redirect_uri = settings.PUBLIC_URL + reverse("login-wechat-back")
+    return HttpResponseRedirect(services.authorize_url(redirect_uri=redirect_uri, state=state))
+
+
+@require_GET
+@never_cache
+def back_from_wechat(request: HttpRequest) -> HttpResponse:
+    """Sign in whom WeChat's code names, if the answer belongs to a question of this session that is still open."""
+    now = clock.now()
+    asked: dict[str, Any] = request.session.pop(OAUTH_KEY, {})
+    target = asked.get("next", str(settings.LOGIN_REDIRECT_URL))
+    try:
+        state = request.GET.get("state", "")
+        is_ours = secrets.compare_digest(asked.get("state", "").encode(), state.encode()) and state != ""
+        if not is_ours or now.timestamp() - asked["asked_at"] > OAUTH_LIFETIME.total_seconds():
+            raise OAuthCodeNotValid()
+        signed_in = services.sign_in_with_oauth(code=request.GET.get("code", ""), invite_code=asked["invite"], now=now)
+        services.start_session(request=request, user_id=signed_in.profile.id, method=SignInMethod.OAUTH, now=now)
+    except DomainError as refusal:
+        messages.error(request, _(refusal.title))
+        return redirect(f"{settings.LOGIN_URL}?{urlencode({'next': target})}")
+    response = redirect(target)
+    services.remember_language(request=request, response=response, language=signed_in.profile.language)
+    return response
+
+
+@require_safe
+@never_cache
+@login_required
+def account_page(request: HttpRequest) -> HttpResponse:
+    """The member's own page: who they are here, what they have, and the way to everything else of theirs."""
+    context = {"nickname_length": rules.NICKNAME_LENGTH, "languages": settings.LANGUAGES}
+    return _member_page(request, "accounts/account.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def security_page(request: HttpRequest) -> HttpResponse:
+    """Where the member is signed in, and how they came in."""
+    user_id = _member_id(request)
+    context = {
+        "sessions": services.sessions_of(user_id=user_id, session_key=request.session.session_key, now=clock.now()),
+        "logins": services.logins_of(user_id=user_id, cursor=request.GET.get("cursor"), size=LOGINS_PER_PAGE),
+    }
+    return _member_page(request, "accounts/security.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def keys_page(request: HttpRequest) -> HttpResponse:
+    """The member's API keys."""
+    context = {"keys": services.api_keys_of(user_id=_member_id(request)), "now": clock.now()}
+    return _member_page(request, "accounts/keys.html", context)
+
+
+@require_safe
+@never_cache
+@login_required
+def data_page(request: HttpRequest) -> HttpResponse:
+    """Take a copy of everything, or leave."""
+    return _member_page(request, "accounts/data.html", {})
+
+
+@require_safe
+@cache_control(public=True, max_age=30 * 24 * 3600)
+def avatar(request: HttpRequest, code: str) -> HttpResponse:
+    """One picture of our set, the same for everybody."""
+    try:
+        svg = markup.avatar_svg(code)
+    except KeyError:
+        raise Http404 from None
+    return HttpResponse(svg, content_type="image/svg+xml")
+
+
+def _member_id(request: HttpRequest) -> UserId:
+    if request.user.pk is None:
+        raise PermissionDenied  # not behind login_required
+    return UserId(request.user.pk)
+
+
+def _member_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
+    profile = services.get_profile(user_id=_member_id(request))
+    return render(request, template, {"profile": profile, **context})
+
+
+def safe_next(request: HttpRequest) -> str:
+    """Where to go after sign-in: `next` if it is a page of ours, else the chat."""
+    target = request.GET.get("next", "")
+    if url_has_allowed_host_and_scheme(target, allowed_hosts=None) and target.startswith("/"):
+        return target
+    return str(settings.LOGIN_REDIRECT_URL)
+
+
+def _callback_request(request: HttpRequest, body: bytes) -> CallbackRequest:
+    query = request.GET
+    return CallbackRequest(
+        signature=query.get("signature", ""),
+        timestamp=query.get("timestamp", ""),
+        nonce=query.get("nonce", ""),
+        encrypt_type=query.get("encrypt_type", ""),
+        msg_signature=query.get("msg_signature", ""),
+        body=body,
+    )
