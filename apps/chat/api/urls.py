@@ -1,0 +1,17 @@
+"""Addresses of the chat API, below /api/v1/."""
+
+from django.urls import path
+
+from apps.chat.api import events, views
+
+urlpatterns = [
+    path("chat/models", views.Models.as_view()),
+    path("chat/quota", views.Quota.as_view()),
+    path("chat/quota/entries", views.QuotaEntries.as_view()),
+    path("chat/conversations", views.Conversations.as_view()),
+    path("chat/conversations/<uuid:conversation_id>", views.Conversation.as_view()),
+    path("chat/conversations/<uuid:conversation_id>/messages", views.Messages.as_view()),
+    path("chat/messages/<uuid:message_id>/regenerate", views.Regenerate.as_view()),
+    path("chat/generations/<uuid:generation_id>/stop", views.Stop.as_view()),
+    path("chat/generations/<uuid:generation_id>/events", events.generation_events, name="chat-events"),
+]

@@ -1,0 +1,305 @@
+"""The JSON API of chat. Prices and quota are integer milli-credits (1000 = one credit)."""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.chat import selectors, services
+from apps.chat.contracts import GenerationState, PaidBy, Role
+from apps.kernel import clock
+from apps.kernel.api import Endpoint, IdempotentPost, PageQuery, StrictSerializer, page_response
+
+_MAX_SEARCH_HITS = 30
+# Above the operators' largest sensible limit; the exact one is a rule with its own refusal.
+_MAX_BODY_CHARS = 200_000
+
+
+class ClientIdField(serializers.RegexField):
+    """Made by the client, once for each act of sending."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(r"^[A-Za-z0-9._\-]{8,64}$", **options)
+
+
+class GenerationOutput(serializers.Serializer[Any]):
+    """The job that writes an answer. `charged_milli` is final in a settled state."""
+
+    id = serializers.UUIDField()
+    state = serializers.ChoiceField(choices=GenerationState.choices)
+    message_id = serializers.UUIDField()
+    conversation_id = serializers.UUIDField()
+    model = serializers.CharField()
+    paid_by = serializers.ChoiceField(choices=PaidBy.choices)
+    price_milli = serializers.IntegerField()
+    charged_milli = serializers.IntegerField()
+    prompt_tokens = serializers.IntegerField()
+    completion_tokens = serializers.IntegerField()
+    finish_reason = serializers.CharField()
+    error_code = serializers.CharField()
+
+
+class MessageOutput(serializers.Serializer[Any]):
+    """One message; `generation` is there for an assistant's."""
+
+    id = serializers.UUIDField()
+    parent_id = serializers.UUIDField(allow_null=True)
+    role = serializers.ChoiceField(choices=Role.choices)
+    content = serializers.CharField(source="text")
+    created_at = serializers.DateTimeField()
+    generation = GenerationOutput(allow_null=True)
+
+
+class AskedOutput(serializers.Serializer[Any]):
+    """The user's message, the answer to come, and the job that writes it."""
+
+    message = MessageOutput()
+    answer = MessageOutput()
+    generation = GenerationOutput()
+
+
+class ConversationOutput(serializers.Serializer[Any]):
+    """One conversation; the running generation, if any, can be followed by its events."""
+
+    id = serializers.UUIDField()
+    title = serializers.CharField()
+    created_at = serializers.DateTimeField()
+    updated_at = serializers.DateTimeField()
+    is_archived = serializers.BooleanField()
+    running_generation_id = serializers.UUIDField(allow_null=True)
+
+
+class SearchHitOutput(serializers.Serializer[Any]):
+    """A conversation that holds the words."""
+
+    conversation_id = serializers.UUIDField()
+    title = serializers.CharField()
+    message_id = serializers.UUIDField(allow_null=True)
+    snippet = serializers.CharField()
+    updated_at = serializers.DateTimeField()
+
+
+class Models(Endpoint):
+    """GET /api/v1/chat/models: what can be asked, at which flat price per answer, and if not now, why."""
+
+    scope = "chat"
+    unpaged_list = True
+
+    class Output(serializers.Serializer[Any]):
+        """One model; `reason` is the code of the refusal that asking it would get."""
+
+        id = serializers.CharField()
+        name = serializers.CharField()
+        kind = serializers.ChoiceField(choices=["text"])
+        price = serializers.IntegerField(help_text="milli-credits per answer")
+        in_free_allowance = serializers.BooleanField(help_text="free uses of the day pay for it first")
+        entitled = serializers.BooleanField()
+        affordable = serializers.BooleanField()
+        reason = serializers.CharField(allow_blank=True)
+
+    def get(self, request: Request) -> Response:
+        """The models, in the operators' order."""
+        offers = services.models_for(user_id=self.user_id, now=clock.now())
+        return Response(self.Output(offers, many=True).data)
+
+
+class Quota(Endpoint):
+    """GET /api/v1/chat/quota: what is left to spend."""
+
+    scope = "chat"
+
+    class Output(serializers.Serializer[Any]):
+        """Quota, what running answers hold of it, and the free uses of the day."""
+
+        balance_milli = serializers.IntegerField()
+        held_milli = serializers.IntegerField()
+        free_left = serializers.IntegerField()
+        free_per_day = serializers.IntegerField()
+        entitlements = serializers.ListField(child=serializers.CharField())
+
+    def get(self, request: Request) -> Response:
+        """The quota."""
+        return Response(self.Output(services.quota_of(user_id=self.user_id, now=clock.now())).data)
+
+
+class QuotaEntries(Endpoint):
+    """GET /api/v1/chat/quota/entries: every movement of quota, newest first."""
+
+    scope = "chat"
+    paged = True
+
+    class Output(serializers.Serializer[Any]):
+        """One movement: positive came in, negative was spent."""
+
+        id = serializers.UUIDField()
+        amount_milli = serializers.IntegerField()
+        kind = serializers.CharField()
+        cause_type = serializers.CharField()
+        cause_id = serializers.CharField()
+        balance_after_milli = serializers.IntegerField()
+        created_at = serializers.DateTimeField()
+
+    def get(self, request: Request) -> Response:
+        """A page of movements."""
+        query = self.parse(request, PageQuery)
+        page = services.quota_entries(user_id=self.user_id, cursor=query.get("cursor"), size=query["size"])
+        return page_response(request, page, self.Output)
+
+
+class Conversations(Endpoint):
+    """GET, POST /api/v1/chat/conversations."""
+
+    scope = "chat"
+    paged = True
+    created_status = 201
+    Output: ClassVar[Any] = ConversationOutput
+
+    class GetInput(PageQuery):
+        """With `q`, a search over titles and messages instead of the list."""
+
+        q = serializers.CharField(required=False, min_length=1, max_length=100)
+
+    class Input(StrictSerializer):
+        """Without a title, the conversation takes one from its first message."""
+
+        title = serializers.CharField(required=False, allow_blank=True, max_length=80)
+
+    @extend_schema(parameters=[OpenApiParameter("q", str, description="Search titles and messages instead.")])
+    def get(self, request: Request) -> Response:
+        """A page of conversations, the newest made first; or search hits, in one page."""
+        query = self.parse(request, self.GetInput)
+        if "q" in query:
+            hits = selectors.search(user_id=self.user_id, words=query["q"], limit=_MAX_SEARCH_HITS)
+            results = SearchHitOutput(hits, many=True).data
+            return Response({"next": None, "previous": None, "results": results})
+        page = selectors.conversations_of(user_id=self.user_id, cursor=query.get("cursor"), size=query["size"])
+        return page_response(request, page, ConversationOutput)
+
+    def post(self, request: Request) -> Response:
+        """Start an empty conversation."""
+        body = self.parse(request, self.Input)
+        made = services.create_conversation(user_id=self.user_id, title=body.get("title", ""), now=clock.now())
+        return Response(ConversationOutput(made).data, status=201)
+
+
+class Conversation(Endpoint):
+    """GET, PATCH, DELETE /api/v1/chat/conversations/{id}."""
+
+    scope = "chat"
+    Output: ClassVar[Any] = ConversationOutput
+
+    class Input(StrictSerializer):
+        """What to change; `head_id` is a message whose branch shall be looked at."""
+
+        title = serializers.CharField(required=False, allow_blank=True, max_length=200)
+        is_archived = serializers.BooleanField(required=False)
+        head_id = serializers.UUIDField(required=False)
+
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """One conversation."""
+        return self._answer(conversation_id)
+
+    def patch(self, request: Request, conversation_id: UUID) -> Response:
+        """Rename, archive, or look at another branch."""
+        changes = self.parse(request, self.Input)
+        services.change_conversation(user_id=self.user_id, conversation_id=conversation_id, now=clock.now(), **changes)
+        return self._answer(conversation_id)
+
+    def delete(self, request: Request, conversation_id: UUID) -> Response:
+        """Erase its texts for good."""
+        services.delete_conversation(user_id=self.user_id, conversation_id=conversation_id, now=clock.now())
+        return Response(status=204)
+
+    def _answer(self, conversation_id: UUID) -> Response:
+        found = selectors.conversation_of(user_id=self.user_id, conversation_id=conversation_id)
+        return Response(ConversationOutput(found).data)
+
+
+class Messages(Endpoint):
+    """GET, POST /api/v1/chat/conversations/{id}/messages."""
+
+    scope = "chat"
+    paged = True
+    created_status = 202
+    Output: ClassVar[Any] = MessageOutput
+    PostOutput: ClassVar[Any] = AskedOutput
+
+    class Input(StrictSerializer):
+        """A message. Without `parent_id` it follows the branch that is looked at."""
+
+        # White space is the writer's; whether there is any text is a rule with its own refusal.
+        content = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=_MAX_BODY_CHARS)
+        model = serializers.CharField(max_length=64)
+        client_id = ClientIdField()
+        parent_id = serializers.UUIDField(required=False, allow_null=True)
+
+    def get(self, request: Request, conversation_id: UUID) -> Response:
+        """A page of messages of all branches, newest first."""
+        query = self.parse(request, PageQuery)
+        page = selectors.messages_of(
+            user_id=self.user_id,
+            conversation_id=conversation_id,
+            cursor=query.get("cursor"),
+            size=query["size"],
+        )
+        return page_response(request, page, MessageOutput)
+
+    def post(self, request: Request, conversation_id: UUID) -> Response:
+        """Send a message; the same client_id answers the same generation."""
+        body = self.parse(request, self.Input)
+        asked = services.ask(
+            user_id=self.user_id,
+            conversation_id=conversation_id,
+            text=body["content"],
+            model=body["model"],
+            client_id=body["client_id"],
+            parent_id=body.get("parent_id"),
+            key=self.credential,
+            now=clock.now(),
+        )
+        return Response(AskedOutput(asked).data, status=202)
+
+
+class Regenerate(IdempotentPost):
+    """POST /api/v1/chat/messages/{id}/regenerate: another answer beside the old one."""
+
+    scope = "chat"
+    created_status = 202
+    PostOutput: ClassVar[Any] = AskedOutput
+
+    class Input(StrictSerializer):
+        """Without a model, the last answer's is asked again."""
+
+        model = serializers.CharField(required=False, max_length=64)
+
+    def post_once(self, request: Request, *, request_id: str, **url: Any) -> Response:
+        """Start it."""
+        body = self.parse(request, self.Input)
+        asked = services.regenerate(
+            user_id=self.user_id,
+            message_id=url["message_id"],
+            model=body.get("model"),
+            client_id=request_id,
+            key=self.credential,
+            now=clock.now(),
+        )
+        return Response(AskedOutput(asked).data, status=202)
+
+
+class Stop(Endpoint):
+    """POST /api/v1/chat/generations/{id}/stop: end the answer here and keep its text."""
+
+    scope = "chat"
+    Output: ClassVar[Any] = GenerationOutput
+
+    class Input(StrictSerializer):
+        """Nothing."""
+
+    def post(self, request: Request, generation_id: UUID) -> Response:
+        """Ask for it; stopping twice, or too late, changes nothing."""
+        self.parse(request, self.Input)
+        stopped = services.stop(user_id=self.user_id, generation_id=generation_id, now=clock.now())
+        return Response(GenerationOutput(stopped).data)

@@ -1,0 +1,200 @@
+"""What chat tells others, and the words that it uses for states. Amounts are milli-credits, times are aware."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+QUOTA = "quota"
+
+
+class ChannelKind(TextChoices):
+    """The protocol that a channel speaks."""
+
+    OPENAI_COMPATIBLE = "openai-compatible", _("OpenAI compatible")
+
+
+class Role(TextChoices):
+    """Who wrote a message. There is no system role: nobody outside may speak as the system."""
+
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class GenerationState(TextChoices):
+    """Where one answer stands. Everything but QUEUED and RUNNING is settled and final."""
+
+    QUEUED = "queued", _("Queued")
+    RUNNING = "running", _("Running")
+    FINISHED = "finished", _("Finished")
+    STOPPED = "stopped", _("Stopped")
+    FAILED = "failed", _("Failed")
+    INTERRUPTED = "interrupted", _("Interrupted")
+
+
+class PaidBy(TextChoices):
+    """What a generation is paid with: a free use of the day, or quota."""
+
+    FREE = "free", _("Free allowance")
+    QUOTA = "quota", _("Chat quota")
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotaState:
+    """What a user can spend on chat."""
+
+    balance_milli: int
+    held_milli: int
+    free_left: int
+    free_per_day: int
+    entitlements: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Policy:
+    """The limits that operators set for everybody."""
+
+    free_per_day: int = 10
+    max_running: int = 5
+    max_message_chars: int = 32_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelOffer:
+    """A model as one user sees it; `reason` says why it cannot be used now, else it is empty."""
+
+    id: str
+    name: str
+    kind: Literal["text"]
+    price: int
+    in_free_allowance: bool
+    entitled: bool
+    affordable: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationSummary:
+    """One line of the conversation list."""
+
+    id: UUID
+    title: str
+    created_at: datetime
+    updated_at: datetime
+    is_archived: bool
+    running_generation_id: UUID | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationDetail:
+    """How one answer came about. `charged_milli` is final once the state is settled."""
+
+    id: UUID
+    message_id: UUID
+    conversation_id: UUID
+    state: GenerationState
+    model: str
+    model_name: str
+    paid_by: PaidBy
+    price_milli: int
+    charged_milli: int
+    prompt_tokens: int
+    completion_tokens: int
+    finish_reason: str
+    error_code: str
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state not in {GenerationState.QUEUED, GenerationState.RUNNING}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MessageDetail:
+    """One message; an assistant's has its generation. `sibling_ids` are its parent's children, oldest first."""
+
+    id: UUID
+    parent_id: UUID | None
+    role: Role
+    text: str
+    created_at: datetime
+    generation: GenerationDetail | None = None
+    sibling_ids: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What asking answers: the user's message, the answer to come, and the job that writes it."""
+
+    message: MessageDetail
+    answer: MessageDetail
+    generation: GenerationDetail
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchHit:
+    """A conversation that holds the words; `snippet` is the place, empty when only the title matched."""
+
+    conversation_id: UUID
+    title: str
+    message_id: UUID | None
+    snippet: str
+    updated_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuotaEntry:
+    """One movement of quota."""
+
+    id: UUID
+    amount_milli: int
+    kind: str
+    cause_type: str
+    cause_id: str
+    balance_after_milli: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One message of the context that goes upstream."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed generation and all that is needed to carry it out; valid for whoever holds the lease token."""
+
+    generation_id: UUID
+    lease_token: UUID
+    base_url: str
+    api_key: str = field(repr=False)
+    upstream_model: str
+    max_output_tokens: int
+    turns: tuple[Turn, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a job ended; token counts are upstream's, or our estimate when it did not tell."""
+
+    state: GenerationState
+    text: str = field(repr=False)
+    finish_reason: str = ""
+    error_code: str = ""
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerView:
+    """An answer as its reader follows it: the text saved so far and how it stands."""
+
+    generation: GenerationDetail
+    text: str = field(repr=False)
+    balance_milli: int | None

@@ -1,0 +1,103 @@
+"""What the engine asks of the services, and how: in a few threads that give their connections back."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections
+
+from apps.chat.contracts import Job, Outcome
+from apps.kernel import clock
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_THREADS = 4
+_FINISH_TRIES = 5
+_FINISH_PAUSE_SECONDS = 0.5
+
+
+class Services(Protocol):
+    """The verbs of chat.services that the engine needs; the command passes the module itself."""
+
+    def claim(self, *, limit: int, now: datetime) -> list[Job]:
+        """See services.claim."""
+
+    def keep(self, *, generation_id: UUID, lease_token: UUID, text: str, now: datetime) -> bool:
+        """See services.keep."""
+
+    def finish(self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
+        """See services.finish."""
+
+    def stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
+        """See services.stop_requests."""
+
+    def settle_abandoned(self, *, now: datetime) -> int:
+        """See services.settle_abandoned."""
+
+
+class Desk:
+    """The engine's way to the database: blocking services in threads, so that no stream waits or holds a connection."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="generate-db")
+
+    async def claim(self, limit: int) -> list[Job]:
+        """Jobs to carry out; none when the database fails."""
+        found = await self._try(lambda: self._services.claim(limit=limit, now=clock.now()))
+        return found or []
+
+    async def keep(self, job: Job, text: str) -> bool | None:
+        """Save the text so far: True; False when the lease is lost; None when the database failed."""
+        return await self._try(
+            lambda: self._services.keep(
+                generation_id=job.generation_id, lease_token=job.lease_token, text=text, now=clock.now()
+            )
+        )
+
+    async def finish(self, job: Job, outcome: Outcome) -> None:
+        """Settle a job. When the database fails again and again, the sweeper settles it from the saved text."""
+        for _ in range(_FINISH_TRIES):
+            is_settled = await self._try(
+                lambda: self._services.finish(
+                    generation_id=job.generation_id,
+                    lease_token=job.lease_token,
+                    outcome=outcome,
+                    now=clock.now(),
+                )
+            )
+            if is_settled is not None:
+                return
+            await asyncio.sleep(_FINISH_PAUSE_SECONDS)
+
+    async def stop_requests(self, generation_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these shall stop; none when the database fails."""
+        found = await self._try(lambda: self._services.stop_requests(generation_ids=generation_ids))
+        return found or set()
+
+    async def settle_abandoned(self) -> None:
+        """Settle what a dead engine left behind."""
+        await self._try(lambda: self._services.settle_abandoned(now=clock.now()))
+
+    def close(self) -> None:
+        """Let the threads end; nothing may be asked afterwards."""
+        self._threads.shutdown(wait=True)
+
+    async def _try(self, work: Callable[[], T]) -> T | None:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _in_thread, work)
+
+
+def _in_thread(work: Callable[[], T]) -> T | None:
+    try:
+        return work()
+    except DatabaseError:
+        logger.exception("the database refused; will try again")
+        return None
+    finally:
+        close_old_connections()

@@ -1,0 +1,129 @@
+"""Refusals of chat."""
+
+from django.utils.translation import gettext_noop as _
+
+from apps.kernel.errors import DomainError, ErrorKind
+
+
+class ConversationNotFound(DomainError):
+    """No such conversation, or somebody else's; the two are not told apart."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "conversation_not_found"
+    title = _("There is no such conversation.")
+
+
+class MessageNotFound(DomainError):
+    """No such message, or somebody else's, or not one that can be answered."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "message_not_found"
+    title = _("There is no such message.")
+
+
+class GenerationNotFound(DomainError):
+    """No such generation, or somebody else's."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "generation_not_found"
+    title = _("There is no such answer.")
+
+
+class ModelNotFound(DomainError):
+    """A model that does not exist or is switched off."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "model_not_found"
+    title = _("This model is not available.")
+
+
+class ModelNotEntitled(DomainError):
+    """The user has no entitlement for this model."""
+
+    kind = ErrorKind.FORBIDDEN
+    code = "model_not_entitled"
+    title = _("This model is not part of your plan.")
+
+
+class QuotaExhausted(DomainError):
+    """Neither a free use nor enough quota; `price_milli`, `available_milli` and `free_left` are in the context."""
+
+    kind = ErrorKind.CONFLICT
+    code = "quota_exhausted"
+    title = _("Your chat quota is used up.")
+
+
+class TooManyRunning(DomainError):
+    """The user has as many answers in the making as allowed; `limit` is in the context."""
+
+    kind = ErrorKind.RATE_LIMITED
+    code = "too_many_running"
+    title = _("Too many answers are being written at once. Wait for one to finish.")
+
+
+class MessageEmpty(DomainError):
+    """Nothing but white space."""
+
+    code = "message_empty"
+    title = _("A message needs some text.")
+
+
+class MessageTooLong(DomainError):
+    """More characters than allowed; `limit` is in the context."""
+
+    code = "message_too_long"
+    title = _("This message is too long.")
+
+
+class ClientIdReused(DomainError):
+    """The client_id was used before with another message."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "client_id_reused"
+    title = _("This client_id was already used for a different message.")
+
+
+class ConversationBusy(DomainError):
+    """An answer in this conversation is still being written."""
+
+    kind = ErrorKind.CONFLICT
+    code = "conversation_busy"
+    title = _("An answer is still being written here. Stop it first.")
+
+
+class AnswerUnderWay(DomainError):
+    """Somebody wants to leave while an answer of theirs is being written."""
+
+    kind = ErrorKind.CONFLICT
+    code = "answer_under_way"
+    title = _("An answer is still being written. Wait for it or stop it first.")
+
+
+class TitleNotValid(DomainError):
+    """A title is one line of 1 to 80 characters."""
+
+    code = "title_not_valid"
+    title = _("A title is 1 to 80 characters on one line.")
+
+
+class ChatSwitchedOff(DomainError):
+    """Operators have switched chat off."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "chat_switched_off"
+    title = _("Chat is paused for the moment. Nothing was charged.")
+
+
+class IllegalTransition(DomainError):
+    """A generation cannot go from its state to that one."""
+
+    kind = ErrorKind.CONFLICT
+    code = "illegal_transition"
+    title = _("This step is not possible from the present state.")
+
+
+class ConfigurationNotValid(DomainError):
+    """A channel, model or policy that could not work; `field` is in the context."""
+
+    code = "configuration_not_valid"
+    title = _("This configuration is not valid.")

@@ -1,0 +1,28 @@
+"""`manage.py generate`: the process that writes the answers."""
+
+import asyncio
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from apps.chat import services
+from apps.chat.engine.loop import Engine
+
+
+class Command(BaseCommand):
+    """Runs the generation engine until SIGTERM or SIGINT."""
+
+    help = "Carry out queued generations until told to end (SIGTERM, SIGINT). Any number may run side by side."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run it."""
+        asyncio.run(_work())
+
+
+async def _work() -> None:
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, ending.set)
+    await Engine(services).work(ending)

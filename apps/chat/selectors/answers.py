@@ -1,0 +1,53 @@
+"""Reads of generations."""
+
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from apps.chat import errors
+from apps.chat.contracts import GenerationDetail, GenerationState, PaidBy
+from apps.chat.models import Generation
+from apps.kernel.ids import UserId
+
+
+def generation_of(*, user_id: UserId, generation_id: UUID) -> Generation:
+    """One generation with its message and model; somebody else's does not exist.
+
+    Raises GenerationNotFound.
+    """
+    row = _with_message().filter(user_id=user_id, pk=generation_id).first()
+    if row is None:
+        raise errors.GenerationNotFound(generation_id=str(generation_id))
+    return row
+
+
+def answer_of(*, user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail, str]:
+    """How one answer stands and the text saved so far, in one query.
+
+    Raises GenerationNotFound.
+    """
+    row = generation_of(user_id=user_id, generation_id=generation_id)
+    return generation_detail(row), row.message.text
+
+
+def generation_detail(row: Generation) -> GenerationDetail:
+    """A generation as others see it; its message and model must be loaded."""
+    return GenerationDetail(
+        id=row.id,
+        message_id=row.message_id,
+        conversation_id=row.message.conversation_id,
+        state=GenerationState(row.state),
+        model=row.model.code,
+        model_name=row.model.name,
+        paid_by=PaidBy(row.paid_by),
+        price_milli=row.price_milli,
+        charged_milli=row.charged_milli,
+        prompt_tokens=row.prompt_tokens,
+        completion_tokens=row.completion_tokens,
+        finish_reason=row.finish_reason,
+        error_code=row.error_code,
+    )
+
+
+def _with_message() -> QuerySet[Generation]:
+    return Generation.objects.select_related("message", "model")

@@ -1,0 +1,138 @@
+"""Reads of conversations and their messages."""
+
+from collections import defaultdict
+from uuid import UUID
+
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+
+from apps.chat import errors
+from apps.chat.contracts import ConversationSummary, MessageDetail, Role, SearchHit
+from apps.chat.models import UNSETTLED, Conversation, Generation, Message
+from apps.chat.selectors.answers import generation_detail
+from apps.kernel.ids import UserId
+from apps.kernel.paging import Page, page_of
+
+_SNIPPET_BEFORE, _SNIPPET_AFTER = 30, 90
+
+
+def conversation_of(*, user_id: UserId, conversation_id: UUID) -> ConversationSummary:
+    """One conversation. Raises ConversationNotFound."""
+    row = _visible(user_id).filter(pk=conversation_id).first()
+    if row is None:
+        raise errors.ConversationNotFound(conversation_id=str(conversation_id))
+    return summary(row)
+
+
+def conversations_of(*, user_id: UserId, cursor: str | None, size: int) -> Page[ConversationSummary]:
+    """A page of conversations, the newest made first (a cursor needs an order that does not move)."""
+    return page_of(_visible(user_id), cursor, size).map(summary)
+
+
+def recent_conversations(*, user_id: UserId, limit: int) -> list[ConversationSummary]:
+    """The conversations that were used last, without the archived and the empty ones."""
+    rows = _visible(user_id).filter(archived_at=None, head__isnull=False).order_by("-updated_at")
+    return [summary(row) for row in rows[:limit]]
+
+
+def summary(row: Conversation) -> ConversationSummary:
+    """A conversation as others see it."""
+    return ConversationSummary(
+        id=row.id,
+        title=row.title,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        is_archived=row.archived_at is not None,
+        running_generation_id=getattr(row, "running_generation_id", None),
+    )
+
+
+def messages_of(*, user_id: UserId, conversation_id: UUID, cursor: str | None, size: int) -> Page[MessageDetail]:
+    """A page of all messages of a conversation, every branch, newest first. Raises ConversationNotFound."""
+    conversation_of(user_id=user_id, conversation_id=conversation_id)
+    rows = _full(conversation_id)
+    return page_of(rows, cursor, size).map(lambda row: _detail(row, siblings=()))
+
+
+def branch_of(*, user_id: UserId, conversation_id: UUID, limit: int) -> tuple[MessageDetail, ...]:
+    """The last `limit` messages of the branch that the owner looks at, oldest first, in three queries.
+
+    Raises ConversationNotFound.
+    """
+    conversation = _visible(user_id).filter(pk=conversation_id).first()
+    if conversation is None:
+        raise errors.ConversationNotFound(conversation_id=str(conversation_id))
+    # Ids only: a branch is found by walking up the tree, and a tree of thousands of ids is small.
+    edges = Message.objects.filter(conversation_id=conversation_id).order_by("pk")
+    parent_of: dict[UUID, UUID | None] = {}
+    children_of: dict[UUID | None, list[UUID]] = defaultdict(list)
+    for message_id, parent_id in edges.values_list("pk", "parent_id"):
+        parent_of[message_id] = parent_id
+        children_of[parent_id].append(message_id)
+    path: list[UUID] = []
+    at = conversation.head_id
+    while at is not None and len(path) < limit:
+        path.append(at)
+        at = parent_of[at]
+    rows = {row.pk: row for row in _full(conversation_id).filter(pk__in=path)}
+    return tuple(
+        _detail(rows[message_id], siblings=tuple(children_of[parent_of[message_id]])) for message_id in reversed(path)
+    )
+
+
+def search(*, user_id: UserId, words: str, limit: int) -> list[SearchHit]:
+    """Conversations whose title or messages hold the words, the last used first, one hit each.
+
+    A plain substring search over this user's rows only; the amount is bounded by `limit`.
+    """
+    matching = Message.objects.filter(conversation=OuterRef("pk"), text__icontains=words).order_by("-pk")
+    rows = (
+        Conversation.objects.filter(user_id=user_id, deleted_at=None)
+        .annotate(hit_id=Subquery(matching.values("pk")[:1]), hit_text=Subquery(matching.values("text")[:1]))
+        .filter(Q(hit_id__isnull=False) | Q(title__icontains=words))
+        .order_by("-updated_at")
+    )
+    return [
+        SearchHit(
+            conversation_id=row.id,
+            title=row.title,
+            message_id=row.hit_id,
+            snippet=_snippet(row.hit_text or "", words),
+            updated_at=row.updated_at,
+        )
+        for row in rows[:limit]
+    ]
+
+
+def _visible(user_id: UserId) -> QuerySet[Conversation]:
+    running = Generation.objects.filter(user_id=user_id, state__in=UNSETTLED, message__conversation=OuterRef("pk"))
+    return Conversation.objects.filter(user_id=user_id, deleted_at=None).annotate(
+        running_generation_id=Subquery(running.values("pk")[:1])
+    )
+
+
+def _full(conversation_id: UUID) -> QuerySet[Message]:
+    return Message.objects.filter(conversation_id=conversation_id).select_related("generation__model")
+
+
+def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:
+    role = Role(row.role)
+    generation = None
+    if role is Role.ASSISTANT:
+        row.generation.message = row  # loaded already; spares a query per answer
+        generation = generation_detail(row.generation)
+    return MessageDetail(
+        id=row.id,
+        parent_id=row.parent_id,
+        role=role,
+        text=row.text,
+        created_at=row.created_at,
+        generation=generation,
+        sibling_ids=siblings,
+    )
+
+
+def _snippet(text: str, words: str) -> str:
+    at = max(0, text.lower().find(words.lower()))
+    start = max(0, at - _SNIPPET_BEFORE)
+    end = at + len(words) + _SNIPPET_AFTER
+    return f"{'…' if start else ''}{text[start:end].strip()}{'…' if end < len(text) else ''}"
