@@ -1,0 +1,130 @@
+"""Sending events at a model's pace, and the faults that a real upstream shows.
+
+Faults are chosen by the model's name, answer like `demo-swift` otherwise, and are not listed:
+
+    fault-500             HTTP 500 server_error
+    fault-429             HTTP 429 rate_limit_exceeded with Retry-After: 1
+    fault-hang            headers, then silence
+    fault-drop-mid        a few chunks, then the connection breaks inside the body
+    fault-eof-no-done     a few chunks, then a clean end: no finish_reason, no usage, no [DONE]
+    fault-error-in-stream a few chunks, then an event {"error": …} and a clean end
+    fault-no-usage        a good answer that never says its usage
+    fault-split-utf8      a good answer whose network chunks end inside a character
+    fault-empty           finish_reason stop without a word of content
+
+Without `stream` the first three do the same; drop-mid and eof-no-done send half of the JSON;
+error-in-stream sends the error as the body; no-usage leaves the usage out.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from apps.sandbox.engine import completions
+from apps.sandbox.engine.completions import Pace, Plan, Wish
+
+FAULTS = frozenset(
+    f"fault-{name}"
+    for name in (
+        "500", "429", "hang", "drop-mid", "eof-no-done", "error-in-stream", "no-usage", "split-utf8", "empty",
+    )
+)  # fmt: skip
+
+STREAM_ERROR = {"error": {"message": "The demo model broke off.", "type": "server_error", "code": "stream_error"}}
+
+_EVENTS_BEFORE_FAULT = 6
+_KEEP_ALIVE_SECONDS = 0.5
+# Long enough for every client's patience.
+_HANG_SECONDS = 3600.0
+
+
+class Dropped(Exception):
+    """Raised into the server on purpose: it breaks the connection (fault-drop-mid)."""
+
+
+@dataclass
+class Meter:
+    """Streams of this process: `abandoned` counts those whose reader left before the end."""
+
+    open: int = 0
+    finished: int = 0
+    abandoned: int = 0
+
+
+meter = Meter()
+
+
+def plan(wish: Wish, *, pace: Pace) -> Plan:
+    """The answer, with the faults that are visible in what it says."""
+    planned = completions.plan(wish, pace=pace)
+    if wish.model == "fault-empty":
+        return replace(planned, reasoning=[], content=[], finish_reason="stop")
+    if wish.model == "fault-no-usage":
+        return replace(planned, wants_usage=False)
+    return planned
+
+
+async def stream(planned: Plan, *, pace: Pace) -> AsyncIterator[bytes]:
+    """The answer's events at the model's pace, with the faults of the wire."""
+    meter.open += 1
+    is_finished = False
+    try:
+        async for part in _with_fault(planned, pace=pace):
+            yield part
+        is_finished = True
+    finally:
+        meter.open -= 1
+        if is_finished:
+            meter.finished += 1
+        else:
+            meter.abandoned += 1
+
+
+async def hang() -> None:
+    """Wait longer than anybody will; ends when the reader leaves."""
+    await asyncio.sleep(_HANG_SECONDS)
+
+
+async def half(body: bytes, *, is_broken: bool) -> AsyncIterator[bytes]:
+    """The first half of a body, then its end or a broken connection."""
+    yield body[: len(body) // 2]
+    if is_broken:
+        raise Dropped
+
+
+async def _with_fault(planned: Plan, *, pace: Pace) -> AsyncIterator[bytes]:
+    if planned.model == "fault-hang":
+        await hang()
+    is_cut = planned.model in ("fault-drop-mid", "fault-eof-no-done", "fault-error-in-stream")
+    events = completions.events(planned, tokens_per_chunk=pace.tokens_per_chunk)
+    async for part in _paced(islice(events, _EVENTS_BEFORE_FAULT) if is_cut else events, pace=pace):
+        if planned.model == "fault-split-utf8":
+            for piece in _split_inside_a_character(part):
+                yield piece
+                # Two writes that the network does not join again.
+                await asyncio.sleep(0.002)
+        else:
+            yield part
+    if planned.model == "fault-error-in-stream":
+        yield completions.event(STREAM_ERROR)
+    if planned.model == "fault-drop-mid":
+        raise Dropped
+
+
+async def _paced(events: Iterator[bytes], *, pace: Pace) -> AsyncIterator[bytes]:
+    waited = 0.0
+    while pace.is_deep and pace.first_token_seconds - waited > _KEEP_ALIVE_SECONDS:
+        yield b": keep-alive\n\n"
+        await asyncio.sleep(_KEEP_ALIVE_SECONDS)
+        waited += _KEEP_ALIVE_SECONDS
+    await asyncio.sleep(pace.first_token_seconds - waited)
+    for event in events:
+        yield event
+        await asyncio.sleep(pace.seconds_per_token * pace.tokens_per_chunk)
+
+
+def _split_inside_a_character(part: bytes) -> Iterator[bytes]:
+    # A byte of the form 10xxxxxx continues a character: cutting before it cuts the character.
+    cut = next((place for place, byte in enumerate(part) if byte & 0xC0 == 0x80), 0)
+    return iter([piece for piece in (part[:cut], part[cut:]) if piece])

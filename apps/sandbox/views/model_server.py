@@ -1,0 +1,122 @@
+"""An OpenAI-compatible model server of demo models. Async, and without the database.
+
+Models: `demo-swift` (fast), `demo-steady` (types at 40 tokens a second), `demo-deep` (thinks 1.5 s,
+shows reasoning_content, answers at length). How tokens are counted: engine/tokens.py. Which model
+names misbehave, and how: engine/streams.py.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Coroutine
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_GET, require_POST
+
+from apps.sandbox.engine import completions, streams
+from apps.sandbox.engine.completions import MODELS, SWIFT, Pace, Plan
+
+P = ParamSpec("P")
+_CREATED = 1_790_000_000
+
+
+def _with_key(
+    answer: Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]],
+) -> Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]:
+    """Refuse a call without the server's API key."""
+
+    @wraps(answer)
+    async def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        expected = f"Bearer {settings.SANDBOX['MODEL_API_KEY']}"
+        if not secrets.compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):
+            return _refusal(401, "Incorrect API key provided.", code="invalid_api_key")
+        return await answer(request, *args, **kwargs)
+
+    return view
+
+
+@csrf_exempt
+@require_POST
+@_with_key
+async def completions_view(request: HttpRequest) -> HttpResponseBase:
+    """POST v1/chat/completions"""
+    try:
+        wish = completions.read(json.loads(request.body))
+    except (completions.NotValid, ValueError) as error:
+        return _refusal(400, str(error), code="invalid_request")
+    pace = MODELS.get(wish.model, SWIFT if wish.model in streams.FAULTS else None)
+    if pace is None:
+        return _refusal(404, f"The model `{wish.model}` does not exist.", code="model_not_found")
+    if wish.model == "fault-500":
+        return _refusal(500, "The server had an error.", code="server_error", kind="server_error")
+    if wish.model == "fault-429":
+        return _refusal(429, "Rate limit reached.", code="rate_limit_exceeded", headers={"Retry-After": "1"})
+    planned = streams.plan(wish, pace=pace)
+    if not wish.is_stream:
+        return await _whole(planned)
+    return _streamed(planned, pace=pace)
+
+
+@require_GET
+@_with_key
+async def models(request: HttpRequest) -> HttpResponseBase:
+    """GET v1/models"""
+    return JsonResponse({"object": "list", "data": [_model(name) for name in MODELS]})
+
+
+@require_GET
+@_with_key
+async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
+    """GET v1/models/{model_id}"""
+    if model_id not in MODELS:
+        return _refusal(404, f"The model `{model_id}` does not exist.", code="model_not_found")
+    return JsonResponse(_model(model_id))
+
+
+@require_GET
+@_with_key
+async def stat(request: HttpRequest) -> HttpResponseBase:
+    """GET v1/stat: how many streams this process has open, finished, and lost to readers who left."""
+    meter = streams.meter
+    return JsonResponse({"open": meter.open, "finished": meter.finished, "abandoned": meter.abandoned})
+
+
+async def _whole(planned: Plan) -> HttpResponseBase:
+    if planned.model == "fault-hang":
+        await streams.hang()
+    if planned.model == "fault-error-in-stream":
+        return JsonResponse(streams.STREAM_ERROR)
+    answer = completions.whole(planned)
+    if planned.model == "fault-no-usage":
+        del answer["usage"]
+    body = json.dumps(answer, ensure_ascii=False).encode()
+    if planned.model in ("fault-drop-mid", "fault-eof-no-done"):
+        parts = streams.half(body, is_broken=planned.model == "fault-drop-mid")
+        return StreamingHttpResponse(parts, content_type="application/json")
+    return HttpResponse(body, content_type="application/json")
+
+
+def _streamed(planned: Plan, *, pace: Pace) -> StreamingHttpResponse:
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return StreamingHttpResponse(
+        streams.stream(planned, pace=pace), content_type="text/event-stream; charset=utf-8", headers=headers
+    )
+
+
+def _model(name: str) -> dict[str, Any]:
+    return {"id": name, "object": "model", "created": _CREATED, "owned_by": "chatloop-sandbox"}
+
+
+def _refusal(
+    status: int,
+    message: str,
+    *,
+    code: str,
+    kind: str = "invalid_request_error",
+    headers: dict[str, str] | None = None,
+) -> JsonResponse:
+    error = {"message": message, "type": kind, "param": None, "code": code}
+    return JsonResponse({"error": error}, status=status, headers=headers)
