@@ -1,0 +1,34 @@
+// Theme and language, wherever components/preferences.html is included.
+
+const ORDER = ["auto", "light", "dark"];
+
+function chosenTheme() {
+  try {
+    const theme = localStorage.getItem("theme");
+    return ORDER.includes(theme) ? theme : "auto";
+  } catch {
+    return "auto";
+  }
+}
+
+function showTheme(theme) {
+  if (theme === "auto") delete document.documentElement.dataset.theme;
+  else document.documentElement.dataset.theme = theme;
+  for (const button of document.querySelectorAll("[data-theme-switch]")) {
+    for (const face of button.querySelectorAll("[data-face]")) face.hidden = face.dataset.face !== theme;
+  }
+}
+
+export function wirePreferences() {
+  showTheme(chosenTheme());
+  document.addEventListener("click", (event) => {
+    if (!event.target.closest("[data-theme-switch]")) return;
+    const next = ORDER[(ORDER.indexOf(chosenTheme()) + 1) % ORDER.length];
+    try {
+      localStorage.setItem("theme", next);
+    } catch {
+      // Not remembered, but still shown.
+    }
+    showTheme(next);
+  });
+}
