@@ -1,0 +1,110 @@
+"""Signing in at phone and at desktop width: by scanning, with and without events, and by the code where no QR is."""
+
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+
+class Phone:
+    """A follower's phone in the sandbox."""
+
+    def __init__(self, context: BrowserContext) -> None:
+        self._http = context.request
+        self._path = f"/sandbox/phone/oTest{uuid4().hex[:20]}"
+
+    def does(self, act: str, **body: str) -> Any:
+        """One act; what the phone shows."""
+        answer = self._http.post(f"{self._path}/{act}", data=body)
+        assert answer.ok, answer.text()
+        return answer.json()
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
+
+
+@pytest.fixture
+def phone(context: BrowserContext) -> Phone:
+    return Phone(context)
+
+
+def open_login(page: Page) -> str:
+    """Open the page at its QR code; what the code contains."""
+    with page.expect_response(lambda answer: answer.url.endswith("/login-attempts")) as answer:
+        page.goto("/login/?next=/shop/")
+    content = str(answer.value.json()["qr_content"])
+    if page.locator("#ways").is_visible():
+        expect(page.locator("#id_code")).to_be_visible()  # a phone shows the code first
+        page.locator("[data-way=qr]").click()
+    expect(page.locator("#qr-code img")).to_be_visible()
+    return content
+
+
+def in_state(page: Page, state: str) -> None:
+    expect(page.locator("#qr-panel")).to_have_attribute("data-state", state)
+    expect(page.locator("#qr-state")).not_to_be_empty()
+
+
+def is_in(page: Page) -> None:
+    page.wait_for_url(lambda url: url.endswith("/shop/") and "/login/" not in url)
+    assert page.request.get("/api/v1/me").status == 200
+
+
+def test_a_phone_scans_and_confirms(page: Page, phone: Phone) -> None:
+    content = open_login(page)
+    shown = phone.does("scan", content=content)
+    assert "浏览器" in shown["replies"][0]
+    in_state(page, "scanned")
+    phone.does("confirm", content=content)
+    is_in(page)
+
+
+def test_a_refusal_is_shown_and_the_next_code_works(page: Page, phone: Phone) -> None:
+    phone.does("scan", content=open_login(page))
+    in_state(page, "scanned")
+    phone.does("text", content="取消")
+    in_state(page, "refused")
+    with page.expect_response(lambda answer: answer.url.endswith("/login-attempts")) as answer:
+        page.locator("#qr-renew").click()
+    in_state(page, "waiting")
+    content = answer.value.json()["qr_content"]
+    phone.does("scan", content=content)
+    phone.does("confirm", content=content)
+    is_in(page)
+
+
+def test_where_events_do_not_come_through_the_page_asks(page: Page, phone: Phone) -> None:
+    page.route("**/events", lambda route: route.abort())
+    content = open_login(page)
+    phone.does("scan", content=content)
+    in_state(page, "scanned")
+    phone.does("confirm", content=content)
+    is_in(page)
+
+
+def test_without_a_qr_code_the_page_says_so_and_offers_the_code(page: Page) -> None:
+    def code_only(route: Route) -> None:
+        answer = route.fetch()
+        told = {name: value for name, value in answer.json().items() if not name.startswith("qr_")}
+        route.fulfill(response=answer, json={**told, "methods": ["code"]})
+
+    page.route("**/login-attempts", code_only)
+    page.goto("/login/")
+    in_state(page, "none")
+    expect(page.locator("#qr-code")).to_be_hidden()
+    expect(page.locator("#ways")).to_be_hidden()
+    expect(page.locator("#id_code")).to_be_visible()
+
+
+def test_inside_wechat_one_tap_signs_in(context: BrowserContext, page: Page, phone: Phone) -> None:
+    phone.does("follow")
+    context.set_extra_http_headers({"User-Agent": "Mozilla/5.0 (iPhone) MicroMessenger/8.0.50"})
+    page.goto("/login/?next=/shop/")
+    expect(page.locator("#qr-panel")).to_have_count(0)
+    page.locator("#in-wechat").click()
+    page.wait_for_url("**/connect/oauth2/authorize?**")
+    page.locator("#page a.list-row").first.click()
+    is_in(page)

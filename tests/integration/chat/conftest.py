@@ -1,0 +1,182 @@
+"""Chat in tests: a catalogue, a provider over real HTTP, an engine in a thread, and the site under uvicorn."""
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from uuid import UUID
+
+import pytest
+import uvicorn
+from django.conf import settings
+from django.db import transaction
+
+from apps.accounts.contracts import Member
+from apps.chat import services
+from apps.chat.contracts import Asked, GenerationDetail, Policy
+from apps.chat.engine.loop import Engine
+from apps.chat.models import Generation
+from apps.kernel import clock
+from apps.kernel.ids import UserId, new_id
+from apps.kernel.streams import sync_redis
+from apps.ledger.contracts import Cause
+from config.asgi import application
+from tests.integration.chat.upstream import Upstream, running_upstream
+
+# Only a failure waits this long; starting a process on a busy machine takes its time.
+_PATIENCE_SECONDS = 60.0
+
+
+def wait_for(condition: Callable[[], object], *, what: str) -> None:
+    """Return as soon as the condition holds; fail when it does not within the deadline."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"waited in vain for: {what}")
+        time.sleep(0.01)
+
+
+def give_quota(user_id: UserId, amount_milli: int) -> None:
+    """Quota out of nowhere."""
+    with transaction.atomic():
+        services.grant_quota(
+            user_id=user_id,
+            amount_milli=amount_milli,
+            kind="test",
+            cause=Cause("test", str(new_id())),
+            now=clock.now(),
+        )
+
+
+def set_limits(*, free_per_day: int = 0, max_running: int = 5, max_message_chars: int = 32_000) -> None:
+    """The operators' limits."""
+    limits = Policy(free_per_day=free_per_day, max_running=max_running, max_message_chars=max_message_chars)
+    services.save_policy(policy=limits, now=clock.now())
+
+
+def make_model(
+    code: str = "base", *, url: str = "http://127.0.0.1:9/v1", price_milli: int = 1000, **more: object
+) -> None:
+    """A model on a channel at this address."""
+    services.save_channel(code="test", base_url=url, api_key="sk-test-secret", now=clock.now())
+    services.save_model(
+        code=code,
+        name=code.title(),
+        channel_code="test",
+        upstream_name=f"up-{code}",
+        price_milli=price_milli,
+        now=clock.now(),
+        **more,  # type: ignore[arg-type]  # each test names its own
+    )
+
+
+def send(
+    user_id: UserId, text: str = "hello", *, model: str = "base", now: datetime | None = None, **more: object
+) -> Asked:
+    """Send a message in a new conversation, or in the one that is given."""
+    now = now or clock.now()
+    conversation_id = more.pop("conversation_id", None)
+    if conversation_id is None:
+        conversation_id = services.create_conversation(user_id=user_id, now=now).id
+    return services.ask(
+        user_id=user_id,
+        conversation_id=conversation_id,  # type: ignore[arg-type]
+        text=text,
+        model=model,
+        client_id=str(more.pop("client_id", new_id())),
+        now=now,
+        **more,  # type: ignore[arg-type]
+    )
+
+
+def settled(user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail, str]:
+    """Wait for the end of an answer: how it stands, and its text."""
+    wait_for(
+        lambda: services.follow(user_id=user_id, generation_id=generation_id).generation.is_settled,
+        what="a settled generation",
+    )
+    view = services.follow(user_id=user_id, generation_id=generation_id)
+    return view.generation, view.text
+
+
+def redis_is_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another Redis for those who connect from now on; the process-wide client, made here at the latest, stays."""
+    sync_redis()
+    monkeypatch.setattr(settings, "REDIS_URL", url)
+
+
+@pytest.fixture
+def rich_alice(alice: Member) -> Member:
+    """Alice with five credits, and no free uses for anybody."""
+    set_limits(free_per_day=0)
+    give_quota(alice.id, 5000)
+    return alice
+
+
+@pytest.fixture
+def model(db: None) -> str:
+    """A model that nobody answers for."""
+    make_model()
+    return "base"
+
+
+@pytest.fixture
+def upstream(db: None) -> Iterator[Upstream]:
+    """The provider, with the model "base" on it (upstream it is called "up-base")."""
+    with running_upstream() as running:
+        make_model(url=running.url)
+        yield running
+
+
+class EngineThread:
+    """The engine in a thread, as `manage.py generate` runs it in a process."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._ending = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="engine")
+
+    def start(self) -> None:
+        """Begin to take jobs."""
+        self._thread.start()
+
+    def end(self) -> None:
+        """End as on SIGTERM, with no patience; returns when it has ended."""
+        self._loop.call_soon_threadsafe(self._ending.set)
+        self._thread.join(_PATIENCE_SECONDS)
+        assert not self._thread.is_alive(), "the engine did not end"
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._loop.run_until_complete(Engine(services).work(self._ending, patience=0.1))
+        self._loop.close()
+
+
+@pytest.fixture
+def engine(transactional_db: None) -> Iterator[EngineThread]:
+    """A working engine."""
+    thread = EngineThread()
+    thread.start()
+    yield thread
+    thread.end()
+
+
+@pytest.fixture
+def site(transactional_db: None) -> Iterator[str]:
+    """The address of the whole site under uvicorn."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(application, log_level="warning", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="site")
+    thread.start()
+    wait_for(lambda: server.started, what="uvicorn")
+    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(_PATIENCE_SECONDS)
+    assert not thread.is_alive(), "the site did not end"
+
+
+def generation(generation_id: UUID) -> Generation:
+    """The row."""
+    return Generation.objects.select_related("message").get(pk=generation_id)

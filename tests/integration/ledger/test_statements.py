@@ -1,0 +1,60 @@
+"""A member's statement: every movement of an account, newest first, page by page."""
+
+import pytest
+from django.db import connection
+from pytest_django import DjangoAssertNumQueries
+
+from apps.kernel.errors import CursorNotValid
+from apps.ledger import selectors
+from apps.ledger import services as ledger
+from tests.integration.ledger.bank import ALICE, BOB, REVENUE, issue, move, post, reserve
+
+pytestmark = pytest.mark.django_db
+
+
+def test_entries_are_signed_and_carry_the_balance_after_each() -> None:
+    issue(ALICE, 10)
+    move(ALICE, BOB, 3)
+    post(reserve(ALICE, 5), 4)
+
+    found = ledger.entries(account=ALICE, cursor=None)
+
+    assert [(entry.amount, entry.balance_after) for entry in found.items] == [(-4, 3), (-3, 7), (10, 10)]
+    assert (found.next, found.previous) == (None, None)
+    assert [(entry.amount, entry.balance_after) for entry in ledger.entries(account=BOB, cursor=None).items] == [(3, 3)]
+
+
+def test_system_accounts_have_no_statement() -> None:
+    issue(ALICE, 10)
+    move(ALICE, REVENUE, 3)
+
+    assert ledger.entries(account=REVENUE, cursor=None).items == ()
+
+
+def test_pages_lead_back_and_forth_in_one_query_each(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for amount in range(1, 8):
+        issue(ALICE, amount)
+
+    with django_assert_num_queries(1):
+        first = ledger.entries(account=ALICE, cursor=None, size=3)
+    second = ledger.entries(account=ALICE, cursor=first.next, size=3)
+    third = ledger.entries(account=ALICE, cursor=second.next, size=3)
+    back = ledger.entries(account=ALICE, cursor=second.previous, size=3)
+
+    amounts = [[entry.amount for entry in page.items] for page in (first, second, third, back)]
+    assert amounts == [[7, 6, 5], [4, 3, 2], [1], [7, 6, 5]]
+    assert third.next is None
+    with pytest.raises(CursorNotValid):
+        ledger.entries(account=ALICE, cursor="x")
+
+
+def test_a_page_is_read_from_the_two_indexes_of_the_account() -> None:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # an empty table needs no index
+    plan = selectors.entries_of(ALICE).order_by("-pk")[:21].explain()
+
+    assert "ledger_transfer_out_of_user" in plan
+    assert "ledger_transfer_into_user" in plan
+    if connection.vendor == "postgresql":
+        assert "Merge Append" in plan  # nothing is sorted, however long the account's history

@@ -1,0 +1,184 @@
+"""Exchange: points buy chances and quota, exactly."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from apps.accounts import services as accounts
+from apps.accounts.contracts import Member
+from apps.accounts.errors import MemberFrozen
+from apps.chat.contracts import QUOTA
+from apps.kernel.ids import UserId
+from apps.marketing import errors, selectors, services
+from apps.marketing.contracts import POINTS, ActivityState, ExchangeReceipt
+from apps.marketing.models import ExchangeItem, ExchangeOrder
+from tests.integration.marketing import campaign
+from tests.integration.marketing.campaign import NOON
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def sound_books() -> Iterator[None]:
+    """Whatever a test did, the audit finds nothing."""
+    yield
+    assert campaign.breaches() == []
+
+
+def quota_item(**other: Any) -> UUID:
+    """5 credits for 100 points."""
+    values = {"title": "5 credits", "kind": "quota", "amount": 5000, "price_points": 100, **other}
+    return services.save_exchange_item(code="credits", now=NOON, **values)
+
+
+def buy(user_id: UserId, item_id: UUID, quantity: int = 1, request_id: str = "") -> ExchangeReceipt:
+    """One exchange request."""
+    return services.exchange(
+        user_id=user_id, item_id=item_id, quantity=quantity, request_id=request_id or uuid4().hex, now=NOON
+    )
+
+
+def test_points_become_quota(alice: Member) -> None:
+    item_id = quota_item()
+    campaign.give_points(alice.id, 250)
+
+    receipt = buy(alice.id, item_id, quantity=2)
+
+    assert (receipt.points_paid, receipt.amount, receipt.kind) == (200, 10_000, "quota")
+    assert campaign.available(alice.id, POINTS) == 50
+    assert campaign.available(alice.id, QUOTA) == 10_000
+
+
+def test_points_become_chances_that_can_be_drawn(alice: Member) -> None:
+    activity = campaign.activity()
+    item_id = services.save_exchange_item(
+        code="draw", title="One draw", kind="chances", amount=1, price_points=30, activity_id=activity.id, now=NOON
+    )
+    campaign.give_points(alice.id, 30)
+
+    buy(alice.id, item_id)
+
+    assert campaign.chances(alice.id, activity.id) == 1
+    campaign.draw(alice.id, activity.id)
+
+
+def test_without_enough_points_nothing_changes(alice: Member) -> None:
+    item_id = quota_item(stock=5, member_limit=5)
+    campaign.give_points(alice.id, 99)
+
+    with pytest.raises(errors.NotEnoughPoints) as refusal:
+        buy(alice.id, item_id)
+
+    assert refusal.value.context == {"needed": 100}
+    assert campaign.available(alice.id, POINTS) == 99
+    assert ExchangeItem.objects.get().sold == 0
+    assert not ExchangeOrder.objects.exists()
+    assert selectors.exchange_offers(user_id=alice.id, now=NOON)[0].left_for_member == 5
+
+
+def test_the_same_request_buys_once(alice: Member) -> None:
+    item_id = quota_item()
+    campaign.give_points(alice.id, 250)
+
+    first = buy(alice.id, item_id, request_id="tap-one")
+    again = buy(alice.id, item_id, request_id="tap-one")
+
+    assert again == first
+    assert campaign.available(alice.id, POINTS) == 150
+    with pytest.raises(errors.RequestReused):
+        buy(alice.id, item_id, quantity=2, request_id="tap-one")
+
+
+def test_a_member_limit_counts_over_requests_and_per_member(alice: Member, bob: Member) -> None:
+    item_id = quota_item(member_limit=3)
+    for member in (alice, bob):
+        campaign.give_points(member.id, 1000)
+    buy(alice.id, item_id, quantity=2)
+
+    with pytest.raises(errors.ItemLimitReached):
+        buy(alice.id, item_id, quantity=2)
+    with pytest.raises(errors.ItemLimitReached):
+        buy(bob.id, item_id, quantity=4)
+    buy(alice.id, item_id)
+    buy(bob.id, item_id, quantity=3)
+
+    assert campaign.available(alice.id, POINTS) == 700
+    assert [offer.left_for_member for offer in selectors.exchange_offers(user_id=alice.id, now=NOON)] == [0]
+
+
+def test_stock_is_never_oversold(alice: Member) -> None:
+    item_id = quota_item(stock=3)
+    campaign.give_points(alice.id, 1000)
+    buy(alice.id, item_id, quantity=2)
+
+    with pytest.raises(errors.ItemSoldOut):
+        buy(alice.id, item_id, quantity=2)
+
+    assert campaign.available(alice.id, POINTS) == 800
+    assert selectors.exchange_offers(user_id=alice.id, now=NOON)[0].stock_left == 1
+
+
+@pytest.mark.parametrize("quantity", [-1, 0, 100, 10**12])
+def test_a_quantity_has_bounds(alice: Member, quantity: int) -> None:
+    with pytest.raises(errors.QuantityInvalid):
+        buy(alice.id, quota_item(), quantity=quantity)
+
+
+def test_what_is_not_offered_cannot_be_bought(alice: Member) -> None:
+    campaign.give_points(alice.id, 1000)
+
+    with pytest.raises(errors.ItemNotFound):
+        buy(alice.id, quota_item(is_active=False))
+    with pytest.raises(errors.ItemNotFound):
+        buy(alice.id, uuid4())
+
+    assert campaign.available(alice.id, POINTS) == 1000
+
+
+def test_a_frozen_member_keeps_the_points(alice: Member) -> None:
+    item_id = quota_item()
+    campaign.give_points(alice.id, 1000)
+    accounts.freeze(user_id=alice.id, actor="staff:1", reason="abuse", now=NOON)
+
+    with pytest.raises(MemberFrozen):
+        buy(alice.id, item_id)
+
+    assert campaign.available(alice.id, POINTS) == 1000
+
+
+def test_an_order_keeps_the_price_of_its_moment(alice: Member) -> None:
+    item_id = quota_item()
+    campaign.give_points(alice.id, 1000)
+    receipt = buy(alice.id, item_id, request_id="tap-one")
+    quota_item(price_points=500, amount=1)
+
+    assert buy(alice.id, item_id, request_id="tap-one") == receipt
+
+
+def test_chances_of_an_activity_that_is_over_are_not_sold(alice: Member) -> None:
+    activity = campaign.activity()
+    item_id = services.save_exchange_item(
+        code="draw", title="One draw", kind="chances", amount=1, price_points=30, activity_id=activity.id, now=NOON
+    )
+    campaign.give_points(alice.id, 30)
+    campaign.set_state(activity.id, ActivityState.ENDED)
+
+    assert selectors.exchange_offers(user_id=alice.id, now=NOON) == []
+    with pytest.raises(errors.ItemNotFound):
+        buy(alice.id, item_id)
+
+    assert campaign.available(alice.id, POINTS) == 30
+
+
+def test_many_dear_items_fit_the_columns(alice: Member) -> None:
+    dear = services.save_exchange_item(
+        code="dear", title="Dear", kind="quota", amount=1, price_points=2_000_000_000, now=NOON
+    )
+    campaign.give_points(alice.id, 99 * 2_000_000_000)
+
+    receipt = services.exchange(user_id=alice.id, item_id=dear, quantity=99, request_id="tap-dear", now=NOON)
+
+    assert receipt.points_paid == 198_000_000_000
+    assert campaign.breaches() == []

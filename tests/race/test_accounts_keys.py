@@ -1,0 +1,75 @@
+"""Real threads against PostgreSQL: an API key's cap for one message admits one, and what comes back adds up."""
+
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from apps.accounts import services as accounts
+from apps.accounts.contracts import IdentifiedKey, Member
+from apps.accounts.errors import KeySpendCapReached, TooManyApiKeys
+from apps.accounts.models import ApiKey
+from apps.chat import services
+from apps.chat.models import Generation
+from apps.kernel import clock
+from tests.integration.chat.conftest import give_quota, make_model, send, set_limits
+from tests.race.concurrency import run_concurrently, run_together
+
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+WORKERS = 50
+
+
+@pytest.fixture
+def rich(alice: Member) -> Member:
+    """Alice, with quota for all of them."""
+    make_model()
+    set_limits(free_per_day=0, max_running=2 * WORKERS)
+    give_quota(alice.id, 1000 * WORKERS)
+    return alice
+
+
+def key_with_cap(member: Member, cap: int) -> IdentifiedKey:
+    made = accounts.create_api_key(
+        user_id=member.id, name="script", scopes=("chat",), spend_cap_milli=cap, now=clock.now()
+    )
+    return accounts.identify_key(key=made.key, address="127.0.0.1", now=clock.now())
+
+
+def asking(member: Member, key: IdentifiedKey) -> list[Callable[[], object]]:
+    made = [services.create_conversation(user_id=member.id, now=clock.now()).id for _ in range(WORKERS)]
+    return [partial(send, member.id, conversation_id=conversation_id, key=key) for conversation_id in made]
+
+
+def test_a_cap_for_one_message_admits_exactly_one_of_fifty(rich: Member) -> None:
+    outcomes = run_together(asking(rich, key_with_cap(rich, 1999)))
+
+    assert len(outcomes.results) == 1
+    assert {type(error) for error in outcomes.errors} == {KeySpendCapReached}
+    assert ApiKey.objects.get().spent_milli == 1000
+    assert Generation.objects.count() == 1
+    assert services.quota_of(user_id=rich.id, now=clock.now()).held_milli == 1000
+
+
+def test_giving_back_and_spending_at_once_add_up(rich: Member) -> None:
+    key = key_with_cap(rich, 10_000)
+    asked = [send(rich.id, key=key) for _ in range(10)]
+    stops: list[Callable[[], object]] = [
+        partial(services.stop, user_id=rich.id, generation_id=one.generation.id, now=clock.now()) for one in asked
+    ]
+
+    outcomes = run_together([*asking(rich, key)[:20], *stops])
+
+    assert {type(error) for error in outcomes.errors} <= {KeySpendCapReached}
+    running = Generation.objects.filter(state="queued").count()
+    assert ApiKey.objects.get().spent_milli == 1000 * running <= 10_000
+
+
+def test_fifty_requests_make_no_more_keys_than_a_member_may_have(alice: Member) -> None:
+    def make() -> object:
+        return accounts.create_api_key(user_id=alice.id, name="script", scopes=("chat",), now=clock.now())
+
+    outcomes = run_concurrently(make, workers=WORKERS)
+
+    assert (len(outcomes.results), ApiKey.objects.count()) == (20, 20)
+    assert {type(error) for error in outcomes.errors} == {TooManyApiKeys}

@@ -1,0 +1,191 @@
+"""The real thing, started by `manage.py up` in a folder of its own: for journeys, browsers and kill -9."""
+
+import fcntl
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+from django.conf import settings
+
+from config import env
+
+_READY_WITHIN = 60.0  # seconds
+_STOPPED_WITHIN = 15.0
+# Of our own environment, the site inherits none of this.
+_OURS = ("PYTEST_", "DJANGO_", "DATABASE_URL", "REDIS_URL")
+# Of a given Redis, workers empty the first databases after REDIS_URL's; sites take later ones, each its own: two
+# sites on one would work each other's tasks.
+_WORKERS, _REDIS_DATABASES = 4, 16
+
+
+class Site:
+    """One site with its data folder; it can be stopped, killed piece by piece, and started again."""
+
+    def __init__(self, var: Path, environment: dict[str, str]) -> None:
+        self.var = var
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(_OURS)},
+            "CHATLOOP_VAR": str(var),
+            "PORT": str(self.port),
+            **environment,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start and wait until the site answers; fails with what it said."""
+        with (self.var / "up.out").open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "up"],
+                cwd=env.ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        deadline = time.monotonic() + _READY_WITHIN
+        while not (self.answers() and "beat" in self.pids()):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"the site did not start:\n{self.output()}")
+            time.sleep(0.05)
+
+    def answers(self) -> bool:
+        """Does /healthz answer 200?"""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except OSError:
+            return False
+        finally:
+            connection.close()
+
+    def output(self) -> str:
+        """Everything that `up` has printed, all starts together."""
+        return (self.var / "up.out").read_text()
+
+    def pids(self) -> dict[str, int]:
+        """Running processes by name: supervisor, web, worker, beat, generate, and valkey unless REDIS_URL is given."""
+        path = self.var / "pids.json"
+        return dict(json.loads(path.read_text())) if path.exists() else {}
+
+    def kill(self, name: str) -> None:
+        """kill -9 of one process."""
+        os.kill(self.pids()[name], signal.SIGKILL)
+
+    def pause(self, name: str) -> None:
+        """SIGSTOP one process: it holds what it holds and does nothing more, until it is killed."""
+        os.kill(self.pids()[name], signal.SIGSTOP)
+
+    def wait_until_stopped(self) -> int:
+        """The exit code of `up`, once it has ended by itself."""
+        assert self._process is not None
+        return self._process.wait(timeout=_STOPPED_WITHIN)
+
+    def stop(self) -> int:
+        """SIGTERM, as a service manager would; the exit code."""
+        assert self._process is not None
+        if self._process.poll() is None:
+            self._process.terminate()
+        return self.wait_until_stopped()
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run one management command on the site's data; its output and exit code."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=env.ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+
+@contextmanager
+def running_site(var: Path) -> Iterator[Site]:
+    """A started site; with DATABASE_URL and REDIS_URL it gets a database of its own on those servers."""
+    with _own_services(var.name) as environment:
+        site = Site(var, environment)
+        try:
+            site.start()
+            yield site
+        finally:
+            site.stop()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The site that every journey of this run shares: do not break it."""
+    with running_site(tmp_path_factory.mktemp("site")) as running:
+        yield running
+
+
+@pytest.fixture
+def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A site for one test, which may kill what it likes."""
+    with running_site(tmp_path_factory.mktemp("own-site")) as running:
+        yield running
+
+
+@contextmanager
+def _own_services(name: str) -> Iterator[dict[str, str]]:
+    with _own_redis() as redis_url, _own_database(name) as database_url:
+        given = {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
+        yield {variable: url for variable, url in given.items() if url}
+
+
+@contextmanager
+def _own_redis() -> Iterator[str]:
+    """A database of REDIS_URL's server that no other site uses, or nothing for an embedded one."""
+    server, _, first = env.text("REDIS_URL").rpartition("/")
+    if not server:
+        yield ""
+        return
+    for number in range(int(first) + _WORKERS, _REDIS_DATABASES):
+        with (Path(tempfile.gettempdir()) / f"chatloop-redis-{number}.lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            with redis.Redis.from_url(f"{server}/{number}") as client:
+                client.flushdb()
+            yield f"{server}/{number}"
+            return
+    pytest.fail(f"every Redis database from {int(first) + _WORKERS} on is in use by another site")
+
+
+@contextmanager
+def _own_database(name: str) -> Iterator[str]:
+    """A new database on DATABASE_URL's server, dropped afterwards, or nothing for SQLite."""
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        yield ""
+        return
+    database = f"chatloop_{name.replace('-', '_')}_{os.getpid()}"
+    url = urlsplit(env.text("DATABASE_URL"))
+    with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{database}"'.encode())
+        try:
+            yield url._replace(path=f"/{database}").geturl()
+        finally:
+            connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)'.encode())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
