@@ -50,6 +50,19 @@ def test_a_member_sees_where_they_are_signed_in_coarsely(phone: Phone) -> None:
     assert {row["method"] for row in rows(pocket)} == {"code"}
 
 
+@pytest.mark.parametrize(
+    ("language", "texts"), [("zh-hans", ("未知设备", "未知网络")), ("en", ("Unknown device", "unknown network"))]
+)
+def test_what_cannot_be_named_reads_well(phone: Phone, language: str, texts: tuple[str, str]) -> None:
+    program = sign_in(phone, agent="curl/8.5.0", address="")
+
+    page = program.get("/account/security/", headers={"Accept-Language": language}).content.decode()
+
+    # Once among the sessions, once in the history.
+    assert [page.count(text) for text in (">unknown<", *texts)] == [0, 2, 2]
+    assert rows(program)[0]["browser"] == "unknown"
+
+
 def test_neither_the_session_key_nor_the_whole_user_agent_is_kept(phone: Phone) -> None:
     browser = sign_in(phone)
 
