@@ -3,13 +3,13 @@
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Callable
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, ClassVar, TypeVar
 from urllib.parse import urlencode
 
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
-from drf_spectacular.utils import OpenApiParameter
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
 from rest_framework.permissions import IsAuthenticated
@@ -22,6 +22,8 @@ from apps.kernel import clock, idempotency, problem
 from apps.kernel.errors import IdempotencyKeyMissing, ScopeMissing
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page
+
+V = TypeVar("V", bound=Callable[..., Any])
 
 _KEY = re.compile(r"[A-Za-z0-9._\-]{8,64}\Z")
 
@@ -47,6 +49,18 @@ class PageQuery(StrictSerializer):
 
     cursor = serializers.CharField(required=False)
     size = serializers.IntegerField(required=False, min_value=1, max_value=100, default=20)
+
+
+class Problem(serializers.Serializer[Any]):
+    """A refusal (RFC 9457): `code` is stable, `context` holds numbers, `errors` messages per field."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    context = serializers.DictField()  # type: ignore[assignment]  # DRF takes fields off the class; the base's stay
+    errors = serializers.DictField()  # type: ignore[assignment]  # likewise
 
 
 class Schema(AutoSchema):
@@ -206,6 +220,36 @@ class IdempotentPost(Endpoint):
             if refusal is None or refusal.status_code >= 500:
                 raise
             return refusal
+
+
+def event_stream(
+    *,
+    example: str,
+    refusals: Collection[int],
+    parameters: Sequence[OpenApiParameter] = (),
+    permissions: Sequence[Any] = Endpoint.permission_classes,
+) -> Callable[[V], V]:
+    """Put a view that streams server-sent events into the schema; its docstring describes it there.
+
+    Such a view is async, which DRF cannot serve, and the schema is made of DRF's views: they are known by the `cls`
+    and `initkwargs` that as_view() leaves on them. Here `cls` only tells, and is never asked to answer.
+    """
+    events = OpenApiResponse(str, examples=[OpenApiExample("events", value=example, media_type="text/event-stream")])
+    responses: dict[Any, Any] = {(200, "text/event-stream"): events}
+    responses |= {(status, problem.CONTENT_TYPE): Problem for status in refusals}
+
+    def decorate(view: V) -> V:
+        class Told(Endpoint):
+            permission_classes = permissions
+
+            @extend_schema(description=get_doc(view), parameters=list(parameters), responses=responses)
+            def get(self, request: Request, **url: Any) -> Response:
+                raise NotImplementedError
+
+        vars(view).update(cls=Told, initkwargs={})
+        return view
+
+    return decorate
 
 
 def page_response(request: Request, page: Page[Any], output: type[serializers.Serializer[Any]]) -> Response:

@@ -13,12 +13,14 @@ from uuid import UUID
 import redis
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
+from rest_framework.permissions import AllowAny
 
 from apps.accounts import rules, services
 from apps.accounts.api.sign_in import ATTEMPT_COOKIE
 from apps.accounts.contracts import AttemptState
 from apps.accounts.gateways import news
 from apps.kernel import clock, problem
+from apps.kernel.api import event_stream
 from apps.kernel.errors import DomainError
 from apps.kernel.streams import async_redis, in_thread
 
@@ -28,6 +30,7 @@ _LOOK_SECONDS, _LOOK_WITHOUT_REDIS_SECONDS = 5.0, 1.5
 _MOVING = (AttemptState.WAITING, AttemptState.SCANNED)
 
 
+@event_stream(example='event: state\ndata: {"state": "waiting"}\n\n', refusals=(404, 405), permissions=(AllowAny,))
 async def attempt_events(request: HttpRequest, attempt_id: UUID) -> HttpResponseBase:
     """Stream the states of this browser's attempt until it ends."""
     if request.method != "GET":

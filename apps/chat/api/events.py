@@ -16,6 +16,7 @@ import redis
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
 from django.utils.translation import gettext as _
+from drf_spectacular.utils import OpenApiParameter
 
 from apps.accounts import services as accounts
 from apps.chat import services
@@ -23,6 +24,7 @@ from apps.chat.contracts import AnswerView
 from apps.chat.engine import feed
 from apps.chat.markup import StreamRenderer
 from apps.kernel import clock, problem
+from apps.kernel.api import event_stream
 from apps.kernel.credentials import bearer_token
 from apps.kernel.errors import DomainError, ScopeMissing
 from apps.kernel.ids import UserId
@@ -39,6 +41,15 @@ _OFFSET = re.compile(r"[0-9]{1,9}\Z")
 _HTML_SECONDS, _HTML_SHARE = 0.1, 0.1
 
 
+@event_stream(
+    example='event: status\ndata: {"state": "running"}\n\nid: 5\nevent: delta\ndata: {"text": "Hello"}\n\n',
+    refusals=(401, 403, 404, 405),
+    parameters=(
+        OpenApiParameter("view", str, enum=["html"], description="`html`: rendered blocks in place of raw text."),
+        OpenApiParameter("after", int, description="As Last-Event-ID, for clients that cannot set headers."),
+        OpenApiParameter("Last-Event-ID", int, location="header", description="Where to go on in the answer."),
+    ),
+)
 async def generation_events(request: HttpRequest, generation_id: UUID) -> HttpResponseBase:
     """Stream the events. `Last-Event-ID` (or ?after=) is an offset into the answer; `?view=html` renders it."""
     if request.method != "GET":
