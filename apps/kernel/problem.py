@@ -35,7 +35,7 @@ _TITLES = {
 }
 
 # Programs call these, whatever they say that they accept.
-_FOR_PROGRAMS = ("/api/", "/v1/", "/pay/", "/sandbox/phone/")
+_FOR_PROGRAMS = ("/api/", "/v1/", "/pay/", "/sandbox/phone/", "/sandbox/faults", "/sandbox/account")
 
 
 def body(

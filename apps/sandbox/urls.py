@@ -1,6 +1,6 @@
 """Everything below /sandbox/: the phone, and one address per provider that speaks its protocol."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
 
 from apps.sandbox.views import model_server, official_account, pages, wechat_pay
 
@@ -34,4 +34,8 @@ urlpatterns = [
     path("wechat/", include(_wechat)),
     path("wechatpay/v3/pay/transactions/", include(_wechat_pay)),
     path("llm/v1/", include(_models)),
+    # Where a provider has nothing, it says so in its own words.
+    re_path(r"^wechat(?:/|$)", official_account.unknown),
+    re_path(r"^wechatpay(?:/|$)", wechat_pay.unknown),
+    re_path(r"^llm(?:/|$)", model_server.unknown),
 ]

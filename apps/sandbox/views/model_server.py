@@ -84,6 +84,12 @@ async def stat(request: HttpRequest) -> HttpResponseBase:
     return JsonResponse({"open": meter.open, "finished": meter.finished, "abandoned": meter.abandoned})
 
 
+@csrf_exempt
+async def unknown(request: HttpRequest) -> HttpResponseBase:
+    """Any other address: refused before the key is looked at."""
+    return _refusal(404, f"Invalid URL ({request.method} {request.path})", code=None)
+
+
 async def _whole(planned: Plan) -> HttpResponseBase:
     if planned.model == "fault-hang":
         await streams.hang()
@@ -114,7 +120,7 @@ def _refusal(
     status: int,
     message: str,
     *,
-    code: str,
+    code: str | None,
     kind: str = "invalid_request_error",
     headers: dict[str, str] | None = None,
 ) -> JsonResponse:

@@ -110,6 +110,13 @@ def oauth_token(request: HttpRequest) -> Answer:
     )
 
 
+@csrf_exempt
+@_spoken(suffers=api_faults.OUTAGES)
+def unknown(request: HttpRequest) -> Answer:
+    """Any other address."""
+    raise AccountRefusal(40066, "invalid url")
+
+
 def _check_token(request: HttpRequest) -> None:
     official_account.check_token(token=request.GET.get("access_token", ""), now=clock.now())
 

@@ -30,8 +30,7 @@ def _for_merchants(
             _check_signature(request)
             return _signed(answer(request, *args, **kwargs))
         except PayRefusal as refusal:
-            body = {"code": refusal.code, "message": refusal.message}
-            return JsonResponse(body, status=refusal.status, json_dumps_params={"ensure_ascii": False})
+            return _refused(refusal)
 
     return view
 
@@ -70,6 +69,12 @@ def close(request: HttpRequest, out_trade_no: str) -> Answer:
     return None
 
 
+@csrf_exempt
+def unknown(request: HttpRequest) -> HttpResponse:
+    """Any other address. The protocol documents no code for it; this one is for things that are not there."""
+    return _refused(PayRefusal(404, "RESOURCE_NOT_EXISTS", "请求的资源不存在"))
+
+
 def _check_signature(request: HttpRequest) -> None:
     sent = request.get_full_path()
     merchant_gate.check_request(
@@ -81,6 +86,11 @@ def _check_signature(request: HttpRequest) -> None:
         serial=request.headers.get("Wechatpay-Serial", ""),
         now=clock.now(),
     )
+
+
+def _refused(refusal: PayRefusal) -> HttpResponse:
+    body = {"code": refusal.code, "message": refusal.message}
+    return JsonResponse(body, status=refusal.status, json_dumps_params={"ensure_ascii": False})
 
 
 def _signed(answer: Answer) -> HttpResponse:
