@@ -1,10 +1,14 @@
 """Signing in at phone and at desktop width: by scanning, with and without events, and by the code where no QR is."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, expect
+
+_CODE = re.compile(r"\b[A-Z2-9]{6}\b")
 
 
 class Phone:
@@ -83,6 +87,37 @@ def test_where_events_do_not_come_through_the_page_asks(page: Page, phone: Phone
     in_state(page, "scanned")
     phone.does("confirm", content=content)
     is_in(page)
+
+
+def test_the_news_of_a_redeemed_code_does_not_overtake_its_answer(page: Page, phone: Phone) -> None:
+    streams: list[Route] = []
+    addresses: list[str] = []
+
+    def hold(route: Route) -> None:
+        streams.append(route)
+
+    def answer_after_the_news(route: Route) -> None:
+        # Sent past the browser, whose cookies shall change only with the answer.
+        sent = route.request
+        answer = httpx2.post(sent.url, content=sent.post_data, headers=sent.all_headers(), trust_env=False)
+        streams[0].fulfill(response=streams[0].fetch())
+        in_state(page, "confirmed")
+        page.wait_for_timeout(1_000)
+        addresses.append(page.url)
+        cookies = "\n".join(answer.headers.get_list("set-cookie"))
+        route.fulfill(status=answer.status_code, json=answer.json(), headers={"set-cookie": cookies})
+
+    page.route("**/events", hold)
+    page.route("**/code", answer_after_the_news)
+    open_login(page)
+    phone.does("follow")
+    code = _CODE.search(phone.does("text", content="登录")["replies"][0])
+    assert code
+    if page.locator("#ways").is_visible():
+        page.locator("[data-way=code]").click()
+    page.locator("#id_code").fill(code[0])
+    is_in(page)
+    assert addresses[0].endswith("/login/?next=/shop/")
 
 
 def test_without_a_qr_code_the_page_says_so_and_offers_the_code(page: Page) -> None:

@@ -14,6 +14,7 @@ const button = form.querySelector("button[type=submit]");
 const codeLength = Number(form.dataset.length);
 const SESSION_TRIES = 5;
 
+const isRedeeming = () => button.getAttribute("aria-busy") === "true";
 const typedCode = () => input.value.normalize("NFKC").toUpperCase().replace(/[^0-9A-Z]/g, "");
 const enter = () => location.replace(next);
 
@@ -64,7 +65,8 @@ function showState(standing) {
   const words = text(`qr-${standing}`);
   // Said once: a status that is written again is read out again.
   if (qrState.textContent !== words) qrState.textContent = words;
-  if (standing === "confirmed") collect(SESSION_TRIES);
+  // While a code is on its way it is that answer which brings the session: leaving now would lose it.
+  if (standing === "confirmed" && !isRedeeming()) collect(SESSION_TRIES);
 }
 
 /** Fetch the session that waits for this browser. Asking twice is harmless: there is one. */
@@ -99,7 +101,7 @@ async function explain(error) {
 }
 
 async function signIn() {
-  if (button.getAttribute("aria-busy") === "true") return;
+  if (isRedeeming()) return;
   if (typedCode().length !== codeLength) {
     showError(text("code-missing"));
     input.focus();
