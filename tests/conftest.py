@@ -14,7 +14,8 @@ from config import env, messages, valkey
 pytest_plugins = ["tests.cast", "tests.rows", "tests.site"]
 
 # The browser of this machine; Playwright brings none.
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 _NO_CHROMIUM = "no chromium, chromium-browser or google-chrome on PATH"
 
 
@@ -28,6 +29,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, with the reason; tests that share one site run in one worker."""
     on_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
     for item in items:
+        if item.path.parent.name == "browser":
+            item.add_marker(pytest.mark.browser)
         if "site" in getattr(item, "fixturenames", ()):
             # With --dist loadgroup: one site for the journeys and one for the browsers, in different workers.
             item.add_marker(pytest.mark.xdist_group(f"site-{item.path.parent.name}"))

@@ -26,9 +26,9 @@ _READY_WITHIN = 60.0  # seconds
 _STOPPED_WITHIN = 15.0
 # Of our own environment, the site inherits none of this.
 _OURS = ("PYTEST_", "DJANGO_", "DATABASE_URL", "REDIS_URL")
-# Of a given Redis, workers empty the first databases after REDIS_URL's; sites take later ones, each its own: two
-# sites on one would work each other's tasks.
-_WORKERS, _REDIS_DATABASES = 4, 16
+# Of a given Redis, test workers empty the first databases from REDIS_URL's on; sites take later ones, each its own:
+# two sites on one would work each other's tasks.
+_REDIS_DATABASES = 16
 
 
 class Site:
@@ -77,6 +77,11 @@ class Site:
     def output(self) -> str:
         """Everything that `up` has printed, all starts together."""
         return (self.var / "up.out").read_text()
+
+    def log_tail(self) -> str:
+        """The last lines of each process's log."""
+        logs = sorted((self.var / "log").glob("*.log"))
+        return "\n".join(f"{log.name}:\n" + "\n".join(log.read_text().splitlines()[-30:]) for log in logs)
 
     def pids(self) -> dict[str, int]:
         """Running processes by name: supervisor, web, worker, beat, generate, and valkey unless REDIS_URL is given."""
@@ -156,7 +161,8 @@ def _own_redis() -> Iterator[str]:
     if not server:
         yield ""
         return
-    for number in range(int(first) + _WORKERS, _REDIS_DATABASES):
+    first_of_sites = int(first) + int(env.text("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for number in range(first_of_sites, _REDIS_DATABASES):
         with (Path(tempfile.gettempdir()) / f"chatloop-redis-{number}.lock").open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -166,7 +172,7 @@ def _own_redis() -> Iterator[str]:
                 client.flushdb()
             yield f"{server}/{number}"
             return
-    pytest.fail(f"every Redis database from {int(first) + _WORKERS} on is in use by another site")
+    pytest.fail(f"every Redis database from {first_of_sites} on is in use by another site; use fewer test workers")
 
 
 @contextmanager

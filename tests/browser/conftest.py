@@ -1,14 +1,13 @@
 """A real Chromium: the one on this machine, found by name. Without one the browser tests say so loudly."""
 
-import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 
+from tests.conftest import CHROMIUM
 from tests.site import Site
 
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _QUIET = [
     "--no-sandbox",  # root, as in a container, may not use Chromium's own
     "--disable-gpu",
@@ -22,24 +21,23 @@ _PATIENCE_MS = 45_000
 WIDTHS = {"phone": (360, 740), "desktop": (1440, 900)}
 
 
-def _chromium() -> str | None:
-    return next((found for name in _NAMES if (found := shutil.which(name))), None)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is a browser test; skipped, with the reason shown, where no Chromium is found."""
-    missing = pytest.mark.skip(reason="NO CHROMIUM ON THIS MACHINE: the browser tests did not run")
-    for item in items:
-        if item.path.is_relative_to(__file__.removesuffix("conftest.py")):
-            item.add_marker(pytest.mark.browser)
-            if _chromium() is None:
-                item.add_marker(missing)
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test shows what its pages said, and what the site logged last."""
+    report = yield
+    if report.when == "call" and report.failed:
+        given = getattr(item, "funcargs", {})
+        for page in given["context"].pages if "context" in given else ():
+            report.sections.append((page.url, page.locator("body").inner_text()))
+        if "site" in given:
+            report.sections.append(("the site's logs", given["site"].log_tail()))
+    return report
 
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=_QUIET)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=_QUIET)
         yield browser
         browser.close()
 

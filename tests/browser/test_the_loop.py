@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.member import eventually
 from tests.site import Site
@@ -38,23 +38,20 @@ def say(page: Page, words: str) -> None:
     box.press("Enter")
 
 
-def answers(page: Page) -> int:
-    return page.locator("#log article.message--answer[data-state=finished]").count()
+def ended_answers(page: Page) -> Locator:
+    return page.locator("#log article.message--answer:not([data-state=queued], [data-state=running])")
 
 
 def chat_until_the_free_messages_are_gone(page: Page) -> None:
     for number in range(20):
-        before = answers(page)
         say(page, f"第 {number + 1} 个问题：复利是什么？")
-        if (
-            page.locator("#topup-sheet[open]")
-            .or_(page.locator("#log article.message--answer[data-state=finished]").nth(before))
-            .first.evaluate("node => node.id")
-            == "topup-sheet"
-        ):
+        asked_to_pay = page.locator("#topup-sheet[open]")
+        asked_to_pay.or_(ended_answers(page).nth(number)).first.wait_for()
+        if asked_to_pay.is_visible():
             assert number > 0
             expect(page.locator("#composer-input")).not_to_be_empty()
             return
+        expect(ended_answers(page).nth(number)).to_have_attribute("data-state", "finished")
     raise AssertionError("the free allowance never ended")
 
 
