@@ -110,11 +110,17 @@ def prize_spec(row: Prize) -> PrizeSpec:
 
 
 def lock_odds(*, version_id: UUID) -> OddsVersion:
-    """Lock an odds version for an operator's change. Raises OddsNotFound."""
-    rows = OddsVersion.objects.select_for_update(of=("self",), no_key=True).select_related("activity")
-    row = rows.filter(pk=version_id).first()
-    if row is None:
+    """Lock an odds version for an operator's change, with its activity. Raises OddsNotFound.
+
+    The activity comes first, because whoever writes a new draft has nothing else to lock yet.
+    """
+    # Read without a lock: a version never moves to another activity.
+    activity_id = OddsVersion.objects.filter(pk=version_id).values_list("activity_id", flat=True).first()
+    if activity_id is None:
         raise errors.OddsNotFound(version=str(version_id))
+    activity = lock_activity(activity_id=activity_id)
+    row = OddsVersion.objects.select_for_update(of=("self",), no_key=True).get(pk=version_id)
+    row.activity = activity
     return row
 
 

@@ -271,6 +271,20 @@ def test_a_draft_that_is_being_published_can_no_longer_be_edited() -> None:
 
 
 @pytest.mark.parametrize("attempt", range(3))
+def test_drafts_are_saved_cloned_and_published_without_waiting_in_a_circle(attempt: int) -> None:
+    autumn = campaign.activity()
+    prizes = campaign.sure(QUOTA_PRIZE, autumn.id)
+    save = partial(services.save_draft, activity_id=autumn.id, declared_total=10**9, prizes=prizes, now=NOON)
+    named: dict[str, Any] = {"version_id": save().id, "actor": "system", "reason": "new odds", "now": NOON}
+    publish, clone = partial(services.publish_odds, **named), partial(services.clone_odds, **named)
+
+    outcomes = run_together([save] * 8 + [publish] + [clone] * 3)
+
+    assert outcomes.errors == []
+    assert selectors.current_odds(activity_id=autumn.id).version_id == named["version_id"]
+
+
+@pytest.mark.parametrize("attempt", range(3))
 def test_rewards_and_exchanges_never_wait_in_a_circle(alice: Member, autumn: ActivityDetail, attempt: int) -> None:
     # The older rule gives chances, the newer one points: an exchange takes points and gives chances.
     services.save_rebate_rule(

@@ -55,8 +55,7 @@ def clone_odds(*, version_id: UUID, actor: str, reason: str, now: datetime) -> O
     require_reason(reason)
     with transaction.atomic():
         source = selectors.lock_odds(version_id=version_id)
-        activity = selectors.lock_activity(activity_id=source.activity_id)
-        draft = _new_draft(activity, source.declared_total, now)
+        draft = _new_draft(source.activity, source.declared_total, now)
         Prize.objects.bulk_create(_prize(draft, prize, now) for prize in selectors.prizes_of(version_id))
         audit.record(
             actor=actor,
@@ -78,7 +77,7 @@ def publish_odds(*, version_id: UUID, actor: str, reason: str, now: datetime) ->
     require_reason(reason)
     with transaction.atomic():
         draft = selectors.lock_odds(version_id=version_id)
-        activity = selectors.lock_activity(activity_id=draft.activity_id)
+        activity = draft.activity
         rules.check_transition(rules.NEXT_ODDS, draft.state, OddsState.PUBLISHED)
         prizes = selectors.prizes_of(version_id)
         rules.check_publishable(
