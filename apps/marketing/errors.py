@@ -220,6 +220,14 @@ class TimeZoneUnknown(DomainError):
     title = _("This time zone is not known.")
 
 
+class TimeZoneFixed(DomainError):
+    """The days of an activity that has left its draft are those of one time zone; `time_zone` is in the context."""
+
+    kind = ErrorKind.CONFLICT
+    code = "time_zone_fixed"
+    title = _("The time zone cannot change once the activity has started: its limits count days and months by it.")
+
+
 class WindowInvalid(DomainError):
     """An activity ends after it starts."""
 
@@ -233,6 +241,14 @@ class StockBelowIssued(DomainError):
     kind = ErrorKind.CONFLICT
     code = "stock_below_issued"
     title = _("The stock cannot be lower than what has been issued.")
+
+
+class StockBelowSold(DomainError):
+    """An item's stock cannot go below what has been sold; `sold` and `stock` are in the context."""
+
+    kind = ErrorKind.CONFLICT
+    code = "stock_below_sold"
+    title = _("The stock cannot be lower than what has been sold.")
 
 
 class ReasonMissing(DomainError):

@@ -255,6 +255,16 @@ def check_open(*, state: str, starts_at: datetime, ends_at: datetime, now: datet
         raise errors.ActivityNotStarted
 
 
+def check_time_zone_change(*, state: str, before: str, after: str) -> None:
+    """Raise TimeZoneFixed if an activity in this state may not move to another time zone.
+
+    Draws are counted by its days, so it stays from the first draw on. The state is asked and not the draws: a draw
+    locks no activity, so one could be under way unseen. A draft has none, and to start it takes the activity's lock.
+    """
+    if state != ActivityState.DRAFT and after != before:
+        raise errors.TimeZoneFixed(time_zone=before)
+
+
 def is_worth_chances(*, state: str, ends_at: datetime, now: datetime) -> bool:
     """Whether a chance that is given now can still be used: the activity is not over."""
     return state != ActivityState.ENDED and now < ends_at

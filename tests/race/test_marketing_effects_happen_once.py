@@ -10,12 +10,14 @@ from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, connection, connections, transaction
+from django.test import Client
+from django.urls import reverse
 
 from apps.accounts.contracts import Member
 from apps.chat.contracts import QUOTA
 from apps.marketing import errors, selectors, services
 from apps.marketing.contracts import POINTS, ActivityDetail, Behaviour, Limits
-from apps.marketing.models import Delivery, Draw, ExchangeOrder, Prize, PrizeStock, Rebate, SignIn
+from apps.marketing.models import Delivery, Draw, ExchangeItem, ExchangeOrder, Prize, PrizeStock, Rebate, SignIn
 from tests.cast import member
 from tests.integration.marketing import campaign
 from tests.integration.marketing.campaign import NOON, POINTS_PRIZE
@@ -282,6 +284,33 @@ def test_drafts_are_saved_cloned_and_published_without_waiting_in_a_circle(attem
 
     assert outcomes.errors == []
     assert selectors.current_odds(activity_id=autumn.id).version_id == named["version_id"]
+
+
+def test_an_exchange_between_form_and_save_is_an_error_of_the_form(alice: Member, operator_browser: Client) -> None:
+    item: dict[str, Any] = {
+        "code": "credits",
+        "title": "5 credits",
+        "kind": "quota",
+        "amount": 5000,
+        "price_points": 100,
+    }
+    item_id = services.save_exchange_item(stock=5, now=NOON, **item)
+    campaign.give_points(alice.id, 300)
+    address = reverse("admin:marketing_exchangeitem_change", args=[item_id])
+    form = {**item, "stock": 2, "is_active": "on", "reason": "recount"}
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            services.exchange(user_id=alice.id, item_id=item_id, quantity=3, request_id="one-tap", now=NOON)
+            saving = pool.submit(in_thread, partial(operator_browser.post, address, form))
+            with suppress(TimeoutError):
+                saving.result(timeout=1)  # its form saw nothing sold; its save waits for the item
+        answer = saving.result(timeout=60)
+
+    assert answer.status_code == 200
+    assert "库存不能低于已售出的 3 件。" in answer.content.decode()
+    row = ExchangeItem.objects.get()
+    assert (row.stock, row.sold) == (5, 3)
 
 
 @pytest.mark.parametrize("attempt", range(3))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import BaseInlineFormSet
@@ -12,34 +11,16 @@ from django.utils.translation import gettext_lazy
 
 from apps.kernel import audit, clock
 from apps.kernel.admin import actor, reason_action
-from apps.kernel.errors import DomainError
 from apps.marketing import rules, services
-from apps.marketing.admin.configuration import ConfigurationAdmin, ReasonedForm
+from apps.marketing.admin.configuration import ConfigurationAdmin
 from apps.marketing.contracts import ActivityState, Limits, OddsState
 from apps.marketing.models import Activity, OddsVersion, Prize, PrizeStock, Stage
-
-
-class ActivityForm(ReasonedForm):
-    """A window that can be."""
-
-    def clean(self) -> dict[str, Any]:
-        """Say on the form what the service would refuse."""
-        cleaned = super().clean() or self.cleaned_data
-        if {"starts_at", "ends_at", "time_zone"} <= cleaned.keys():
-            try:
-                services.check_schedule(
-                    starts_at=cleaned["starts_at"], ends_at=cleaned["ends_at"], time_zone=cleaned["time_zone"]
-                )
-            except DomainError as refusal:
-                raise forms.ValidationError(_(refusal.title)) from None
-        return cleaned
 
 
 @admin.register(Activity)
 class ActivityAdmin(ConfigurationAdmin):
     """Campaigns. Their state changes by action, their odds by publication."""
 
-    form = ActivityForm
     fields = (
         "code",
         "title",
@@ -205,22 +186,10 @@ def _is_draft(obj: OddsVersion | None) -> bool:
     return obj is None or obj.state == OddsState.DRAFT
 
 
-class StockForm(ReasonedForm):
-    """A total that what was issued fits into."""
-
-    def clean_total(self) -> int:
-        """Say on the form what the service would refuse."""
-        total: int = self.cleaned_data["total"]
-        if total < self.instance.issued:
-            raise forms.ValidationError(_("The stock cannot be lower than what has been issued."))
-        return total
-
-
 @admin.register(PrizeStock)
 class PrizeStockAdmin(ConfigurationAdmin):
     """Stocks; what was issued moves by draws alone."""
 
-    form = StockForm
     fields = ("activity", "code", "total", "reason")
     key_fields = ("activity", "code")
     list_display = ("activity", "code", "issued", "total")

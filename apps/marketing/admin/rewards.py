@@ -4,8 +4,10 @@ from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
-from apps.marketing import services
+from apps.kernel.errors import DomainError
+from apps.marketing import errors, services
 from apps.marketing.admin.configuration import ConfigurationAdmin
 from apps.marketing.models import ExchangeItem, RebateRule
 
@@ -64,6 +66,12 @@ class ExchangeItemAdmin(ConfigurationAdmin):
     list_display = ("title", "kind", "amount", "price_points", "sold", "stock", "member_limit", "is_active")
     list_filter = ("kind", "is_active")
     ordering = ("price_points",)
+
+    def explain(self, refusal: DomainError) -> str:
+        """How many are sold is on no form."""
+        if isinstance(refusal, errors.StockBelowSold):
+            return _("The stock cannot be lower than the %(sold)d that have been sold.") % refusal.context
+        return super().explain(refusal)
 
     def save_model(self, request: HttpRequest, obj: ExchangeItem, form: Any, change: bool) -> None:  # noqa: FBT001
         """Save through the service."""

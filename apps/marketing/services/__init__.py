@@ -2,7 +2,6 @@
 
 from apps.marketing.services.activities import (
     bind_stage,
-    check_schedule,
     correct_stock,
     save_activity,
     save_stock,
@@ -37,7 +36,6 @@ __all__ = [
     "balances_of",
     "bind_stage",
     "check_no_prize_on_its_way",
-    "check_schedule",
     "clone_odds",
     "correct_stock",
     "deliver_prize",

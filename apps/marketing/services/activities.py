@@ -28,9 +28,13 @@ def save_activity(
 ) -> ActivityDetail:
     """Create the activity with this code as a draft, or bring it to these values; its state stays.
 
-    Raises ReasonMissing, TimeZoneUnknown, WindowInvalid.
+    Raises ReasonMissing, TimeZoneUnknown, WindowInvalid, TimeZoneFixed.
     """
-    check_schedule(starts_at=starts_at, ends_at=ends_at, time_zone=time_zone)
+
+    def check(activity: Activity) -> None:
+        rules.check_time_zone_change(state=activity.state, before=activity.time_zone, after=time_zone)
+
+    _check_schedule(starts_at=starts_at, ends_at=ends_at, time_zone=time_zone)
     values = {
         "title": title,
         "subtitle": subtitle,
@@ -41,18 +45,8 @@ def save_activity(
         "limit_day": limits.day,
         "limit_month": limits.month,
     }
-    activity = save(Activity, key={"code": code}, values=values, actor=actor, reason=reason, now=now)
+    activity = save(Activity, key={"code": code}, values=values, actor=actor, reason=reason, now=now, check=check)
     return selectors.activity_detail(activity)
-
-
-def check_schedule(*, starts_at: datetime, ends_at: datetime, time_zone: str) -> None:
-    """Raise TimeZoneUnknown or WindowInvalid unless an activity can run like this."""
-    try:
-        ZoneInfo(time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise errors.TimeZoneUnknown(time_zone=time_zone) from None
-    if ends_at <= starts_at:
-        raise errors.WindowInvalid
 
 
 def set_activity_state(
@@ -146,6 +140,15 @@ def correct_stock(*, stock_id: UUID, total: int, actor: str, reason: str, now: d
         )
         stock.refresh_from_db()
     return _stock_detail(stock)
+
+
+def _check_schedule(*, starts_at: datetime, ends_at: datetime, time_zone: str) -> None:
+    try:
+        ZoneInfo(time_zone)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise errors.TimeZoneUnknown(time_zone=time_zone) from None
+    if ends_at <= starts_at:
+        raise errors.WindowInvalid
 
 
 def _stock_detail(stock: PrizeStock) -> StockDetail:

@@ -66,7 +66,15 @@ def save_exchange_item(
     actor: str = audit.SYSTEM,
     reason: str = "set-up",
 ) -> UUID:
-    """Create the item with this code, or bring it to these values; returns its id. Raises ReasonMissing."""
+    """Create the item with this code, or bring it to these values; returns its id.
+
+    Raises ReasonMissing, StockBelowSold.
+    """
+
+    def check(item: ExchangeItem) -> None:
+        if stock is not None and stock < item.sold:
+            raise errors.StockBelowSold(sold=item.sold, stock=stock)
+
     values = {
         "title": title,
         "kind": kind,
@@ -77,7 +85,8 @@ def save_exchange_item(
         "member_limit": member_limit,
         "is_active": is_active,
     }
-    return save(ExchangeItem, key={"code": code}, values=values, actor=actor, reason=reason, now=now).id
+    item = save(ExchangeItem, key={"code": code}, values=values, actor=actor, reason=reason, now=now, check=check)
+    return item.id
 
 
 def _order(*, user_id: UserId, item: ExchangeItem, quantity: int, request_id: str, now: datetime) -> ExchangeOrder:

@@ -1,6 +1,6 @@
 """Configuration that operators and the set-up save: found by its key, changed with a reason, on the audit trail."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,11 +20,19 @@ def require_reason(reason: str) -> None:
 
 
 def save(
-    model: type[R], *, key: Mapping[str, Any], values: Mapping[str, Any], actor: str, reason: str, now: datetime
+    model: type[R],
+    *,
+    key: Mapping[str, Any],
+    values: Mapping[str, Any],
+    actor: str,
+    reason: str,
+    now: datetime,
+    check: Callable[[R], None] | None = None,
 ) -> R:
     """Create the row with this key, or bring it to these values; a change of nothing leaves no trace.
 
-    A row that counts its versions gets the next one when it changes. Raises ReasonMissing.
+    A row that counts its versions gets the next one when it changes. `check` may refuse a change; it is given the
+    row as it is, locked until the change is there. Raises ReasonMissing, and what `check` raises.
     """
     require_reason(reason)
     with transaction.atomic():
@@ -36,6 +44,8 @@ def save(
         elif before == dict(values):
             return row
         else:
+            if check is not None:
+                check(row)
             _change(row, values)
         audit.record(
             actor=actor,

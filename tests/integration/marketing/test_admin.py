@@ -30,6 +30,8 @@ from tests.integration.marketing.campaign import NOON, PRIZES
 
 pytestmark = pytest.mark.django_db
 
+CREDITS: dict[str, Any] = {"code": "credits", "title": "5 credits", "kind": "quota", "amount": 1, "price_points": 1}
+
 
 def page(model: type[Model], name: str, *args: object) -> str:
     """An admin address."""
@@ -66,9 +68,7 @@ def test_every_list_opens_with_rows_in_it(
 ) -> None:
     campaign.publish(autumn.id, campaign.sure(campaign.QUOTA, autumn.id, stock=3))
     services.save_rebate_rule(code="pay", title="Payment", behaviour="payment", points=5, now=NOON)
-    item = services.save_exchange_item(
-        code="credits", title="5 credits", kind="quota", amount=1, price_points=1, now=NOON
-    )
+    item = services.save_exchange_item(now=NOON, **CREDITS)
     campaign.give_chances(alice.id, autumn.id)
     campaign.give_points(alice.id, 1)
     campaign.draw(alice.id, autumn.id)
@@ -174,6 +174,44 @@ def test_stock_is_corrected_on_its_form(operator_browser: Client, autumn: Activi
 
     row = PrizeStock.objects.get(pk=stock.id)
     assert (row.total, row.issued) == (3, 2)
+
+
+def test_an_items_stock_stays_above_what_is_sold(alice: Member, operator_browser: Client, db: None) -> None:
+    item_id = services.save_exchange_item(stock=5, now=NOON, **CREDITS)
+    campaign.give_points(alice.id, 3)
+    services.exchange(user_id=alice.id, item_id=item_id, quantity=3, request_id="tap-one", now=NOON)
+    address, form = page(ExchangeItem, "change", item_id), {**CREDITS, "is_active": "on", "reason": "recount"}
+
+    refused = operator_browser.post(address, {**form, "stock": 2})
+
+    assert refused.status_code == 200
+    assert refused.context["adminform"].form.non_field_errors() == ["库存不能低于已售出的 3 件。"]
+    assert ExchangeItem.objects.get().stock == 5
+    assert not AuditEntry.objects.filter(reason="recount").exists()
+    assert operator_browser.post(address, {**form, "stock": 3}).status_code == 302
+    assert ExchangeItem.objects.get().stock == 3
+
+
+def test_the_time_zone_of_a_started_activity_stays(operator_browser: Client, autumn: ActivityDetail) -> None:
+    row = Activity.objects.get(pk=autumn.id)
+    form = {
+        "title": "Winter draw",
+        "starts_at_0": "2026-11-01",
+        "starts_at_1": "00:00",
+        "ends_at_0": "2027-01-01",
+        "ends_at_1": "00:00",
+        "time_zone": "America/New_York",
+        "reason": "moved",
+    }
+
+    refused = operator_browser.post(page(Activity, "change", autumn.id), form)
+
+    assert refused.status_code == 200
+    assert "活动开始后不能更改时区" in refused.content.decode()
+    assert Activity.objects.values().get(pk=autumn.id) == {
+        name: getattr(row, name) for name in Activity.objects.values()[0]
+    }
+    assert not AuditEntry.objects.filter(reason="moved").exists()
 
 
 def test_rules_and_items_are_configured_without_a_deploy(operator_browser: Client, autumn: ActivityDetail) -> None:

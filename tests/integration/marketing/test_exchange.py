@@ -11,6 +11,7 @@ from apps.accounts.contracts import Member
 from apps.accounts.errors import MemberFrozen
 from apps.chat.contracts import QUOTA
 from apps.kernel.ids import UserId
+from apps.kernel.models import AuditEntry
 from apps.marketing import errors, selectors, services
 from apps.marketing.contracts import POINTS, ActivityState, ExchangeReceipt
 from apps.marketing.models import ExchangeItem, ExchangeOrder
@@ -36,7 +37,11 @@ def quota_item(**other: Any) -> UUID:
 def buy(user_id: UserId, item_id: UUID, quantity: int = 1, request_id: str = "") -> ExchangeReceipt:
     """One exchange request."""
     return services.exchange(
-        user_id=user_id, item_id=item_id, quantity=quantity, request_id=request_id or uuid4().hex, now=NOON
+        user_id=user_id,
+        item_id=item_id,
+        quantity=quantity,
+        request_id=request_id or uuid4().hex,
+        now=NOON,
     )
 
 
@@ -118,6 +123,22 @@ def test_stock_is_never_oversold(alice: Member) -> None:
 
     assert campaign.available(alice.id, POINTS) == 800
     assert selectors.exchange_offers(user_id=alice.id, now=NOON)[0].stock_left == 1
+
+
+def test_stock_is_corrected_but_never_below_what_was_sold(alice: Member) -> None:
+    item_id = quota_item(stock=5)
+    campaign.give_points(alice.id, 1000)
+    buy(alice.id, item_id, quantity=2)
+
+    quota_item(stock=2)
+    with pytest.raises(errors.StockBelowSold) as refusal:
+        quota_item(stock=1, price_points=1)
+
+    assert refusal.value.context == {"sold": 2, "stock": 1}
+    row = ExchangeItem.objects.get()
+    assert (row.stock, row.sold, row.price_points) == (2, 2, 100)
+    assert AuditEntry.objects.filter(action="marketing.save_exchangeitem").count() == 2
+    quota_item(stock=None)
 
 
 @pytest.mark.parametrize("quantity", [-1, 0, 100, 10**12])

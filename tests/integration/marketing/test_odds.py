@@ -12,7 +12,7 @@ from apps.accounts.contracts import Member
 from apps.kernel.models import AuditEntry
 from apps.marketing import errors, selectors, services
 from apps.marketing.contracts import ActivityDetail, ActivityState
-from apps.marketing.models import OddsVersion, Prize, PrizeStock
+from apps.marketing.models import Activity, OddsVersion, Prize, PrizeStock
 from tests.integration.marketing import campaign
 from tests.integration.marketing.campaign import NOON, POINTS_PRIZE, PRIZES, THANKS
 
@@ -170,3 +170,43 @@ def test_an_activity_ends_for_ever() -> None:
 
     with pytest.raises(errors.IllegalTransition):
         campaign.set_state(activity.id, ActivityState.LIVE)
+
+
+@pytest.mark.parametrize("state", [ActivityState.LIVE, ActivityState.PAUSED, ActivityState.ENDED])
+def test_an_activity_that_left_its_draft_keeps_its_time_zone(alice: Member, state: ActivityState) -> None:
+    activity = campaign.activity(time_zone="Asia/Shanghai")
+    campaign.give_chances(alice.id, activity.id, 2)
+    # Still the day before in Shanghai; on the other side of the world it would be the day of NOON.
+    for now in (NOON - timedelta(hours=13), NOON):
+        campaign.draw(alice.id, activity.id, now=now)
+    if state != ActivityState.LIVE:
+        campaign.set_state(activity.id, state)
+    trail = AuditEntry.objects.count()
+
+    with pytest.raises(errors.TimeZoneFixed):
+        rezone(activity, "Pacific/Kiritimati")
+
+    assert Activity.objects.get(pk=activity.id).time_zone == "Asia/Shanghai"
+    assert AuditEntry.objects.count() == trail
+    assert campaign.breaches() == []
+    assert rezone(activity, "Asia/Shanghai").title == "Winter draw"
+
+
+def test_a_draft_activity_may_still_move() -> None:
+    activity = campaign.activity(state=ActivityState.DRAFT)
+
+    assert rezone(activity, "Pacific/Kiritimati").time_zone == "Pacific/Kiritimati"
+
+
+def rezone(activity: ActivityDetail, time_zone: str) -> ActivityDetail:
+    """Save the activity with another title and time zone."""
+    return services.save_activity(
+        code=activity.code,
+        title="Winter draw",
+        subtitle=activity.subtitle,
+        starts_at=activity.starts_at,
+        ends_at=activity.ends_at,
+        time_zone=time_zone,
+        limits=activity.limits,
+        now=NOON,
+    )

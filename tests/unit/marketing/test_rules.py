@@ -200,6 +200,17 @@ def test_a_draft_does_not_exist_for_members() -> None:
         is_open(ActivityState.DRAFT, OPENS)
 
 
+@pytest.mark.parametrize("state", ActivityState)
+def test_only_a_draft_moves_to_another_time_zone(state: ActivityState) -> None:
+    rules.check_time_zone_change(state=state, before="Asia/Shanghai", after="Asia/Shanghai")
+    if state == ActivityState.DRAFT:
+        rules.check_time_zone_change(state=state, before="Asia/Shanghai", after="UTC")
+        return
+    with pytest.raises(errors.TimeZoneFixed) as refusal:
+        rules.check_time_zone_change(state=state, before="Asia/Shanghai", after="UTC")
+    assert refusal.value.context == {"time_zone": "Asia/Shanghai"}
+
+
 def test_without_limits_everything_is_counted_and_nothing_refused() -> None:
     after = rules.counted(FRESH, limits=Limits(), today=DAY, number=10)
 
