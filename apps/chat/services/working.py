@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 from cryptography.fernet import InvalidToken
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from apps.chat import rules, selectors
@@ -29,11 +29,12 @@ _MAX_TURNS = 200
 def claim(*, limit: int, now: datetime) -> list[Job]:
     """Take up to `limit` queued generations, the oldest first, each under a new lease token.
 
-    One whose channel cannot be used is settled as failed, without a charge, and left out.
+    One whose channel cannot be used is settled as failed, without a charge, and left out. One that the database
+    refuses is left out too and stays queued: the others, once claimed, are nobody's but this caller's.
     """
     queued = Generation.objects.filter(state=GenerationState.QUEUED).order_by("pk")
     rows = queued.select_related("message", "model__channel")[:limit]
-    claimed = [_claim(row, now=now) for row in rows]
+    claimed = [_try_to_claim(row, now=now) for row in rows]
     return [job for job in claimed if job is not None]
 
 
@@ -68,6 +69,15 @@ def follow(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     if generation.is_settled:
         balance = ledger.balance(account=ledger.user_account(user_id, QUOTA)).total
     return AnswerView(generation=generation, text=text, balance_milli=balance)
+
+
+def _try_to_claim(row: Generation, *, now: datetime) -> Job | None:
+    try:
+        with transaction.atomic():
+            return _claim(row, now=now)
+    except DatabaseError:
+        logger.exception("generation %s could not be claimed; it stays queued", row.pk)
+        return None
 
 
 def _claim(row: Generation, *, now: datetime) -> Job | None:

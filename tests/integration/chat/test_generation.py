@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connection
 
 from apps.accounts.contracts import Member
 from apps.chat import services
@@ -265,6 +266,28 @@ def test_a_switched_off_channel_fails_what_is_queued_without_a_charge(
     row = generation(asked.generation.id)
     assert (row.state, row.error_code) == (GenerationState.FAILED, "channel_unavailable")
     assert balance(rich_alice) == (5000, 0)
+
+
+@pytest.mark.parametrize("refused", ['UPDATE "chat_generation"', 'SELECT "chat_message"."id" AS "pk"'])
+def test_one_row_that_the_database_refuses_costs_the_others_nothing(
+    rich_alice: Member, model: str, refused: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second, third = (send(rich_alice.id).generation.id for _ in range(3))
+    seen: list[str] = []
+
+    def refuse_the_second(execute: Any, sql: str, *rest: Any) -> Any:
+        seen.extend([sql] if sql.startswith(refused) else [])
+        if sql.startswith(refused) and len(seen) == 2:
+            raise OperationalError("canceling statement due to lock timeout")
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(refuse_the_second):
+        jobs = services.claim(limit=3, now=clock.now())
+
+    assert [job.generation_id for job in jobs] == [first, third]
+    assert str(second) in caplog.text
+    # Nothing of it is half done: whoever claims next has it.
+    assert [job.generation_id for job in services.claim(limit=3, now=clock.now())] == [second]
 
 
 def test_a_lost_wake_up_is_made_good_by_looking(
