@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts import services
 from apps.accounts.contracts import ListKind, ListScope
-from apps.accounts.models import User, WeChatIdentity
+from apps.accounts.models import Role, User, WeChatIdentity
 from apps.kernel import clock
 from apps.kernel.admin import ReadOnlyAdmin, ReasonForm, actor, reason_action
 from apps.kernel.ids import UserId
@@ -225,7 +225,7 @@ class UserAdmin(ReadOnlyAdmin):
 admin.site.unregister(Group)
 
 
-@admin.register(Group)
+@admin.register(Role)
 class RoleAdmin(ReadOnlyAdmin):
     """What each role may do; roles change by migration."""
 
@@ -234,7 +234,7 @@ class RoleAdmin(ReadOnlyAdmin):
     ordering = ("name",)
 
     @admin.display(description=gettext_lazy("Permissions"))
-    def may(self, row: Group) -> str:
+    def may(self, row: Role) -> str:
         """The permissions, one after the other."""
         pairs = row.permissions.order_by("content_type__app_label", "codename")
         return ", ".join(f"{app}.{name}" for app, name in pairs.values_list("content_type__app_label", "codename"))

@@ -1,7 +1,7 @@
 """The rows of accounts, by noun."""
 
 from apps.accounts.models.access import ApiKey, ListEntry, LoginEvent, MemberSession
-from apps.accounts.models.people import User, UserManager, WeChatIdentity
+from apps.accounts.models.people import Role, User, UserManager, WeChatIdentity
 from apps.accounts.models.second_factor import BackupCode, SecondFactor
 from apps.accounts.models.sign_in import CallbackMessage, LoginAttempt, LoginCode
 from apps.accounts.models.texts import ReplyText
@@ -16,6 +16,7 @@ __all__ = [
     "ReplyText",
     "LoginEvent",
     "MemberSession",
+    "Role",
     "SecondFactor",
     "User",
     "UserManager",

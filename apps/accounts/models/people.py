@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Group, PermissionsMixin
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -73,6 +73,15 @@ class User(Row, AbstractBaseUser, PermissionsMixin):
     def avatar_code(self) -> str:
         """The avatar to show: the chosen one, else the one that follows from the id."""
         return self.avatar or AVATARS[self.pk.int % len(AVATARS)]
+
+
+class Role(Group):
+    """What operators may do, as a group of permissions: Django's rows under the word that operators know."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
 
 
 class WeChatIdentity(Row):

@@ -173,10 +173,18 @@ def test_roles_are_for_operators_exist_and_have_a_reason(olga: Member) -> None:
 def test_roles_are_looked_at_and_not_edited(operator_browser: Client) -> None:
     group = Group.objects.get(name="finance")
 
-    page = operator_browser.get(reverse("admin:auth_group_change", args=[group.pk]))
+    page = operator_browser.get(reverse("admin:accounts_role_change", args=[group.pk]))
     assert "orders.view_payment" in page.content.decode()
-    changed = operator_browser.post(reverse("admin:auth_group_change", args=[group.pk]), {"name": "x"})
+    changed = operator_browser.post(reverse("admin:accounts_role_change", args=[group.pk]), {"name": "x"})
     assert changed.status_code == 403
+
+
+@pytest.mark.parametrize(("language", "word"), [("zh-hans", "角色"), ("en", "Roles")])
+def test_operators_read_of_roles_and_not_of_groups(operator_browser: Client, language: str, word: str) -> None:
+    index = operator_browser.get("/admin/", headers={"Accept-Language": language}).content.decode()
+
+    assert f'<a href="{reverse("admin:accounts_role_changelist")}">{word}</a>' in index
+    assert "/auth/group/" not in index
 
 
 def test_a_member_has_no_admin(alice_browser: Client) -> None:
