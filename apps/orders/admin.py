@@ -54,9 +54,27 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
     def clean_entitlements(self) -> list[str]:
         """A list of model ids, each once."""
         models = self.cleaned_data["entitlements"] or []
-        if not isinstance(models, list) or not all(isinstance(model, str) and model for model in models):
+        if not isinstance(models, list) or not all(map(_is_name, models)):
             raise forms.ValidationError(_("Give a list of model ids."))
         return sorted(set(models))
+
+    def clean(self) -> dict[str, Any]:
+        """Say at the field what the service would refuse."""
+        cleaned = super().clean() or self.cleaned_data
+        if {"quota_milli", "entitlements"} <= cleaned.keys():
+            offer = {name: cleaned[name] for name in ("quota_milli", "entitlements")}
+            try:
+                services.check_deliverable(**offer, now=clock.now())
+            except services.ProductQuotaNotDeliverable as refusal:
+                self.add_error("quota_milli", _(refusal.title))
+            except services.ProductModelUnknown as refusal:
+                self.add_error("entitlements", _("There is no model with the id %(model)s.") % refusal.context)
+        return cleaned
+
+
+def _is_name(value: object) -> bool:
+    """JSON can also write what PostgreSQL does not take, such as NUL."""
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 @admin.register(Product)

@@ -19,6 +19,22 @@ class ProductNotOnSale(DomainError):
     title = "This product is not on sale at the moment."
 
 
+class ProductQuotaNotDeliverable(DomainError):
+    """More quota than can be handed over at once, or less than none; `quota_milli` and `largest` are in the context."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "product_quota_not_deliverable"
+    title = "This quota cannot be delivered: it is below zero or more than one order may give."
+
+
+class ProductModelUnknown(DomainError):
+    """The product would sell a model that chat does not have; `model` is in the context."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "product_model_unknown"
+    title = "A product can only open models that exist."
+
+
 class PriceChanged(DomainError):
     """The buyer saw another price; `amount_fen` in the context is the present one."""
 

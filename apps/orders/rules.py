@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from apps.orders.contracts import OrderState
-from apps.orders.errors import IllegalTransition
+from apps.orders.errors import IllegalTransition, ProductQuotaNotDeliverable
 
 LIFETIME = timedelta(minutes=30)
 # An order with less time left is not offered for payment again.
@@ -18,6 +18,8 @@ FINAL_CHECK_AFTER = timedelta(minutes=10)
 # A paid order that its own transaction could not deliver: when the sweep tries, and when it alarms.
 DELIVERY_RETRY = timedelta(seconds=30)
 DELIVERY_ALARM = timedelta(minutes=2)
+# Far below what the ledger moves at once: what could not be delivered must not be sold.
+LARGEST_QUOTA_MILLI = 10**12
 
 S = OrderState
 
@@ -40,6 +42,12 @@ AWAITING_MONEY = frozenset({S.CREATED, S.PAYING, S.CLOSED})
 HAS_MONEY = frozenset({S.PAID, S.DELIVERED})
 
 _CHECK_DELAYS = (5, 15, 30, 60, 120, 300)
+
+
+def check_quota(quota_milli: int) -> None:
+    """Raise ProductQuotaNotDeliverable unless one order may give this much; 0 is for products that only open models."""
+    if not 0 <= quota_milli <= LARGEST_QUOTA_MILLI:
+        raise ProductQuotaNotDeliverable(quota_milli=quota_milli, largest=LARGEST_QUOTA_MILLI)
 
 
 def check_transition(current: OrderState, target: OrderState) -> None:

@@ -13,7 +13,7 @@ from apps.orders import services as orders
 from apps.orders.contracts import OrderDetail, OrderState
 from apps.orders.models import Notification, Order, OrderHistory, Payment, Standing
 from tests.cast import member
-from tests.integration.orders.conftest import pack, place, quota_of
+from tests.integration.orders.conftest import pack, place, quota_of, undeliverable_pack
 from tests.integration.orders.wechat_server import WechatServer, notice, signature, wechat
 from tests.race.concurrency import run_concurrently, run_together
 
@@ -157,10 +157,7 @@ def test_rival_sweeps_ask_about_an_order_once(order: OrderDetail, wechat: Wechat
 
 
 def test_rival_deliveries_deliver_once(alice: Member, wechat: WechatServer) -> None:
-    product = orders.save_product(
-        code="model", title="A model", amount_fen=100, quota_milli=100_000, entitlements=["no-model"], now=clock.now()
-    )
-    order = place(alice.id, product)
+    order = place(alice.id, undeliverable_pack())
     wechat.trade().pay()
     teller(notice(wechat.trade().transaction()))()
     assert Order.objects.get().state == OrderState.PAID

@@ -60,7 +60,7 @@ def _deliver(order: Order, *, actor: str, now: datetime) -> None:
         chat.grant_entitlement(
             user_id=user_id,
             model_id=model_id,
-            cause=ledger.Cause("orders.entitlement", f"{order.pk}:{model_id}"),
+            cause=ledger.Cause("orders.entitlement", str(order.pk)),
             now=now,
         )
     _transitions.move(order, OrderState.DELIVERED, actor=actor, delivered_at=now, next_check_at=None, now=now)

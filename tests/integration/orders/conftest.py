@@ -13,6 +13,7 @@ from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 from apps.orders import services as orders
 from apps.orders.contracts import OrderDetail, ProductOffer
+from apps.orders.models import Product
 from tests.integration.orders.wechat_server import WechatServer, wechat
 
 __all__ = ["wechat"]
@@ -29,6 +30,13 @@ def pack(code: str = "pack-100", *, amount_fen: int = 990, quota_milli: int = 10
         quota_milli=quota_milli,
         now=datetime(2026, 1, 1, tzinfo=UTC),
     )
+
+
+def undeliverable_pack() -> ProductOffer:
+    """A pack with a model that is gone, which no service would save."""
+    offer = pack("model")
+    Product.objects.filter(pk=offer.id).update(entitlements=["gone"])
+    return offer
 
 
 def place(user_id: UserId, product: ProductOffer, *, request_id: str = "", now: datetime | None = None) -> OrderDetail:

@@ -67,7 +67,14 @@ def test_a_new_product_goes_through_the_service(operator_browser: Client, db: No
 
 
 @pytest.mark.parametrize(
-    "changes", [{"amount_fen": "0"}, {"reason": ""}, {"entitlements": '{"a": 1}'}, {"entitlements": "[1]"}]
+    "changes",
+    [
+        {"amount_fen": "0"},
+        {"reason": ""},
+        {"entitlements": '{"a": 1}'},
+        {"entitlements": "[1]"},
+        {"entitlements": r'["\u0000"]'},
+    ],
 )
 def test_a_wrong_form_changes_nothing(
     changes: dict[str, object], product: ProductOffer, operator_browser: Client
@@ -75,6 +82,25 @@ def test_a_wrong_form_changes_nothing(
     answer = operator_browser.post(f"/admin/orders/product/{product.id}/change/", product_form(**changes))
 
     assert answer.status_code == 200
+    assert Product.objects.get().amount_fen == 990
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("quota_milli", str(10**12 + 1), "这一额度无法发放：不能小于零，也不能超过一笔订单的上限。"),
+        ("entitlements", '["no-model"]', "没有编号为 no-model 的模型。"),
+    ],
+)
+def test_what_could_not_be_delivered_is_an_error_of_its_field(
+    field: str, value: str, said: str, product: ProductOffer, operator_browser: Client
+) -> None:
+    form = product_form(**{field: value})
+
+    answer = operator_browser.post(f"/admin/orders/product/{product.id}/change/", form)
+
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors == {field: [said]}
     assert Product.objects.get().amount_fen == 990
 
 

@@ -13,7 +13,7 @@ from apps.kernel.models import AuditEntry, OutboxEvent
 from apps.orders import services as orders
 from apps.orders.contracts import OrderDetail, OrderState, ProductOffer
 from apps.orders.models import Order, OrderHistory, Payment, Standing
-from tests.integration.orders.conftest import pack, place, quota_of
+from tests.integration.orders.conftest import pack, place, quota_of, undeliverable_pack
 from tests.integration.orders.wechat_server import WechatServer, refused
 
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -269,10 +269,7 @@ def test_an_expired_order_that_the_provider_never_saw_is_closed_here(
 
 
 def test_what_could_not_be_delivered_at_once_is_delivered_by_the_sweep(alice: Member, wechat: WechatServer) -> None:
-    broken = orders.save_product(
-        code="model", title="A model", amount_fen=100, quota_milli=5_000, entitlements=["not-there-yet"], now=NOON
-    )
-    order = place(alice.id, broken, now=NOON)
+    order = place(alice.id, undeliverable_pack(), now=NOON)
     wechat.trade().pay()
 
     orders.check_order(user_id=alice.id, order_id=order.id, now=SOON)
@@ -286,15 +283,12 @@ def test_what_could_not_be_delivered_at_once_is_delivered_by_the_sweep(alice: Me
     assert orders.deliver_paid_orders(now=SOON + timedelta(seconds=29)) == 0
     assert orders.deliver_paid_orders(now=SOON + timedelta(seconds=30)) == 1
     assert state_of(order) == OrderState.DELIVERED
-    assert quota_of(alice.id) == 5_000
+    assert quota_of(alice.id) == 100_000
     assert orders.deliver_paid_orders(now=SOON + timedelta(hours=1)) == 0
 
 
 def test_an_operator_checks_and_delivers_with_a_reason(alice: Member, wechat: WechatServer) -> None:
-    broken = orders.save_product(
-        code="model", title="A model", amount_fen=100, quota_milli=5_000, entitlements=["not-there-yet"], now=NOON
-    )
-    order = place(alice.id, broken, now=NOON)
+    order = place(alice.id, undeliverable_pack(), now=NOON)
     wechat.trade().pay()
     orders.recheck_order(order_id=order.id, actor="staff:1", reason="member called", now=SOON)
     assert state_of(order) == OrderState.PAID
@@ -303,7 +297,7 @@ def test_an_operator_checks_and_delivers_with_a_reason(alice: Member, wechat: We
     assert orders.redeliver_order(order_id=order.id, actor="staff:1", reason="model removed", now=SOON)
     assert not orders.redeliver_order(order_id=order.id, actor="staff:1", reason="again", now=SOON)
 
-    assert quota_of(alice.id) == 5_000
+    assert quota_of(alice.id) == 100_000
     acts = AuditEntry.objects.filter(actor="staff:1").order_by("pk").values_list("action", "reason")
     assert list(acts) == [("orders.recheck_order", "member called"), ("orders.redeliver_order", "model removed")]
 

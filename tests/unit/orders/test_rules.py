@@ -6,6 +6,7 @@ import pytest
 
 from apps.orders import rules
 from apps.orders.contracts import OrderState
+from apps.orders.errors import ProductQuotaNotDeliverable
 
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 OURS = rules.Terms(merchant_id="1900000001", app_id="wx01", amount_fen=990, currency="CNY")
@@ -32,6 +33,14 @@ def test_each_term_that_differs_is_named(changes: dict[str, object], said: str) 
     captured = rules.Terms(**{**vars(OURS), **changes})
 
     assert rules.mismatches(OURS, captured) == (said,)
+
+
+def test_one_order_gives_from_nothing_to_a_million_million() -> None:
+    rules.check_quota(0)
+    rules.check_quota(10**12)
+    for quota_milli in (-1, 10**12 + 1):
+        with pytest.raises(ProductQuotaNotDeliverable):
+            rules.check_quota(quota_milli)
 
 
 def test_the_provider_is_asked_soon_at_first_and_seldom_later() -> None:
