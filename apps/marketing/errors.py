@@ -181,6 +181,14 @@ class NotEnoughPoints(DomainError):
     title = _("You do not have enough points.")
 
 
+class PriceChanged(DomainError):
+    """The member saw another price; `price_points` in the context is the present one."""
+
+    kind = ErrorKind.CONFLICT
+    code = "price_changed"
+    title = _("The price has changed since you opened this page. Nothing was ordered.")
+
+
 class ItemSoldOut(DomainError):
     """Less stock than asked for."""
 

@@ -143,10 +143,14 @@ class PlaceExchangeOrder(IdempotentPost):
     scope = "marketing"
 
     class Input(StrictSerializer):
-        """Which item, and how many of it (1 to 99)."""
+        """Which item, and how many of it (1 to 99).
+
+        `expected_price` is the price that the member saw, in points for one; another one now is refused, never taken.
+        """
 
         item_id = serializers.UUIDField()
         quantity = serializers.IntegerField(default=1)
+        expected_price = serializers.IntegerField(required=False, min_value=1)
 
     class Output(serializers.Serializer[Any]):
         """What was given and what it cost."""
@@ -167,6 +171,7 @@ class PlaceExchangeOrder(IdempotentPost):
             user_id=self.user_id,
             item_id=asked["item_id"],
             quantity=asked["quantity"],
+            expected_price=asked.get("expected_price"),
             request_id=request_id,
             now=clock.now(),
         )

@@ -21,18 +21,31 @@ from apps.marketing.services.saving import save
 from apps.marketing.services.seats import give_chances
 
 
-def exchange(*, user_id: UserId, item_id: UUID, quantity: int, request_id: str, now: datetime) -> ExchangeReceipt:
+def exchange(
+    *,
+    user_id: UserId,
+    item_id: UUID,
+    quantity: int,
+    request_id: str,
+    now: datetime,
+    expected_price: int | None = None,
+) -> ExchangeReceipt:
     """Buy `quantity` of one item with points; the same request_id buys once.
 
-    Raises QuantityInvalid, accounts.MemberFrozen, ItemNotFound, RequestReused, ItemLimitReached, ItemSoldOut,
-    NotEnoughPoints; nothing has changed then.
+    `expected_price` is what the member was shown, in points for one; it can only refuse.
+
+    Raises QuantityInvalid, accounts.MemberFrozen, ItemNotFound, RequestReused, PriceChanged, ItemLimitReached,
+    ItemSoldOut, NotEnoughPoints; nothing has changed then.
     """
     rules.check_quantity(quantity)
     first = _first_receipt(user_id=user_id, item_id=item_id, quantity=quantity, request_id=request_id)
     if first is not None:
         return first
     accounts.require_active(user_id=user_id, scope=ListScope.DRAW, now=now)
+    # The price of this reading is the price that is taken, whatever an operator saves meanwhile.
     item = selectors.active_item(item_id=item_id, now=now)
+    if expected_price not in (None, item.price_points):
+        raise errors.PriceChanged(price_points=item.price_points)
     try:
         with transaction.atomic():
             order = _order(user_id=user_id, item=item, quantity=quantity, request_id=request_id, now=now)

@@ -53,20 +53,39 @@ async function signIn(button, key) {
   }
 }
 
+// What was confirmed and has no answer yet, by item: a repeat after a lost connection is the same request and buys once.
+const unanswered = new Map();
+
+/** What the server would take now: the page may be hours old. */
+async function presentPrice(card) {
+  const offers = await api.get("exchange/items");
+  const offer = offers.find(({ id }) => id === card.dataset.item);
+  // What is not offered any more keeps its price: the order's refusal tells why.
+  if (offer) {
+    card.dataset.price = offer.price_points;
+    card.querySelector("[data-points]").textContent = offer.price_points;
+  }
+  return Number(card.dataset.price);
+}
+
 async function exchange(card, button) {
-  const { item, price, title } = card.dataset;
-  byId("exchange-question").textContent = text("exchange-question", { price: count(Number(price)), title });
-  if ((await ask("exchange-sheet")) !== "yes") return;
-  // Kept on the card until there is an answer: a repeat after a lost connection buys once.
-  card.dataset.key ||= newKey();
+  // The sheet asks one question at a time, and a second tap may come before it is open.
+  if (document.querySelector("[data-exchange][aria-busy]")) return;
+  const { item, title } = card.dataset;
   button.setAttribute("aria-busy", "true");
   try {
-    await api.post("exchange/orders", { item_id: item, quantity: 1 }, { idempotencyKey: card.dataset.key });
-    delete card.dataset.key;
-    toast(text("exchanged", { title, price: count(Number(price)) }), "ok");
+    const wish = unanswered.get(item) ?? { key: newKey(), price: await presentPrice(card) };
+    const price = count(wish.price);
+    byId("exchange-question").textContent = text("exchange-question", { price, title });
+    if ((await ask("exchange-sheet")) !== "yes") return;
+    unanswered.set(item, wish);
+    const order = { item_id: item, quantity: 1, expected_price: wish.price };
+    await api.post("exchange/orders", order, { idempotencyKey: wish.key });
+    unanswered.delete(item);
+    toast(text("exchanged", { title, price }), "ok");
     changed();
   } catch (error) {
-    if (error.status >= 400 && error.status < 500 && error.code !== "request_in_flight") delete card.dataset.key;
+    if (error.status >= 400 && error.status < 500 && error.code !== "request_in_flight") unanswered.delete(item);
     toast(error.message, "bad");
   } finally {
     button.removeAttribute("aria-busy");

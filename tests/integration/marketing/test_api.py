@@ -235,6 +235,25 @@ def test_points_entries_and_exchange(alice: Member, alice_browser: Client) -> No
     ]
 
 
+def test_an_exchange_can_name_the_price_that_was_shown(alice: Member, alice_browser: Client) -> None:
+    item_id = services.save_exchange_item(
+        code="credits", title="5 credits", kind="quota", amount=5000, price_points=100, now=clock.now()
+    )
+    campaign.give_points(alice.id, 150)
+    wish = {"item_id": str(item_id), "quantity": 1}
+
+    refused = post(alice_browser, "exchange/orders", {**wish, "expected_price": 90}, key="one-tap-only")
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
+    assert refused.json()["context"] == {"price_points": 100}
+    assert alice_browser.get("/api/v1/points").json() == {"points": 150}
+    for nonsense in (0, "cheap"):
+        assert post(alice_browser, "exchange/orders", {**wish, "expected_price": nonsense}).status_code == 400
+    # 409 is not kept: the same tap may be said again with the price that holds.
+    agreed = post(alice_browser, "exchange/orders", {**wish, "expected_price": 100}, key="one-tap-only")
+    assert (agreed.status_code, agreed.json()["points_paid"]) == (201, 100)
+
+
 def test_the_header_balances_follow_the_home_stage(
     alice: Member, alice_browser: Client, autumn: ActivityDetail
 ) -> None:

@@ -34,12 +34,15 @@ def quota_item(**other: Any) -> UUID:
     return services.save_exchange_item(code="credits", now=NOON, **values)
 
 
-def buy(user_id: UserId, item_id: UUID, quantity: int = 1, request_id: str = "") -> ExchangeReceipt:
+def buy(
+    user_id: UserId, item_id: UUID, quantity: int = 1, request_id: str = "", expected_price: int | None = None
+) -> ExchangeReceipt:
     """One exchange request."""
     return services.exchange(
         user_id=user_id,
         item_id=item_id,
         quantity=quantity,
+        expected_price=expected_price,
         request_id=request_id or uuid4().hex,
         now=NOON,
     )
@@ -176,6 +179,32 @@ def test_an_order_keeps_the_price_of_its_moment(alice: Member) -> None:
     quota_item(price_points=500, amount=1)
 
     assert buy(alice.id, item_id, request_id="tap-one") == receipt
+
+
+def test_a_price_that_the_member_did_not_see_is_not_taken(alice: Member) -> None:
+    item_id = quota_item(stock=5, member_limit=5)
+    campaign.give_points(alice.id, 1000)
+    quota_item(stock=5, member_limit=5, price_points=120)
+
+    with pytest.raises(errors.PriceChanged) as refusal:
+        buy(alice.id, item_id, quantity=2, expected_price=100)
+
+    assert refusal.value.context == {"price_points": 120}
+    assert campaign.available(alice.id, POINTS) == 1000
+    assert ExchangeItem.objects.get().sold == 0
+    assert not ExchangeOrder.objects.exists()
+    assert selectors.exchange_offers(user_id=alice.id, now=NOON)[0].left_for_member == 5
+    assert buy(alice.id, item_id, quantity=2, expected_price=120).points_paid == 240
+
+
+def test_a_repeat_gets_its_first_answer_whatever_the_price_is_by_now(alice: Member) -> None:
+    item_id = quota_item()
+    campaign.give_points(alice.id, 1000)
+    receipt = buy(alice.id, item_id, request_id="tap-one", expected_price=100)
+    quota_item(price_points=500)
+
+    assert buy(alice.id, item_id, request_id="tap-one", expected_price=100) == receipt
+    assert campaign.available(alice.id, POINTS) == 900
 
 
 def test_chances_of_an_activity_that_is_over_are_not_sold(alice: Member) -> None:
