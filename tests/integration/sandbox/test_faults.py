@@ -1,5 +1,6 @@
 """What can be switched to go wrong, and how it then goes wrong."""
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -13,7 +14,7 @@ from apps.sandbox.models import PhoneMessage
 from apps.sandbox.rules import message_crypto
 from apps.sandbox.rules.faults import KINDS, Area
 from apps.sandbox.services import faults, phone
-from config import messages
+from config import env, messages
 from tests.integration.sandbox.conftest import Heard, Site
 from tests.integration.sandbox.test_official_account import (
     ME,
@@ -50,6 +51,12 @@ def test_every_fault_of_the_list_is_there_in_both_languages() -> None:
         assert all(chinese.get(text) is not None for text in (kind.title, kind.description)), kind.name
     listed = Client().get("/sandbox/faults", headers={"Accept-Language": "en"}).json()
     assert [each["title"] for each in listed] == [kind.title for kind in KINDS]
+
+
+def test_developers_find_every_fault_in_the_order_of_striking() -> None:
+    page = (env.ROOT / "docs" / "sandbox.md").read_text()
+
+    assert re.findall(r"^\|.*\| `(\w+)` \| [^|]+ \|$", page, re.MULTILINE) == [kind.name for kind in KINDS]
 
 
 @pytest.mark.django_db
