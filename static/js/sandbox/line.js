@@ -23,7 +23,9 @@ export const press = (button, body = {}) => api.post(`${ROOT}${held.openid}/${bu
 
 /** Makes sure that a phone is held; the very first visitor finds one on the table. */
 export async function pickUp() {
+  const atFirst = held.openid;
   const known = await phones();
+  if (held.openid !== atFirst) return; // chosen meanwhile
   const phone = known.find((each) => each.openid === held.openid) ?? known[0] ?? (await newPhone(text("sandbox-first-owner")));
   hold(phone.openid);
 }

@@ -13,15 +13,22 @@ const handset = byId("handset");
 const TAB_OF = { pay: "scan", account: "people", faults: "people" };
 const ASKED = { scan: refresh, people: () => phones().then(drawPeople), account: showAccount, faults: showFaults };
 let payment = null;
+let wanted = "";
 
-function show(name) {
+/** Draws what a screen holds before it is seen: a list that arrives late moves nothing under a finger. */
+async function show(name) {
+  wanted = name;
+  await ASKED[name]?.().catch(report);
+  if (wanted === name) reveal(name);
+}
+
+function reveal(name) {
   for (const each of handset.querySelectorAll(".screen")) each.hidden = each.id !== `screen-${name}`;
   const tab = TAB_OF[name] ?? name;
   for (const each of handset.querySelectorAll(".handset__tab")) {
     if (each.dataset.screen === tab) each.setAttribute("aria-current", "page");
     else each.removeAttribute("aria-current");
   }
-  ASKED[name]?.().catch(report);
   if (name === "chat") byId("lines").scrollTop = byId("lines").scrollHeight;
 }
 
