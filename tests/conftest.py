@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 import redis
 from django.conf import settings
@@ -20,7 +21,9 @@ _NO_CHROMIUM = "no chromium, chromium-browser or google-chrome on PATH"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Compile the texts once, in the process that starts the workers."""
+    """Compile the texts once, in the process that starts the workers; no test fails because a machine is slow."""
+    hypothesis.settings.register_profile("untimed", deadline=None)
+    hypothesis.settings.load_profile("untimed")
     if not hasattr(config, "workerinput"):
         messages.compile_stale()
 

@@ -30,7 +30,7 @@ def crash(site: Site, victim: str) -> None:
 
 def begin_an_answer(member: Member) -> str:
     generation = member.ask(member.new_conversation(), "请讲一个长一点的故事。", model="demo-steady")
-    next(member.events(generation))
+    next(event for event, _id, _data in member.events(generation) if event == "delta")
     return generation
 
 
