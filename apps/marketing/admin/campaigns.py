@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.kernel import audit, clock
 from apps.kernel.admin import actor, reason_action
-from apps.marketing import rules, services
+from apps.marketing import errors, rules, services
 from apps.marketing.admin.configuration import ConfigurationAdmin
 from apps.marketing.contracts import ActivityState, Limits, OddsState
 from apps.marketing.models import Activity, OddsVersion, Prize, PrizeStock, Stage
@@ -155,7 +155,13 @@ class OddsVersionAdmin(ConfigurationAdmin):
         formset: "BaseInlineFormSet[Prize, OddsVersion, Any]",
         change: bool,  # noqa: FBT001
     ) -> None:
-        """A draft's prizes change freely; whether they can be published is asked at publication."""
+        """A draft's prizes change freely; whether they can be published is asked at publication.
+
+        Raises OddsFallbackAmbiguous, which no row can see for itself and the database does not take.
+        """
+        kept = [row.instance for row in formset.forms if row not in formset.deleted_forms]
+        if sum(prize.is_fallback for prize in kept) > 1:
+            raise errors.OddsFallbackAmbiguous
         for prize in formset.save(commit=False):
             is_new = prize._state.adding
             if is_new:

@@ -111,6 +111,20 @@ def test_a_draft_is_written_checked_and_published(operator_browser: Client, autu
     assert entry.actor.startswith("staff:")
 
 
+def test_a_draft_with_two_fallbacks_is_an_error_of_the_form(operator_browser: Client, autumn: ActivityDetail) -> None:
+    prizes = [
+        {"position": place, "title": "Thank you", "kind": "nothing", "amount": 0, "weight": 1, "is_fallback": "on"}
+        for place in (0, 1)
+    ]
+    body = {"activity": str(autumn.id), "declared_total": 2, "reason": "winter", **prize_forms(None, *prizes)}
+
+    refused = operator_browser.post(page(OddsVersion, "add"), body)
+
+    assert refused.status_code == 200
+    assert refused.context["adminform"].form.non_field_errors() == ["只能有一个兜底奖品。"]
+    assert not OddsVersion.objects.filter(state="draft").exists()
+
+
 def test_published_odds_are_read_only_and_show_weight_beside_percent(
     operator_browser: Client, autumn: ActivityDetail
 ) -> None:
