@@ -64,7 +64,7 @@ class ProductForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at 
         if {"quota_milli", "entitlements"} <= cleaned.keys():
             offer = {name: cleaned[name] for name in ("quota_milli", "entitlements")}
             try:
-                services.check_deliverable(**offer, now=clock.now())
+                services.check_deliverable(**offer)
             except services.ProductQuotaNotDeliverable as refusal:
                 self.add_error("quota_milli", _(refusal.title))
             except services.ProductModelUnknown as refusal:

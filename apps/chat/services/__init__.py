@@ -1,7 +1,7 @@
 """The door of chat: ask, follow, stop; conversations; quota; configuration; and the verbs of the engine."""
 
 from apps.chat.services.asking import ask, regenerate
-from apps.chat.services.catalogue import save_channel, save_model, save_policy
+from apps.chat.services.catalogue import check_models, save_channel, save_model, save_policy
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
 from apps.chat.services.own_data import (
     check_nothing_runs,
@@ -25,6 +25,7 @@ from apps.chat.services.working import claim, finish, follow, keep, stop_request
 __all__ = [
     "ask",
     "change_conversation",
+    "check_models",
     "check_nothing_runs",
     "claim",
     "create_conversation",

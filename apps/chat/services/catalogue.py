@@ -1,5 +1,6 @@
 """What operators configure: channels, models, limits. Saving is idempotent by code and leaves an audit entry."""
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -140,6 +141,14 @@ def save_policy(*, policy: Policy, now: datetime, actor: str = audit.SYSTEM, rea
             after=asdict(policy),
             now=now,
         )
+
+
+def check_models(*, model_ids: Collection[str]) -> None:
+    """Make sure that these models exist, switched on or not. Raises ModelNotFound for the first that does not."""
+    known = set(ChatModel.objects.filter(code__in=model_ids).values_list("code", flat=True))
+    for model_id in model_ids:
+        if model_id not in known:
+            raise errors.ModelNotFound(model=model_id)
 
 
 def _facts(row: Channel | ChatModel | None, fields: tuple[str, ...]) -> dict[str, Any] | None:

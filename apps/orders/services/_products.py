@@ -3,22 +3,16 @@
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from django.db import transaction
 
 from apps.chat import services as chat
 from apps.chat.errors import ModelNotFound
 from apps.kernel import audit
-from apps.kernel.ids import UserId
-from apps.ledger.contracts import Cause
 from apps.orders import rules, selectors
 from apps.orders.contracts import ProductOffer
 from apps.orders.errors import ProductModelUnknown
 from apps.orders.models import Product
-
-_NOBODY = UserId(UUID(int=0))
-_REHEARSAL = Cause("orders.rehearsal", "nobody")
 
 
 def save_product(
@@ -42,7 +36,7 @@ def save_product(
 
     Raises ProductQuotaNotDeliverable, ProductModelUnknown.
     """
-    check_deliverable(quota_milli=quota_milli, entitlements=entitlements, now=now)
+    check_deliverable(quota_milli=quota_milli, entitlements=entitlements)
     wanted: dict[str, Any] = {
         "title": title,
         "subtitle": subtitle,
@@ -74,17 +68,13 @@ def save_product(
     return selectors.offer(product)
 
 
-def check_deliverable(*, quota_milli: int, entitlements: Sequence[str], now: datetime) -> None:
+def check_deliverable(*, quota_milli: int, entitlements: Sequence[str]) -> None:
     """Refuse what an order could not be given once it is paid (I-33).
 
     Raises ProductQuotaNotDeliverable, ProductModelUnknown.
     """
     rules.check_quota(quota_milli)
-    # A rehearsal, for chat has no other question about a model's existence than to grant it: to nobody, and undone.
-    with transaction.atomic():
-        for model_id in entitlements:
-            try:
-                chat.grant_entitlement(user_id=_NOBODY, model_id=model_id, cause=_REHEARSAL, now=now)
-            except ModelNotFound:
-                raise ProductModelUnknown(model=model_id) from None
-        transaction.set_rollback(True)
+    try:
+        chat.check_models(model_ids=entitlements)
+    except ModelNotFound as missing:
+        raise ProductModelUnknown(model=missing.context["model"]) from None
