@@ -17,6 +17,7 @@ from django.db import connection
 from django.test import Client
 
 from apps.accounts.models import LoginAttempt
+from apps.kernel.streams import sync_redis
 from config.asgi import application
 from tests.cast import Phone
 from tests.integration.accounts.test_sign_in import ATTEMPTS, start
@@ -97,6 +98,7 @@ def test_the_page_hears_of_the_scan_and_of_the_yes_and_then_collects_the_session
 def test_without_redis_the_page_hears_of_it_a_moment_later(
     server: str, wechat: WeChat, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    sync_redis()  # the process-wide client, made here at the latest, stays: later tests need it
     monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
     _, attempt, secret = opened_attempt()
     with opened(server, attempt, secret) as stream:
