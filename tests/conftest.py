@@ -28,15 +28,16 @@ def pytest_configure(config: pytest.Config) -> None:
         messages.compile_stale()
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what this machine cannot run, with the reason; tests that share one site run in one worker."""
     on_sqlite = settings.DATABASES["default"]["ENGINE"].endswith("sqlite3")
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
-        if "site" in getattr(item, "fixturenames", ()):
+        if item.path.parent.name in {"browser", "journeys"} and "own_site" not in getattr(item, "fixturenames", ()):
             # With --dist loadgroup: one site for the journeys and one for the browsers, in different workers.
-            item.add_marker(pytest.mark.xdist_group(f"site-{item.path.parent.name}"))
+            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
         if on_sqlite and (item.get_closest_marker("race") or item.get_closest_marker("services")):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL and Redis: make test-services"))
         if CHROMIUM is None and item.get_closest_marker("browser"):
@@ -81,8 +82,7 @@ def empty_redis(redis_server: redis.Redis) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def forgotten_switches() -> Iterator[None]:
-    """A switch that a test has turned off is rolled back; the process's copy of it must not outlive that."""
-    yield
+def forgotten_switches() -> None:
+    """A switch that the last test turned off was rolled back; the process's copy of it must not outlive that."""
     if switches._cache.switched_off:
         switches._cache.read_at = float("-inf")

@@ -15,8 +15,6 @@ import pytest
 from tests.member import Member, refused
 from tests.site import Site, running_site
 
-pytestmark = pytest.mark.xdist_group("site-journeys")
-
 FORGED = ["bad_signature", "bad_msg_signature", "wrong_appid_inside", "stale_timestamp"]
 UNREADABLE = ["malformed_xml", "entity_bomb"]
 # WeChat's trouble: the QR code is not offered, the code way goes on.
