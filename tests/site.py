@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from operator import gt
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ from django.conf import settings
 
 from config import env
 
-_READY_WITHIN = 60.0  # seconds
+_READY_WITHIN = 120.0  # seconds
 _STOPPED_WITHIN = 15.0
 # Of our own environment, the site inherits none of this.
 _OURS = ("PYTEST_", "DJANGO_", "DATABASE_URL", "REDIS_URL")
@@ -47,7 +48,8 @@ class Site:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start and wait until the site answers; fails with what it said."""
+        """Start and wait until the site answers and its workers work; fails with what it said."""
+        before = self._ready_lines()
         with (self.var / "up.out").open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
@@ -58,7 +60,7 @@ class Site:
                 stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + _READY_WITHIN
-        while not (self.answers() and "beat" in self.pids()):
+        while not (self.answers() and "beat" in self.pids() and all(map(gt, self._ready_lines(), before))):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"the site did not start:\n{self.output()}")
             time.sleep(0.05)
@@ -77,6 +79,11 @@ class Site:
     def output(self) -> str:
         """Everything that `up` has printed, all starts together."""
         return (self.var / "up.out").read_text()
+
+    def _ready_lines(self) -> list[int]:
+        """How often the worker and the engine have said that they are ready; `up` itself waits for the web only."""
+        logs = [self.var / "log" / f"{name}.log" for name in ("worker", "generate")]
+        return [log.read_text().count(" ready") if log.exists() else 0 for log in logs]
 
     def log_tail(self) -> str:
         """The last lines of each process's log."""

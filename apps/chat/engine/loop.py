@@ -36,6 +36,7 @@ class Engine:
         helpers = [asyncio.create_task(self._hear_stops()), asyncio.create_task(self._look_for_stops())]
         try:
             await self._desk.settle_abandoned()
+            logger.info("ready for %d answers at a time", self._capacity)
             while not ending.is_set():
                 await self._take_jobs()
                 await self._wait(ending)
