@@ -26,6 +26,7 @@ _GRACE = 8.0  # seconds between SIGTERM and SIGKILL
 _READY_WITHIN = 60.0  # seconds
 _LOG_BYTES = 5_000_000  # per program, and one old file
 _PR_SET_PDEATHSIG = 1
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # The exit code names the child whose death ended the run; 0 is a stop that somebody asked for.
 EXIT_CODES = {"valkey": 10, "web": 11, "worker": 12, "beat": 13, "generate": 14}
@@ -177,8 +178,10 @@ class Supervisor:
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
+        for number in (*STOP_SIGNALS, signal.SIGCHLD):
             signal.signal(number, lambda *_: None)
+        # What arrived while `up` became this program has waited.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         self._selector.register(reading, selectors.EVENT_READ, "signals")
 
     def _on_signals(self, numbers: bytes) -> None:

@@ -31,6 +31,7 @@ class Command(BaseCommand):
 
     help = "Run the site, its worker, its schedule and an embedded Redis until Ctrl-C. PORT and CHATLOOP_VAR move it."
     requires_system_checks = []
+    _is_leaving = False
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """`up` takes no arguments: it is configured by the environment."""
@@ -39,7 +40,8 @@ class Command(BaseCommand):
         """Never returns: the process image is replaced."""
         started = time.monotonic() - _age()
         var = Path(settings.VAR_DIR)
-        signal.signal(signal.SIGTERM, _leave)
+        for number in supervisor.STOP_SIGNALS:
+            signal.signal(number, self._leave)
         _lock(var)
         _check_port(settings.PORT)
         server = None
@@ -49,6 +51,10 @@ class Command(BaseCommand):
             server = _start_valkey(var)
         try:
             _prepare_database()
+            # From here on a signal waits for the supervisor, which has this process's mask and takes it up.
+            signal.pthread_sigmask(signal.SIG_BLOCK, supervisor.STOP_SIGNALS)
+            if self._is_leaving:
+                raise SystemExit(0)
         except BaseException:
             if server is not None:
                 server.kill()
@@ -63,6 +69,11 @@ class Command(BaseCommand):
         os.chdir(env.ROOT)
         os.execv(line[0], line)  # noqa: S606 -- our own interpreter and module
 
+    def _leave(self, _number: int, _frame: FrameType | None) -> None:
+        # Remembered too: what is raised while an object is finalised, Python reports and forgets.
+        self._is_leaving = True
+        raise SystemExit(0)
+
 
 def _refuse(text: str) -> CommandError:
     return CommandError(text, returncode=_CANNOT_START)
@@ -75,10 +86,6 @@ def _age() -> float:
         return time.process_time()  # no Linux; imports cost CPU time and little else
     began = int(stat.read_text().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")  # after boot
     return time.clock_gettime(time.CLOCK_BOOTTIME) - began
-
-
-def _leave(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)
 
 
 def _lock(var: Path) -> None:

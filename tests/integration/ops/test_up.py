@@ -112,6 +112,41 @@ def test_when_a_child_dies_everything_stops_and_the_code_says_which(own_site: Si
     assert "worker ended" in own_site.output()
 
 
+# Python reports what a finalizer raises and goes on, so this signal is easily lost.
+_TERMINATED_IN_A_FINALIZER = """
+import os, signal, weakref
+import django
+django.setup()
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
+class Thing: pass
+def stop(**_):
+    weakref.finalize(Thing(), os.kill, os.getpid(), signal.SIGTERM)
+post_migrate.connect(stop)
+call_command("up")
+"""
+
+
+def test_a_stop_while_the_database_is_prepared_is_not_lost(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _TERMINATED_IN_A_FINALIZER],
+        cwd=env.ROOT,
+        env={
+            "PATH": os.environ["PATH"],
+            "DJANGO_SETTINGS_MODULE": "config.settings.embedded",
+            "CHATLOOP_VAR": str(tmp_path),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert "Exception ignored in" in result.stderr
+    assert result.returncode == 0
+    assert not (tmp_path / "pids.json").exists()
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux kills children with their parent")
 def test_kill_minus_nine_of_the_parent_leaves_no_orphan(own_site: Site) -> None:
     pids = own_site.pids()
