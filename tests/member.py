@@ -33,6 +33,7 @@ class Answer:
     def __init__(self) -> None:
         self.text = ""
         self.state = ""
+        self.error = ""
         self.usage: dict[str, Any] = {}
 
     def take(self, event: str, data: dict[str, Any]) -> None:
@@ -41,6 +42,8 @@ class Answer:
             self.text += data["text"]
         elif event == "usage":
             self.usage = data
+        elif event == "error":
+            self.error = data["code"]
         elif event == "done":
             self.state = data["state"]
 

@@ -1,7 +1,7 @@
 """Connections to the shared Redis. It carries wake-ups and live text; nothing that must be true is kept there."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import ParamSpec, TypeVar
 
@@ -25,13 +25,20 @@ def async_redis() -> "redis.asyncio.Redis":
     return redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2)
 
 
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do blocking work for a stream; a reader that left meanwhile ends here, with CancelledError.
+async def cancellable(work: Awaitable[T]) -> T:
+    """Wait for what may forget that it was cancelled; its task ends here then, with CancelledError.
 
-    sync_to_async alone answers, and forgets that it was cancelled while its thread was busy.
+    sync_to_async forgets it while its thread is busy, and redis-py has been seen to on a loaded machine: a loop
+    around such a call would go on, and whoever waits for its end would wait for ever.
     """
-    result = await sync_to_async(work)(*args, **kwargs)
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
-    return result
+    try:
+        return await work
+    finally:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do blocking work for a stream; a reader that left meanwhile ends here, with CancelledError."""
+    return await cancellable(sync_to_async(work)(*args, **kwargs))

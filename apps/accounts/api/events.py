@@ -22,7 +22,7 @@ from apps.accounts.gateways import news
 from apps.kernel import clock, problem
 from apps.kernel.api import event_stream
 from apps.kernel.errors import DomainError
-from apps.kernel.streams import async_redis, in_thread
+from apps.kernel.streams import async_redis, cancellable, in_thread
 
 _HEARTBEAT_SECONDS = 10.0
 # How often the row is read although nobody woke us, with Redis and without.
@@ -85,10 +85,10 @@ async def _wait(ear: Any, attempt_id: UUID) -> None:
     try:
         if not ear.subscribed:
             # Subscribed first, then looked at once: nothing falls between.
-            await ear.subscribe(news.channel(attempt_id))
-            await ear.get_message(timeout=_LOOK_WITHOUT_REDIS_SECONDS)
+            await cancellable(ear.subscribe(news.channel(attempt_id)))
+            await cancellable(ear.get_message(timeout=_LOOK_WITHOUT_REDIS_SECONDS))
             return
-        await ear.get_message(ignore_subscribe_messages=True, timeout=_LOOK_SECONDS)
+        await cancellable(ear.get_message(ignore_subscribe_messages=True, timeout=_LOOK_SECONDS))
     except (redis.RedisError, OSError):
         await asyncio.sleep(_LOOK_WITHOUT_REDIS_SECONDS)
 

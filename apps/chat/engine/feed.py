@@ -14,7 +14,7 @@ from uuid import UUID
 import redis
 from redis.asyncio import Redis
 
-from apps.kernel.streams import sync_redis
+from apps.kernel.streams import cancellable, sync_redis
 
 logger = logging.getLogger(__name__)
 
@@ -22,6 +22,7 @@ _WAKE = "chat:wake"
 _STOP = "chat:stop"
 _STREAM_SECONDS = 900
 _ENDED_STREAM_SECONDS = 60
+_LISTEN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def announce_end(generation_id: UUID) -> None:
 
 async def wait_for_wake(client: Redis, *, seconds: int) -> None:
     """Return when a generation was queued, at the latest after `seconds`. Raises redis.RedisError."""
-    await client.blpop([_WAKE], timeout=seconds)
+    await cancellable(client.blpop([_WAKE], timeout=seconds))
     await client.delete(_WAKE)
 
 
@@ -80,8 +81,9 @@ async def stops(client: Redis) -> AsyncIterator[UUID]:
     """The ids of generations that shall stop, as they are announced. Raises redis.RedisError."""
     async with client.pubsub() as channel:
         await channel.subscribe(_STOP)
-        async for message in channel.listen():
-            if message["type"] == "message":
+        while True:
+            heard = channel.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_SECONDS)
+            if message := await cancellable(heard):
                 with suppress(ValueError):
                     yield UUID(message["data"].decode())
 
@@ -91,7 +93,7 @@ async def append(client: Redis, generation_id: UUID, piece: Piece) -> None:
     pipe = client.pipeline(transaction=False)
     pipe.xadd(_stream(generation_id), {"text": piece.text, "end_offset": piece.end})
     pipe.expire(_stream(generation_id), _STREAM_SECONDS)
-    await pipe.execute()
+    await cancellable(pipe.execute())
 
 
 async def read(client: Redis, generation_id: UUID, *, after: str, wait_ms: int) -> tuple[str, list[Piece | End]]:
@@ -99,7 +101,7 @@ async def read(client: Redis, generation_id: UUID, *, after: str, wait_ms: int) 
 
     Waits up to `wait_ms` when there is nothing yet. Raises redis.RedisError.
     """
-    answer: Any = await client.xread({_stream(generation_id): after}, count=500, block=wait_ms)
+    answer: Any = await cancellable(client.xread({_stream(generation_id): after}, count=500, block=wait_ms))
     # RESP2 answers a list of streams, RESP3 a mapping.
     streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer or []]
     found: list[Piece | End] = []

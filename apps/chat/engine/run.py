@@ -73,6 +73,8 @@ class Run:
         if self._is_fenced:
             logger.warning("generation %s: lease lost, somebody else settled it", self.generation_id)
             return
+        if outcome.error_code:
+            logger.warning("generation %s %s: %s", self.generation_id, outcome.state.value, outcome.error_code)
         await self._desk.finish(self.job, outcome)
 
     def _cancel(self, end: GenerationState) -> None:

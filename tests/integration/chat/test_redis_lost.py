@@ -1,9 +1,13 @@
-"""Redis dies and comes back while answers are written: nothing waits for it."""
+"""Redis dies, comes back and misbehaves while answers are written: nothing waits for it."""
 
+import asyncio
 import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from redis.asyncio.client import Pipeline
 
 from apps.accounts.contracts import Member
 from apps.chat.contracts import GenerationState
@@ -45,3 +49,24 @@ def test_answers_are_written_while_redis_is_gone_and_after(
 
     for done, text in (with_redis, without, again):
         assert (done.state, text) == (GenerationState.FINISHED, "an answer")
+
+
+def test_an_answer_ends_though_the_client_forgets_that_it_was_cancelled(
+    rich_alice: Member, engine: EngineThread, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen of redis-py on a loaded machine; the engine then waited until its lease had run out."""
+    is_feeding = threading.Event()
+
+    async def forget(_pipe: Pipeline, *_args: object, **_options: object) -> list[object]:
+        is_feeding.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        return []
+
+    monkeypatch.setattr(Pipeline, "execute", forget)
+    first, *rest = answer("an ", "answer")
+    upstream.scripts["up-base"] = [first, is_feeding, *rest]
+
+    done, text = settled(rich_alice.id, send(rich_alice.id).generation.id)
+
+    assert (done.state, text) == (GenerationState.FINISHED, "an answer")
