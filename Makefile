@@ -2,8 +2,8 @@
 PYTHON = $(shell for p in python3.14 python3.13 python3.12 python3.11 python3; do \
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 BIN := .venv/bin
-# One more than two cores have: journeys and browsers mostly wait.
-WORKERS = -n 3 --dist loadgroup
+# Two more than two cores have: journeys and browsers mostly wait.
+WORKERS = -n 4 --dist loadgroup
 TEXTS := locale/zh_Hans/LC_MESSAGES/django.mo
 # uv when it is there and can, else pip; both refuse a file whose hash is not in the lock.
 install = (uv pip install -q --require-hashes -p $(BIN)/python -r $(1) 2>/dev/null || \
@@ -21,7 +21,7 @@ lint: .venv/dev
 	$(BIN)/python manage.py check && $(BIN)/python manage.py makemigrations --check --dry-run
 test-services: .venv/dev  ## the suite on PostgreSQL and Redis (DATABASE_URL, REDIS_URL, or their default local ports)
 	DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/chatloop} \
-	REDIS_URL=$${REDIS_URL:-redis://127.0.0.1:6379/7} $(BIN)/pytest $(WORKERS) $(ARGS)
+	REDIS_URL=$${REDIS_URL:-redis://127.0.0.1:6379/5} $(BIN)/pytest $(WORKERS) $(ARGS)
 browser: .venv/dev  ## only the tests in a real Chromium
 	$(BIN)/pytest -m browser $(ARGS)
 fix: .venv/dev  ## format, and repair what ruff can

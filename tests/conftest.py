@@ -35,8 +35,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
-        if item.path.parent.name in {"browser", "journeys"} and "own_site" not in getattr(item, "fixturenames", ()):
-            # With --dist loadgroup: one site for the journeys and one for the browsers, in different workers.
+        # With --dist loadgroup each group is one worker's: first the two shared sites, then the sites of single tests.
+        if "own_site" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("own-sites"))
+        elif item.path.parent.name in {"browser", "journeys"}:
             item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
         if on_sqlite and (item.get_closest_marker("race") or item.get_closest_marker("services")):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL and Redis: make test-services"))

@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from operator import gt
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -48,8 +47,7 @@ class Site:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        """Start and wait until the site answers and its workers work; fails with what it said."""
-        before = self._ready_lines()
+        """Start and wait until the site answers; fails with what it said."""
         with (self.var / "up.out").open("ab") as output:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "up"],
@@ -60,9 +58,18 @@ class Site:
                 stderr=subprocess.STDOUT,
             )
         deadline = time.monotonic() + _READY_WITHIN
-        while not (self.answers() and "beat" in self.pids() and all(map(gt, self._ready_lines(), before))):
+        while not (self.answers() and "beat" in self.pids()):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 pytest.fail(f"the site did not start:\n{self.output()}")
+            time.sleep(0.05)
+
+    def wait_for_workers(self) -> None:
+        """Return when worker and engine work too: `up` waits for the web only, and they are late on a busy machine."""
+        logs = [self.var / "log" / f"{name}.log" for name in ("worker", "generate")]
+        deadline = time.monotonic() + _READY_WITHIN
+        while not all(log.exists() and " ready" in log.read_text() for log in logs):
+            if time.monotonic() > deadline:
+                pytest.fail(f"the workers did not start:\n{self.log_tail()}")
             time.sleep(0.05)
 
     def answers(self) -> bool:
@@ -79,11 +86,6 @@ class Site:
     def output(self) -> str:
         """Everything that `up` has printed, all starts together."""
         return (self.var / "up.out").read_text()
-
-    def _ready_lines(self) -> list[int]:
-        """How often the worker and the engine have said that they are ready; `up` itself waits for the web only."""
-        logs = [self.var / "log" / f"{name}.log" for name in ("worker", "generate")]
-        return [log.read_text().count(" ready") if log.exists() else 0 for log in logs]
 
     def log_tail(self) -> str:
         """The last lines of each process's log."""
@@ -144,6 +146,7 @@ def running_site(var: Path) -> Iterator[Site]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The site that every journey of this run shares: do not break it."""
     with running_site(tmp_path_factory.mktemp("site")) as running:
+        running.wait_for_workers()
         yield running
 
 
