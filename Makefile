@@ -5,9 +5,12 @@ BIN := .venv/bin
 # Two more than two cores have: journeys and browsers mostly wait.
 WORKERS = -n 4 --dist loadgroup
 TEXTS := locale/zh_Hans/LC_MESSAGES/django.mo
-# uv when it is there and can, else pip; both refuse a file whose hash is not in the lock.
+# uv when it is there and can, else pip; both refuse a file whose hash is not in the lock. A new pip cannot speak SOCKS.
+PROXIES = $(strip $(foreach name,http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY,$(if $($(name)),$(name))))
+SOCKS = $(foreach name,$(PROXIES),$(if $(filter socks%,$($(name))),$(name)))
 install = (uv pip install -q --require-hashes -p $(BIN)/python -r $(1) 2>/dev/null || \
-	$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(1)) && touch $@
+	env $(SOCKS:%=-u %) $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(1) || \
+	{ echo "The packages could not be fetched$(if $(PROXIES),; this shell sets $(PROXIES))."; exit 2; }) && touch $@
 
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' Makefile | expand -t 22
@@ -22,6 +25,10 @@ lint: .venv/dev
 test-services: .venv/dev  ## the suite on PostgreSQL and Redis (DATABASE_URL, REDIS_URL, or their default local ports)
 	DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/chatloop} \
 	REDIS_URL=$${REDIS_URL:-redis://127.0.0.1:6379/5} $(BIN)/pytest $(WORKERS) $(ARGS)
+schema: .venv/dev  ## write down the schema that the migrations make, for the audit (SQLite and PostgreSQL)
+	RENEW_SCHEMA=1 $(BIN)/pytest -q tests/integration/ops/test_schema.py
+	RENEW_SCHEMA=1 DATABASE_URL=$${DATABASE_URL:-postgres://postgres@127.0.0.1:5432/chatloop} \
+	REDIS_URL=$${REDIS_URL:-redis://127.0.0.1:6379/5} $(BIN)/pytest -q tests/integration/ops/test_schema.py
 browser: .venv/dev  ## only the tests in a real Chromium
 	$(BIN)/pytest -m browser $(ARGS)
 fix: .venv/dev  ## format, and repair what ruff can
@@ -46,4 +53,4 @@ $(BIN)/python:
 $(TEXTS): $(wildcard locale/zh_Hans/LC_MESSAGES/parts/*.po) | .venv/runtime
 	@$(BIN)/python -m config.messages
 
-.PHONY: help run test check lint test-services browser fix messages audit lock clean
+.PHONY: help run test check lint test-services schema browser fix messages audit lock clean

@@ -1,12 +1,42 @@
 """The ASGI entry point."""
 
-import os
+import gc
 
+import django
 from django.conf import settings
-from django.core.asgi import get_asgi_application
+from django.urls import get_resolver
+from django.utils.module_loading import import_string
 
-from config.body_limit import BodyLimit
+from config import env
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.embedded")
+# More than the database's pool has connections: some wait for others, such as WeChat Pay.
+MOST_THREADS = 32
+# Of these, callbacks that hang hold MOST_UNFINISHED.
+MOST_URGENT_THREADS = 24
 
-application = BodyLimit(get_asgi_application(), max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+with env.starting(exit_code=env.SERVER_CANNOT_START):
+    django.setup(set_prefix=False)
+
+    from config.body_limit import BodyLimit
+    from config.deadline import Deadline, Late
+    from config.dispatcher import Dispatcher
+    from config.on_loop import OnLoop
+    from config.threads import Synchronous, Threads
+
+    late = {
+        path: Late(seconds, *(import_string(view) for view in views))
+        for path, (seconds, *views) in settings.LATE_ANSWERS.items()
+    }
+    synchronous = Synchronous()
+    dispatcher = Dispatcher(
+        streams=OnLoop(),
+        threads=Threads(synchronous, most=MOST_THREADS),
+        urgent_threads=Threads(synchronous, most=MOST_URGENT_THREADS),
+        urgent={"/readyz", *late},
+    )
+    application = BodyLimit(Deadline(dispatcher, late=late), max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    # What every page needs is here before the first request, and stays: a full run of the garbage collector would hold
+    # all streams for a tenth of a second while it looks through it.
+    _ = get_resolver().url_patterns
+    gc.collect()
+    gc.freeze()

@@ -1,11 +1,20 @@
-"""What runs on a schedule, in seconds. Each entry sweeps rows that a wake-up call may have missed."""
+"""What runs on a schedule, in seconds or by the clock. Each entry sweeps rows that a wake-up call may have missed."""
 
 from typing import Any
 
+from celery.schedules import crontab
+
 SCHEDULE: dict[str, dict[str, Any]] = {
     "outbox": {"task": "apps.kernel.tasks.sweep_outbox", "schedule": 2.0, "options": {"expires": 10}},
+    "audit-recent": {"task": "apps.kernel.tasks.audit_recent", "schedule": 60.0, "options": {"expires": 50}},
+    # In the business time zone, when the fewest are awake: it reads whole tables.
+    "audit-everything": {"task": "apps.kernel.tasks.audit_everything", "schedule": crontab(hour="4", minute="17")},
+    "audit-chain": {"task": "apps.kernel.tasks.sweep_audit_chain", "schedule": 60.0, "options": {"expires": 50}},
+    # Before the night's audit, which then says whether all before it is as it was.
+    "audit-head": {"task": "apps.kernel.tasks.tell_audit_head", "schedule": crontab(hour="4", minute="7")},
     "forget-old-rows": {"task": "apps.kernel.tasks.forget_old_rows", "schedule": 3600.0},
     "accounts-forget-old": {"task": "apps.accounts.tasks.forget_old", "schedule": 3600.0},
+    "ledger-expire-lots": {"task": "apps.ledger.tasks.expire_lots", "schedule": 60.0, "options": {"expires": 50}},
     "orders-check-unpaid": {
         "task": "apps.orders.tasks.check_unpaid_orders",
         "schedule": 5.0,

@@ -4,10 +4,11 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+Scope = dict[str, Any]
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _TITLE = "The body is too large."
 _REFUSAL = json.dumps(
@@ -34,7 +35,7 @@ class BodyLimit:
         self._application = application
         self._max_bytes = max_bytes
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._application(scope, receive, send)
@@ -58,6 +59,18 @@ class BodyLimit:
             await self._application(scope, counted, send)
         except _TooLarge:  # while Django still reads: nothing was answered yet
             await _refuse(send)
+
+
+async def whole_body(receive: Receive) -> bytes | None:
+    """The body of a request, or None from a caller that left while sending it. Behind a limit it may lie in memory."""
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return bytes(body)
 
 
 async def _refuse(send: Send) -> None:

@@ -5,15 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.apps import apps as django_apps
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import services as chat
-from apps.chat.contracts import Policy
+from apps.chat.contracts import QUOTA, Policy
 from apps.marketing import services as marketing
-from apps.marketing.contracts import ActivityState, Behaviour, ItemKind, Limits, PrizeDraft, PrizeKind
+from apps.marketing.contracts import (
+    CHANCES,
+    NOTHING,
+    PAYMENT,
+    POINTS,
+    REGISTER,
+    SIGN_IN,
+    ActivityState,
+    Limits,
+    PrizeDraft,
+)
 from apps.orders import services as orders
 
 OPERATOR = "operator"
@@ -26,7 +36,7 @@ _DECLARED_TOTAL = 10_000
 @dataclass(frozen=True)
 class _Prize:
     title: str
-    kind: PrizeKind
+    kind: str
     weight: int
     amount: int = 0
     stock: int | None = None  # None is unlimited
@@ -34,21 +44,21 @@ class _Prize:
 
 # In the order of the nine-grid, clockwise from the upper left; the weights add up to the declared total.
 _PRIZES = (
-    _Prize("1 次对话", PrizeKind.QUOTA, 2400, amount=1 * _CREDIT),
-    _Prize("10 积分", PrizeKind.POINTS, 2600, amount=10),
-    _Prize("5 次对话", PrizeKind.QUOTA, 900, amount=5 * _CREDIT),
-    _Prize("100 次对话", PrizeKind.QUOTA, 20, amount=100 * _CREDIT, stock=3),
-    _Prize("50 积分", PrizeKind.POINTS, 900, amount=50),
-    _Prize("20 次对话", PrizeKind.QUOTA, 120, amount=20 * _CREDIT, stock=30),
-    _Prize("谢谢参与", PrizeKind.NOTHING, 2960),
-    _Prize("200 积分", PrizeKind.POINTS, 100, amount=200, stock=20),
+    _Prize("1 额度", QUOTA, 2400, amount=1 * _CREDIT),
+    _Prize("10 积分", POINTS, 2600, amount=10),
+    _Prize("5 额度", QUOTA, 900, amount=5 * _CREDIT),
+    _Prize("100 额度", QUOTA, 20, amount=100 * _CREDIT, stock=3),
+    _Prize("50 积分", POINTS, 900, amount=50),
+    _Prize("20 额度", QUOTA, 120, amount=20 * _CREDIT, stock=30),
+    _Prize("谢谢参与", NOTHING, 2960),
+    _Prize("200 积分", POINTS, 100, amount=200, stock=20),
 )
 _FALLBACK = "谢谢参与"
 
 
 def is_loaded() -> bool:
     """Has anybody set this site up already? Then nothing of theirs is touched."""
-    return get_user_model()._default_manager.filter(is_staff=True).exists()
+    return accounts.has_operators()
 
 
 def load(*, now: datetime) -> str:
@@ -62,10 +72,24 @@ def load(*, now: datetime) -> str:
     return password
 
 
+def follow_port(*, now: datetime) -> None:
+    """Let the demo models be found where the site listens now; channels of other addresses stay as they are.
+
+    For who is about to listen there: another process's PORT says nothing about the site.
+    """
+    if django_apps.is_installed("apps.sandbox"):
+        chat.follow_port(
+            base_url=settings.OWN_MODELS_URL,
+            api_key=settings.SANDBOX["MODEL_API_KEY"],
+            now=now,
+            reason="the site has moved",
+        )
+
+
 def _load_chat(now: datetime) -> None:
     chat.save_channel(
         code="demo",
-        base_url=f"{settings.SANDBOX_URL}/llm/v1",
+        base_url=settings.OWN_MODELS_URL,
         api_key=settings.SANDBOX["MODEL_API_KEY"],
         now=now,
         reason=_REASON,
@@ -89,9 +113,9 @@ def _load_chat(now: datetime) -> None:
 def _load_products(now: datetime) -> None:
     for sort, (code, title, subtitle, badge, amount_fen, credits) in enumerate(
         (
-            ("pack-100", "尝鲜包", "100 次对话，随用随扣", "", 990, 100),
-            ("pack-350", "畅聊包", "350 次对话，平均每次不到 9 分", "推荐", 2990, 350),
-            ("pack-1500", "尽兴包", "1500 次对话，平均每次不到 7 分", "最划算", 9900, 1500),
+            ("pack-100", "尝鲜包", "用轻语可以聊 100 次，随用随扣", "", 990, 100),
+            ("pack-350", "畅聊包", "用轻语可以聊 350 次，每次不到 9 分", "推荐", 2990, 350),
+            ("pack-1500", "尽兴包", "用轻语可以聊 1500 次，每次不到 7 分", "最划算", 9900, 1500),
         ),
         start=1,
     ):
@@ -123,6 +147,7 @@ def _load_marketing(now: datetime) -> None:
         activity_id=activity.id,
         declared_total=_DECLARED_TOTAL,
         prizes=[_draft(activity.id, position, prize, now) for position, prize in enumerate(_PRIZES)],
+        reason=_REASON,
         now=now,
     )
     marketing.publish_odds(version_id=draft.id, actor=_ACTOR, reason=_REASON, now=now)
@@ -154,7 +179,7 @@ def _load_rebates(activity_id: UUID, now: datetime) -> None:
     marketing.save_rebate_rule(
         code="daily-sign-in",
         title="每日签到",
-        behaviour=Behaviour.SIGN_IN,
+        behaviour=SIGN_IN,
         points=10,
         chances=1,
         activity_id=activity_id,
@@ -163,25 +188,25 @@ def _load_rebates(activity_id: UUID, now: datetime) -> None:
     marketing.save_rebate_rule(
         code="payment",
         title="付款返利",
-        behaviour=Behaviour.PAYMENT,
+        behaviour=PAYMENT,
         points_per_yuan=2,
         chances=1,
         activity_id=activity_id,
         now=now,
     )
-    marketing.save_rebate_rule(code="registration", title="注册有礼", behaviour=Behaviour.REGISTER, points=20, now=now)
+    marketing.save_rebate_rule(code="registration", title="注册有礼", behaviour=REGISTER, points=20, now=now)
 
 
 def _load_exchange(activity_id: UUID, now: datetime) -> None:
     marketing.save_exchange_item(
         code="one-chance",
         title="抽奖 1 次",
-        kind=ItemKind.CHANCES,
+        kind=CHANCES,
         amount=1,
         price_points=20,
         activity_id=activity_id,
         now=now,
     )
     marketing.save_exchange_item(
-        code="ten-credits", title="10 次对话", kind=ItemKind.QUOTA, amount=10 * _CREDIT, price_points=100, now=now
+        code="ten-credits", title="10 额度", kind=QUOTA, amount=10 * _CREDIT, price_points=100, now=now
     )

@@ -1,11 +1,12 @@
 """Keys of the embedded set-up: made at first run, kept under the data folder, never in the repository."""
 
+import fcntl
 import json
 import os
 import secrets
 import string
 from collections.abc import Collection
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -18,6 +19,8 @@ class DemoKeys:
     """Both halves of every secret that the site shares with its sandbox; PEM texts and plain strings."""
 
     secret_key: str
+    person_key: str
+    sealing_key: str
     wechat_app_secret: str
     wechat_token: str
     wechat_aes_key: str
@@ -29,37 +32,53 @@ class DemoKeys:
     model_api_key: str
 
 
-def load_or_create(directory: Path) -> DemoKeys:
-    """Read the keys of this data folder, or make them once; two first runs at a time agree on one set.
+_NAMES = {field.name for field in fields(DemoKeys)}
+# What a folder of an older release may lack.
+_LATER = {"person_key", "sealing_key"}
 
-    Raises ImproperlyConfigured when the folder cannot be written or read.
+
+def load_or_create(directory: Path) -> DemoKeys:
+    """Read the keys of this data folder, and make once those that it lacks; processes that start together agree.
+
+    A folder of an older release keeps the keys that it has. Raises ImproperlyConfigured when the folder cannot be
+    written or read, or the file is damaged.
     """
     path = directory / "keys.json"
     try:
-        if not path.exists():
-            _create(path)
-        return DemoKeys(**json.loads(path.read_text()))
+        if not path.exists() or _NAMES - _LATER <= _read(path).keys() < _NAMES:
+            _complete(path)
+        return DemoKeys(**_read(path))
     except OSError as error:
         raise ImproperlyConfigured(f"the data folder {directory} cannot be used ({error.strerror})") from error
+    except (ValueError, TypeError, AttributeError):  # not chained: its words may quote a key
+        raise ImproperlyConfigured(f"{path} cannot be read; put it back, or move it away to get new keys") from None
 
 
 def are_among(values: Collection[str], directory: Path) -> bool:
     """Is one of these values a secret of this data folder's demonstration?"""
     path = directory / "keys.json"
-    return path.exists() and not set(json.loads(path.read_text()).values()).isdisjoint(values)
+    return path.exists() and not set(json.loads(path.read_text("utf-8")).values()).isdisjoint(values)
 
 
-def _create(path: Path) -> None:
+def _read(path: Path) -> dict[str, str]:
+    return json.loads(path.read_text("utf-8"))  # type: ignore[no-any-return]
+
+
+def _complete(path: Path) -> None:
+    """Add what is missing while no other process does, and put the file in place whole."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f"keys.{os.getpid()}.json")
-    draft.touch(mode=0o600)
-    draft.write_text(json.dumps(asdict(_generate()), indent=1))
+    folder = os.open(path.parent, os.O_RDONLY)
     try:
-        os.link(draft, path)  # fails if another process was first; its keys win
-    except FileExistsError:
-        pass
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        keys = _read(path) if path.exists() else {}
+        if keys.keys() != _NAMES:
+            keys = asdict(_generate()) | keys
+            draft = path.with_name(f"keys.{os.getpid()}.json")
+            draft.touch(mode=0o600)
+            draft.write_text(json.dumps(keys, indent=1))
+            draft.replace(path)
     finally:
-        draft.unlink()
+        os.close(folder)
 
 
 def _generate() -> DemoKeys:
@@ -67,6 +86,8 @@ def _generate() -> DemoKeys:
     platform_private, platform_public = _rsa_pair()
     return DemoKeys(
         secret_key=secrets.token_urlsafe(48),
+        person_key=secrets.token_urlsafe(48),
+        sealing_key=secrets.token_urlsafe(48),
         wechat_app_secret=secrets.token_hex(16),
         wechat_token=secrets.token_hex(12),
         wechat_aes_key=_letters(43),

@@ -64,7 +64,7 @@ def missing() -> Iterator[str]:
     """Texts of the source that no part translates."""
     known = joined()
     for path in _sources():
-        for line, text, context in _texts(path):
+        for line, text, context in texts(path):
             message = known.get(text, context)
             if message is None or not message.string:
                 yield f"{path.relative_to(env.ROOT)}:{line}: {text!r}"
@@ -83,9 +83,9 @@ def _sources() -> Iterator[Path]:
         yield from sorted((env.ROOT / folder).rglob(pattern))
 
 
-def _texts(path: Path) -> Iterator[tuple[int, str | tuple[str, ...], str | None]]:
+def texts(path: Path) -> Iterator[tuple[int, str | tuple[str, ...], str | None]]:
     """(line, text, context) of everything that a file marks for translation."""
-    source = path.read_text()
+    source = path.read_text("utf-8")
     if path.suffix != ".py":
         # Markup leaves its indentation behind, which Python's tokenizer would take for its own.
         source = "\n".join(line.lstrip() for line in templatize(source).splitlines())

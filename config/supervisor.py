@@ -7,6 +7,7 @@ and stays small.
 import argparse
 import contextlib
 import ctypes
+import io
 import json
 import logging
 import logging.handlers
@@ -23,13 +24,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _GRACE = 8.0  # seconds between SIGTERM and SIGKILL
-_READY_WITHIN = 60.0  # seconds
+# Of the web process alone, in seconds: the first start has migrated before, which takes a slow machine minutes.
+_READY_WITHIN = 120.0
 _LOG_BYTES = 5_000_000  # per program, and one old file
 _PR_SET_PDEATHSIG = 1
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 # The exit code names the child whose death ended the run; 0 is a stop that somebody asked for.
 EXIT_CODES = {"valkey": 10, "web": 11, "worker": 12, "beat": 13, "generate": 14}
+
+# Everybody's names for a proxy; nothing here uses one (see docs/operations.md).
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 _LOUD = re.compile(rb"(^|[ \[])(WARNING|ERROR|CRITICAL)[:/ ]|^Traceback|^\S*(Error|Exception)\b")
 
@@ -72,7 +77,16 @@ def programs(*, port: int, var: Path) -> dict[str, list[str]]:
     return {
         "web": [
             *(python, "-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(port)),
-            *("--lifespan", "off", "--no-access-log", "--timeout-graceful-shutdown", "5", "--log-level", "warning"),
+            *(
+                "--lifespan",
+                "off",
+                "--no-access-log",
+                "--no-proxy-headers",
+                "--timeout-graceful-shutdown",
+                "5",
+                "--log-level",
+                "warning",
+            ),
         ],
         "worker": [
             *(python, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "4", "-l", "INFO"),
@@ -111,6 +125,7 @@ class Supervisor:
         self._exit_code = 0
         self._kill_at: float | None = None  # set when stopping
         self._ready = False
+        self._began = time.monotonic()
 
     def run(self) -> int:
         """Start everything, watch it until it stops; the exit code for the process."""
@@ -149,7 +164,8 @@ class Supervisor:
             stderr=subprocess.STDOUT,
             process_group=0,  # Ctrl-C in the terminal is ours to pass on
             preexec_fn=dies_with_parent(),  # noqa: PLW1509 -- this process has one thread
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            # Its words come through a pipe of ours, whatever this terminal can print.
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"},
         )
         child = self._children[process.pid] = _Child(name, process.pid, _log_file(self._options.var, name))
         assert process.stdout is not None  # noqa: S101 -- we asked for a pipe
@@ -223,16 +239,30 @@ class Supervisor:
                 _signal(child, signal.SIGTERM)
 
     def _announce(self) -> None:
-        seconds = time.monotonic() - self._options.started
+        now = time.monotonic()
         self._ready = _is_healthy(self._options.port)
         if self._ready:
             url = f"http://127.0.0.1:{self._options.port}"
-            _say(_BANNER.format(url=url, seconds=seconds, logs=self._options.var / "log"))
+            _say(_BANNER.format(url=url, seconds=now - self._options.started, logs=self._options.var / "log"))
+            if proxies := proxy_variables():
+                _say(f"  未使用代理变量 Not used: {', '.join(proxies)}. A channel that needs a proxy names its own.\n")
             # People wait for pages; what they start meanwhile lies in rows until these are up.
             self._start("worker", "generate", "beat")
-        elif seconds > _READY_WITHIN:
-            _say(f"The site did not answer within {seconds:.0f} s; see {self._options.var / 'log' / 'web.log'}")
+        elif now - self._began > _READY_WITHIN:
+            _say(f"The site did not answer within {_READY_WITHIN:.0f} s; see {self._options.var / 'log' / 'web.log'}")
             self._stop(exit_code=EXIT_CODES["web"])
+
+
+def proxy_variables() -> list[str]:
+    """The names of the shell's variables that would send programs through a proxy; never their values."""
+    return sorted(name for name, value in os.environ.items() if name.lower() in _PROXIES and value)
+
+
+def print_what_can_be_printed() -> None:
+    """Replace what this terminal's encoding lacks: a line may hold a password that is shown only once."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def _signal(child: _Child, number: signal.Signals) -> None:
@@ -256,7 +286,9 @@ def _log_file(var: Path, name: str) -> logging.Logger:
     log.setLevel(logging.INFO)
     log.propagate = False
     log.addHandler(
-        logging.handlers.RotatingFileHandler(var / "log" / f"{name}.log", maxBytes=_LOG_BYTES, backupCount=1)
+        logging.handlers.RotatingFileHandler(
+            var / "log" / f"{name}.log", maxBytes=_LOG_BYTES, backupCount=1, encoding="utf-8"
+        )
     )
     return log
 
@@ -284,6 +316,7 @@ def command_line(options: Options) -> list[str]:
 
 def main() -> int:
     """Read the command line that `up` wrote, and run."""
+    print_what_can_be_printed()
     parser = argparse.ArgumentParser(prog="supervisor")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--var", type=Path, required=True)

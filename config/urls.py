@@ -3,8 +3,9 @@
 from django.apps import apps
 from django.contrib import admin
 from django.urls import include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularAPIView
 
+from config.api_docs import KeptGenerator, api_docs
 from config.views import home
 
 handler400 = "apps.kernel.views.bad_request"
@@ -19,7 +20,9 @@ api = [
     path("", include("apps.marketing.api.urls")),
 ]
 
+# Addresses are tried in this order: programs ask most, so theirs come first.
 urlpatterns = [
+    path("api/v1/", include(api)),
     path("", home, name="home"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("apps.kernel.urls")),
@@ -27,9 +30,8 @@ urlpatterns = [
     path("", include("apps.chat.urls")),
     path("", include("apps.orders.urls")),
     path("", include("apps.marketing.urls")),
-    path("api/v1/", include(api)),
-    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/schema/", SpectacularAPIView.as_view(generator_class=KeptGenerator), name="schema"),
+    path("api/docs/", api_docs, name="docs"),
     path("admin/", admin.site.urls),
 ]
 

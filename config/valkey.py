@@ -34,7 +34,8 @@ def command(*, socket_path: Path, directory: Path) -> list[str]:
     for private in (socket_path.parent, directory, data):
         private.mkdir(mode=0o700, parents=True, exist_ok=True)
     return [
-        path,
+        # It refuses to start in a locale that this machine does not have.
+        *("env", "LC_ALL=C", path),
         *("--port", "0"),
         *("--unixsocket", str(socket_path)),
         *("--unixsocketperm", "700"),

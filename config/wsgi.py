@@ -1,9 +1,8 @@
 """The WSGI entry point."""
 
-import os
-
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.embedded")
+from config import env
 
-application = get_wsgi_application()
+with env.starting(exit_code=env.SERVER_CANNOT_START):
+    application = get_wsgi_application()

@@ -18,7 +18,8 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from apps.accounts import services as accounts
-from apps.accounts.contracts import Member
+from apps.accounts.contracts import Member, SignInMethod
+from apps.accounts.models import LoginAttempt
 from apps.kernel import clock
 from apps.kernel.ids import UserId
 
@@ -43,6 +44,21 @@ def browser_of(user_id: UserId, *, enforce_csrf_checks: bool = False) -> Client:
     """A browser in which this person is signed in."""
     browser = Client(enforce_csrf_checks=enforce_csrf_checks)
     browser.force_login(get_user_model().objects.get(pk=user_id))
+    return browser
+
+
+def browser_in_the_list(user_id: UserId) -> Client:
+    """The same, with the session that a sign-in begins: for tests that ask the audit, which knows no other."""
+    browser = Client()
+    started = accounts.start_session(
+        user_id=user_id,
+        method=SignInMethod.OPERATOR,
+        old_key=None,
+        address="127.0.0.1",
+        user_agent="",
+        now=clock.now(),
+    )
+    browser.cookies[settings.SESSION_COOKIE_NAME] = started.key
     return browser
 
 
@@ -72,6 +88,11 @@ class Phone:
     def unfollow(self, *, now: datetime | None = None) -> str:
         """Stop following."""
         return self._event("unsubscribe", "", "", now)
+
+    def confirm(self) -> str:
+        """Send the number that the page shows whose code this phone has scanned; returns the reply."""
+        asked = LoginAttempt.objects.filter(identity__openid=self.openid, state="scanned")
+        return self.text(asked.values_list("confirm_number", flat=True).first() or "47")
 
     def login_code(self) -> str:
         """Ask for a login code and read it out of the reply."""

@@ -1,7 +1,9 @@
 """What every test stands on: a Redis of its own, emptied after each test, and Chinese texts that are up to date."""
 
+import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 
 import hypothesis
@@ -9,21 +11,35 @@ import pytest
 import redis
 from django.conf import settings
 
-from apps.kernel import switches
-from config import env, messages, valkey
+from apps.kernel import fresh, wakes
+from apps.kernel.streams import sync_redis
+from config import messages, stores, supervisor, valkey
 
-pytest_plugins = ["tests.cast", "tests.rows", "tests.site"]
+pytest_plugins = ["tests.cast", "tests.rows", "tests.databases", "tests.site"]
 
-# The browser of this machine; Playwright brings none.
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+# The browser of this machine; Playwright brings none. The shell without windows first: the same engine, but a whole
+# browser spends 0.9 s of processor time on the window of each test's own context, the shell 0.2.
+_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
-_NO_CHROMIUM = "no chromium, chromium-browser or google-chrome on PATH"
+_EIGHT_HOURS, _LAST_OF_DAY = 8 * 60 * 60, 30
+_NO_CHROMIUM = "no chromium-headless-shell, chromium, chromium-browser or google-chrome on PATH"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the texts once, in the process that starts the workers; no test fails because a machine is slow."""
-    hypothesis.settings.register_profile("untimed", deadline=None)
-    hypothesis.settings.load_profile("untimed")
+    for (
+        name
+    ) in supervisor.proxy_variables():  # of the shell: tests talk to loopback, and browsers and clients would obey
+        del os.environ[name]
+    # A found example is told as it is: making it smaller takes up to five minutes, which is when a test counts as hung.
+    # `--hypothesis-profile=smaller` does it.
+    untimed = hypothesis.settings(
+        deadline=None, phases=[phase for phase in hypothesis.Phase if phase is not hypothesis.Phase.shrink]
+    )
+    hypothesis.settings.register_profile("untimed", untimed)
+    hypothesis.settings.register_profile("smaller", deadline=None)
+    if not config.getoption("--hypothesis-profile"):
+        hypothesis.settings.load_profile("untimed")
     if not hasattr(config, "workerinput"):
         messages.compile_stale()
 
@@ -35,11 +51,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.parent.name == "browser":
             item.add_marker(pytest.mark.browser)
-        # With --dist loadgroup each group is one worker's: first the two shared sites, then the sites of single tests.
+            # Only here: elsewhere what fails once is a race of ours. The summary names each, with its first failure.
+            item.add_marker(pytest.mark.flaky(reruns=1))
+        # With --dist loadgroup each group is one worker's: those who share a site (a browser's width has one of its
+        # own, since waiting is most of what they do), and the sites of single tests.
         if "own_site" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("own-sites"))
-        elif item.path.parent.name in {"browser", "journeys"}:
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+        elif item.path.parent.name == "browser":
+            width = item.callspec.params.get("context") if hasattr(item, "callspec") else None
+            item.add_marker(pytest.mark.xdist_group(f"browser-{width}"))
+        elif item.path.parent.name == "journeys":
+            item.add_marker(pytest.mark.xdist_group("journeys"))
         if on_sqlite and (item.get_closest_marker("race") or item.get_closest_marker("services")):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL and Redis: make test-services"))
         if CHROMIUM is None and item.get_closest_marker("browser"):
@@ -56,12 +78,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def redis_server() -> Iterator[redis.Redis]:
     """The suite's Redis: the given one, or an embedded server that lives as long as this process's tests."""
+    sync_redis()  # the process's own client is of this Redis, whichever a test names afterwards
     settings.VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not settings.REDIS_URL.startswith("unix://"):
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             yield client
         return
-    socket_path = env.valkey_socket(settings.VAR_DIR)
+    socket_path = stores.valkey_socket(settings.VAR_DIR)
     server = subprocess.Popen(
         valkey.command(socket_path=socket_path, directory=settings.VAR_DIR / "valkey"),
         stdout=subprocess.DEVNULL,
@@ -71,6 +94,8 @@ def redis_server() -> Iterator[redis.Redis]:
         with redis.Redis.from_url(settings.REDIS_URL) as client:
             yield client
     finally:
+        while not wakes._asked.empty():  # it would say that the broker went away
+            time.sleep(0.01)
         server.kill()
         server.wait()
         shutil.rmtree(settings.VAR_DIR, ignore_errors=True)
@@ -84,7 +109,17 @@ def empty_redis(redis_server: redis.Redis) -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def forgotten_switches() -> None:
-    """A switch that the last test turned off was rolled back; the process's copy of it must not outlive that."""
-    if switches._cache.switched_off:
-        switches._cache.read_at = float("-inf")
+def no_turn_of_the_day() -> None:
+    """No test begins in a day's last half minute, here or in UTC: what is counted by the day would begin anew in it.
+
+    Tests of the turn itself say what time it is.
+    """
+    left = _EIGHT_HOURS - time.time() % _EIGHT_HOURS  # both days end with one of these
+    if left < _LAST_OF_DAY:
+        time.sleep(left)
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings() -> None:
+    """What the last test let operators set was rolled back; the process's copies must not outlive that."""
+    fresh.forget_all()

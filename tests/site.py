@@ -4,6 +4,7 @@ import fcntl
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,17 +13,17 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 import redis
-from django.conf import settings
 
 from config import env
+from tests.databases import is_on_sqlite, own_database
 
-_READY_WITHIN = 120.0  # seconds
+_READY_WITHIN = 240.0  # seconds; four suites at a time start sites on two cores
 _STOPPED_WITHIN = 15.0
 # Of our own environment, the site inherits none of this.
 _OURS = ("PYTEST_", "DJANGO_", "DATABASE_URL", "REDIS_URL")
@@ -34,7 +35,8 @@ _REDIS_DATABASES = 16
 class Site:
     """One site with its data folder; it can be stopped, killed piece by piece, and started again."""
 
-    def __init__(self, var: Path, environment: dict[str, str]) -> None:
+    def __init__(self, var: Path, *, redis_url: str, database_url: str) -> None:
+        """With an empty address the site brings its own: an embedded server, or a file in its data folder."""
         self.var = var
         self.port = _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -42,7 +44,9 @@ class Site:
             **{name: value for name, value in os.environ.items() if not name.startswith(_OURS)},
             "CHATLOOP_VAR": str(var),
             "PORT": str(self.port),
-            **environment,
+            # A server commonly takes a hundred connections, and is shared by several sites and the tests' own threads.
+            "DATABASE_POOL_SIZE": "4",
+            **{name: url for name, url in (("REDIS_URL", redis_url), ("DATABASE_URL", database_url)) if url},
         }
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -130,11 +134,25 @@ class Site:
         )
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What the first start of a site leaves: its data folder, and its database if that is a server's."""
+
+    var: Path
+    database_url: str
+
+
 @contextmanager
-def running_site(var: Path) -> Iterator[Site]:
-    """A started site; with DATABASE_URL and REDIS_URL it gets a database of its own on those servers."""
-    with _own_services(var.name) as environment:
-        site = Site(var, environment)
+def running_site(var: Path, *, like: Prepared | None = None) -> Iterator[Site]:
+    """A started site; with DATABASE_URL and REDIS_URL it gets a database of its own on those servers.
+
+    Its first start, or with `like` its second: a database is migrated in half a minute and copied at once.
+    """
+    if like is not None:
+        shutil.copytree(like.var, var, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock", "*.lock", "valkey"))
+    template = urlsplit(like.database_url).path[1:] if like else "template1"
+    with _own_redis() as redis_url, own_database(var.name, template) as database_url:
+        site = Site(var, redis_url=redis_url, database_url=database_url)
         try:
             site.start()
             yield site
@@ -143,25 +161,32 @@ def running_site(var: Path) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def prepared(tmp_path_factory: pytest.TempPathFactory, migrated: str) -> Iterator[Prepared]:
+    """A site that was started once and stopped, to be copied. Its tables were there before."""
+    var = tmp_path_factory.mktemp("prepared-site")
+    if is_on_sqlite():
+        shutil.copy(migrated, var / "chatloop.sqlite3")
+    with own_database(var.name, migrated) as database_url:
+        with _own_redis() as redis_url:
+            site = Site(var, redis_url=redis_url, database_url=database_url)
+            site.start()
+            assert site.stop() == 0
+        yield Prepared(var, database_url)
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Iterator[Site]:
     """The site that every journey of this run shares: do not break it."""
-    with running_site(tmp_path_factory.mktemp("site")) as running:
+    with running_site(tmp_path_factory.mktemp("site"), like=prepared) as running:
         running.wait_for_workers()
         yield running
 
 
 @pytest.fixture
-def own_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def own_site(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Iterator[Site]:
     """A site for one test, which may kill what it likes."""
-    with running_site(tmp_path_factory.mktemp("own-site")) as running:
+    with running_site(tmp_path_factory.mktemp("own-site"), like=prepared) as running:
         yield running
-
-
-@contextmanager
-def _own_services(name: str) -> Iterator[dict[str, str]]:
-    with _own_redis() as redis_url, _own_database(name) as database_url:
-        given = {"REDIS_URL": redis_url, "DATABASE_URL": database_url}
-        yield {variable: url for variable, url in given.items() if url}
 
 
 @contextmanager
@@ -183,22 +208,6 @@ def _own_redis() -> Iterator[str]:
             yield f"{server}/{number}"
             return
     pytest.fail(f"every Redis database from {first_of_sites} on is in use by another site; use fewer test workers")
-
-
-@contextmanager
-def _own_database(name: str) -> Iterator[str]:
-    """A new database on DATABASE_URL's server, dropped afterwards, or nothing for SQLite."""
-    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
-        yield ""
-        return
-    database = f"chatloop_{name.replace('-', '_')}_{os.getpid()}"
-    url = urlsplit(env.text("DATABASE_URL"))
-    with psycopg.connect(url._replace(path="/postgres").geturl(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{database}"'.encode())
-        try:
-            yield url._replace(path=f"/{database}").geturl()
-        finally:
-            connection.execute(f'DROP DATABASE "{database}" WITH (FORCE)'.encode())
 
 
 def _free_port() -> int:

@@ -45,7 +45,7 @@ class LoginOutcome(TextChoices):
 
     SIGNED_IN = "signed_in", _("Signed in")
     BLOCKED = "blocked", _("Blocked")
-    WRONG_PASSWORD = "wrong_password", _("Wrong password")  # noqa: S105
+    WRONG_PASSWORD = "wrong_password", _("Wrong password")
     WRONG_SECOND_FACTOR = "wrong_second_factor", _("Wrong second factor")
 
 
@@ -100,13 +100,14 @@ class Profile:
 class OpenedAttempt:
     """A new attempt to sign in. `browser_secret` goes into the browser's cookie and is kept nowhere else.
 
-    `qr_content` is empty where the official account has no QR codes.
+    `qr_content` is empty where the official account has no QR codes. Who scans it sends `confirm_number` to say yes.
     """
 
     id: UUID
     browser_secret: str
     methods: tuple[str, ...]
     qr_content: str
+    confirm_number: str
     official_account: str
     keyword: str
     expires_at: datetime
@@ -118,6 +119,22 @@ class SignedIn:
 
     profile: Profile
     is_new: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecognisedOperator:
+    """Who proved themselves to be an operator; with their second factor, if they have one."""
+
+    user_id: UserId
+    has_second_factor: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class StartedSession:
+    """A session in which a member is signed in: its key, for the browser alone, and what Django reads in it."""
+
+    key: str = field(repr=False)
+    content: Mapping[str, str] = field(repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -181,6 +198,15 @@ class IdentifiedKey:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PersonKeyUse:
+    """How many persons one secret recognises; `key_id` is its fingerprint."""
+
+    key_id: str
+    standing: Literal["present", "former", "unknown"]
+    persons: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Enrolment:
     """What an operator's authenticator app is given: `uri` as a QR code, or `secret` (base32) by hand."""
 
@@ -209,6 +235,9 @@ class Command:
     text: str
     now: datetime
 
+
+# What a session holds whose operator proved themselves with the second factor.
+SECOND_FACTOR_PASSED = "second_factor"
 
 # What a follower sends for a code; the sign-in page shows it, and replies name it.
 LOGIN_KEYWORD = "登录"

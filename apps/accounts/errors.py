@@ -1,8 +1,6 @@
 """Refusals of accounts."""
 
-from django.utils.translation import gettext_noop as _
-
-from apps.kernel.errors import DomainError, ErrorKind
+from apps.kernel.errors import DomainError, ErrorKind, _
 
 
 class MemberNotFound(DomainError):
@@ -58,6 +56,13 @@ class NicknameNotValid(DomainError):
     title = _("A nickname is 1 to 24 characters on one line.")
 
 
+class NicknameReserved(DomainError):
+    """A nickname by which somebody could pretend to be us, whatever letters it is written in."""
+
+    code = "nickname_reserved"
+    title = _("This name sounds as if it were ours. Please choose another one.")
+
+
 class LanguageNotKnown(DomainError):
     """A language that the site does not speak."""
 
@@ -71,13 +76,6 @@ class UsernameTaken(DomainError):
     kind = ErrorKind.CONFLICT
     code = "username_taken"
     title = _("This user name is taken.")
-
-
-class ReasonMissing(DomainError):
-    """An operator's act on a member needs a reason."""
-
-    code = "reason_missing"
-    title = _("Please give a reason.")
 
 
 class AttemptNotFound(DomainError):
@@ -96,7 +94,7 @@ class CodeNotValid(DomainError):
 
 
 class CallbackForged(DomainError):
-    """A callback whose signature, age or encryption does not hold."""
+    """A callback whose signature, age or encryption does not hold, or that is for another account."""
 
     kind = ErrorKind.FORBIDDEN
     code = "callback_forged"
@@ -258,8 +256,31 @@ class OperatorNotFound(DomainError):
     title = _("There is no such operator.")
 
 
+class OperatorOutOfReach(DomainError):
+    """An act on an operator by somebody who may not do everything."""
+
+    kind = ErrorKind.FORBIDDEN
+    code = "operator_out_of_reach"
+    title = _("Only a superuser may do this to an operator.")
+
+
+class PasswordNotGood(DomainError):
+    """A password that is short, common, a number, or like the name; `problems` says what, in words."""
+
+    code = "password_not_good"
+    title = _("This password is too easy to guess.")
+
+
 class RoleNotKnown(DomainError):
     """There is no role of this name."""
 
     code = "role_not_known"
     title = _("There is no such role.")
+
+
+class PersonKeyInUse(DomainError):
+    """The present secret recognises everybody who comes: it cannot be given up."""
+
+    kind = ErrorKind.CONFLICT
+    code = "person_key_in_use"
+    title = _("This is the present PERSON_KEY. Name another one in its place first.")

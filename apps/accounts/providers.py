@@ -9,6 +9,7 @@ import hmac
 import re
 import secrets
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -26,8 +27,10 @@ from apps.accounts.contracts import CallbackRequest
 from apps.accounts.errors import CallbackForged
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
-# What xmltodict and wechatpy raise on bodies that are not WeChat's.
-_UNREADABLE = (ExpatError, KeyError, TypeError, AttributeError, ValueError)
+# What xmltodict and wechatpy raise on bodies that are not WeChat's; LookupError is also an encoding unknown to us.
+_UNREADABLE = (ExpatError, LookupError, TypeError, AttributeError, ValueError, RecursionError)
+# Opening and closing tags. WeChat's longest events have a few dozen; reading takes the square of their depth.
+_MOST_TAGS = 1000
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -38,6 +41,8 @@ class MessageKind(Enum):
     FOLLOW = "follow"
     UNFOLLOW = "unfollow"
     SCAN = "scan"
+    # A picture, a voice, a place: sent by a person, and nothing that we can read.
+    UNREAD = "unread"
     OTHER = "other"
 
 
@@ -55,20 +60,25 @@ class Incoming:
     text: str
     dedupe: str
     sent_at: datetime
-    signature: str
     is_encrypted: bool
     # Of a parametric QR code, when one was scanned; following by it is FOLLOW with a scene.
     scene: str = ""
     ticket: str = ""
 
 
-def verify_url(request: CallbackRequest, *, now: datetime) -> None:
-    """Check the signature and age of WeChat's GET, which is plain in every mode. Raises CallbackForged."""
-    _check(request.signature, request, now=now)
+def signatures_of(request: CallbackRequest, *, now: datetime) -> frozenset[str]:
+    """The fresh signatures of WeChat's that a request carries, in whatever mode: none means that it is forged."""
+    if not rules.is_fresh(request.timestamp, now=now):
+        return frozenset()
+    found = {request.signature} if _signs(request.signature, request) else set()
+    encrypted = _encrypted_part(request.body) if request.msg_signature else None
+    if encrypted is not None and _signs(request.msg_signature, request, encrypted):
+        found.add(request.msg_signature)
+    return frozenset(found)
 
 
-def open_message(request: CallbackRequest, *, now: datetime) -> Incoming:
-    """Verify and read one POST, in the mode that settings name.
+def open_message(request: CallbackRequest, *, signatures: Collection[str]) -> Incoming:
+    """Read one POST in the mode that settings name, if the signature that this mode asks for is among `signatures`.
 
     Raises CallbackForged, MessageUnreadable.
     """
@@ -76,13 +86,15 @@ def open_message(request: CallbackRequest, *, now: datetime) -> Incoming:
     is_encrypted = request.encrypt_type == "aes"
     if (is_encrypted and mode == "plain") or (not is_encrypted and mode == "safe"):
         raise CallbackForged()
-    if not is_encrypted:
-        _check(request.signature, request, now=now)
-        return _read(request.body, signature=request.signature, is_encrypted=False)
-    # In compatible mode the body also holds the plain fields; they are not signed and not read.
-    encrypted = _encrypted_part(request.body)
-    _check(request.msg_signature, request, encrypted, now=now)
-    return _read(_decrypt(encrypted), signature=request.msg_signature, is_encrypted=True)
+    if (request.msg_signature if is_encrypted else request.signature) not in signatures:
+        raise CallbackForged()
+    # In compatible mode an encrypted body also holds the plain fields; they are not signed and not read.
+    xml = _decrypt(_encrypted_part(request.body) or "") if is_encrypted else request.body
+    message = _read(xml, is_encrypted=is_encrypted)
+    # One token may serve several accounts, and the openids of another one are nobody here.
+    if message.account != settings.WECHAT_OA["ORIGINAL_ID"]:
+        raise CallbackForged()
+    return message
 
 
 def passive_reply(message: Incoming, text: str, *, now: datetime) -> str:
@@ -101,23 +113,25 @@ def passive_reply(message: Incoming, text: str, *, now: datetime) -> str:
     return str(crypto.encrypt_message(xml, secrets.token_hex(8), str(seconds)))
 
 
-def _check(signature: str, request: CallbackRequest, *signed: str, now: datetime) -> None:
+def _signs(signature: str, request: CallbackRequest, *signed: str) -> bool:
     parts = sorted([settings.WECHAT_OA["TOKEN"], request.timestamp, request.nonce, *signed])
     expected = hashlib.sha1("".join(parts).encode(), usedforsecurity=False).hexdigest()
-    is_ours = hmac.compare_digest(expected.encode(), signature.encode())
-    if not is_ours or not rules.is_fresh(request.timestamp, now=now):
-        raise CallbackForged()
+    return hmac.compare_digest(expected.encode(), signature.encode())
 
 
-def _encrypted_part(body: bytes) -> str:
-    """The Encrypt element; without it there is no signature to check."""
+def _encrypted_part(body: bytes) -> str | None:
+    """The Encrypt element, which is what `msg_signature` covers."""
     try:
-        encrypted = xmltodict.parse(body)["xml"]["Encrypt"]
+        encrypted = xmltodict.parse(_measured(body))["xml"]["Encrypt"]
     except _UNREADABLE:
-        raise CallbackForged() from None
-    if not isinstance(encrypted, str):
-        raise CallbackForged()
-    return encrypted
+        return None
+    return encrypted if isinstance(encrypted, str) else None
+
+
+def _measured(xml: bytes) -> bytes:
+    if xml.count(b"<") > _MOST_TAGS:
+        raise ValueError("more tags than any message has")
+    return xml
 
 
 def _decrypt(encrypted: str) -> bytes:
@@ -129,9 +143,9 @@ def _decrypt(encrypted: str) -> bytes:
         raise CallbackForged() from None
 
 
-def _read(xml: bytes, *, signature: str, is_encrypted: bool) -> Incoming:
+def _read(xml: bytes, *, is_encrypted: bool) -> Incoming:
     try:
-        message = parse_message(xml)
+        message = parse_message(_measured(xml))
         openid, account = _name(message.source), _name(message.target)
         sent_at = datetime.fromtimestamp(int(message.time), UTC)
         message_id = int(message.id or 0)
@@ -141,10 +155,9 @@ def _read(xml: bytes, *, signature: str, is_encrypted: bool) -> Incoming:
         kind=_kind(message),
         openid=openid,
         account=account,
-        text=message.content or "" if message.type == "text" else "",
+        text=_text(message),
         dedupe=_dedupe(message, openid, message_id),
         sent_at=sent_at,
-        signature=signature,
         is_encrypted=is_encrypted,
         scene=_optional(message, "scene_id"),
         ticket=_optional(message, "ticket"),
@@ -164,12 +177,23 @@ def _name(value: object) -> str:
     return value
 
 
+def _text(message: Any) -> str:
+    """What was written, or the word behind the item of the menu that was chosen."""
+    if message.type == "text":
+        return message.content or ""
+    return _optional(message, "key") if getattr(message, "event", "") == "click" else ""
+
+
 def _kind(message: Any) -> MessageKind:
     if message.type == "text" and isinstance(message.content, str | None):
         return MessageKind.TEXT
+    if message.type in ("image", "voice", "video", "shortvideo", "location", "link"):
+        return MessageKind.UNREAD
     events = {
+        "click": MessageKind.TEXT,
         "subscribe": MessageKind.FOLLOW,
         "subscribe_scan": MessageKind.FOLLOW,
+        "subscribe_scan_product": MessageKind.FOLLOW,
         "unsubscribe": MessageKind.UNFOLLOW,
         "scan": MessageKind.SCAN,
     }

@@ -1,48 +1,102 @@
-"""Decisions of accounts that need no database: codes, nicknames, words, addresses."""
+"""Decisions and numbers of accounts that need no database: codes, limits, nicknames, words, addresses, keys."""
 
 import ipaddress
-import secrets
 import string
 import unicodedata
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from apps.accounts.contracts import LOGIN_KEYWORD
-from apps.accounts.errors import NicknameNotValid, ReplyTextNotValid
+from apps.accounts.contracts import LOGIN_KEYWORD, MemberStatus
+from apps.accounts.errors import NicknameNotValid, NicknameReserved, ReplyTextNotValid
 from apps.kernel.ids import UserId
+from apps.kernel.signs import INVISIBLE, JOINER, category, is_unseen, show_something
 
 # Nothing here is mistaken for another sign when read off a phone: no 0 O Q, 1 I L, 2 Z, 5 S, 8 B, U V.
 CODE_ALPHABET = "34679ACDEFGHJKMNPRTWXY"
 CODE_LENGTH = 6
-CODE_LIFETIME = timedelta(minutes=3)
+CODE_MINUTES = 3
+CODE_LIFETIME = timedelta(minutes=CODE_MINUTES)
 
 # Also how long its QR code can be scanned.
 ATTEMPT_LIFETIME = timedelta(minutes=5)
 TRIES_PER_ATTEMPT = 5
+# In a minute. A school or a mobile carrier may stand behind one address too; an attempt by itself proves nothing.
+ATTEMPTS_PER_ADDRESS = 300
+# In an hour. Of 100 000 QR codes that WeChat makes in a day: no neighbourhood (/24, /48) can have more than 3 % of
+# them. Whoever gets none signs in by the code.
+QR_CODES_PER_NEIGHBOURHOOD = 120
+# Not at once: of two questions at the same moment one gets the session.
+COLLECT_AGAIN_AFTER, COLLECT_AGAIN_WITHIN = timedelta(seconds=1), timedelta(seconds=30)
+# Streams that one attempt may have open: its browser may show the page in a few tabs. And one network, behind which
+# a school may be; who is refused asks every two seconds instead.
+STREAMS_PER_ATTEMPT = 6
+STREAMS_PER_NETWORK = 100
+
+# In a minute; only wrong codes count. One address may belong to an office. Above 600 each address has three left, so
+# that 1 000 addresses guess 9 000 times in a code's life, against 22^6 = 113 million codes.
+WRONG_CODES_PER_ADDRESS = 20
+WRONG_CODES_IN_ALL = 600
+WRONG_CODES_IN_FLOOD = 3
+
+# How long WeChat's browser may be away with our question, and how many questions in a minute. Each makes a session
+# row; a school may stand behind one address.
+OAUTH_LIFETIME = timedelta(minutes=5)
+OAUTH_PER_NETWORK = 300
+
+# Of operators only failures count: of one network, and of one user name there. Above fifty of a name from everywhere,
+# a network may be wrong about it twice: who sits elsewhere and knows the password comes in whatever strangers try.
+WRONG_PASSWORDS_PER_NETWORK = 20
+WRONG_PASSWORDS_PER_NAME = 10
+WRONG_PASSWORDS_PER_NAME_EVERYWHERE = 50
+WRONG_PASSWORDS_PER_NAME_IN_FLOOD = 2
+WRONG_PASSWORDS_WINDOW = timedelta(minutes=5)
+
+# The operators' second factor. A backup code is ten signs of 22: 44 bits, and every guess is counted.
+BACKUP_CODES = 10
+BACKUP_CODE_LENGTH = 10
+WRONG_SECOND_FACTORS = 5
+WRONG_SECOND_FACTORS_WINDOW = timedelta(minutes=5)
+
+# How far behind "last seen" of a session may be: it costs a write.
+SEEN_EVERY = timedelta(minutes=5)
+KEEP_LOGINS = timedelta(days=180)
+LOGINS_PER_PAGE = 10
+INVITE_LENGTH = 32
+EXPORTS_PER_DAY = 5
+
+# How the scene of a QR code for signing in begins; the account may have others, on posters or products.
+LOGIN_SCENE = "login_"
 
 # What a follower sends for a code.
 LOGIN_WORDS = (LOGIN_KEYWORD, "登陆", "登录码", "验证码", "login", "sign in")
 
-# What answers the question after a scan; the question names the first ones.
-CONFIRM_WORDS = ("1", "确认登录", "确认", "yes")
+# What answers the question after a scan; the question names the first ones. Who only says yes is asked for the number.
+CONFIRM_WORDS = ("确认登录", "确认", "yes")
+# A yes is a number that the page shows: nobody can be told beforehand what to send. Two digits, none of them a 0.
+CONFIRM_NUMBERS = tuple(f"{number}" for number in range(11, 100) if number % 10)
 REFUSE_WORDS = ("0", "取消", "取消登录", "no")
 
 # How far WeChat's clock may be from ours; what is older is a replay.
 CALLBACK_FRESHNESS = timedelta(minutes=5)
 
 NICKNAME_LENGTH = 24
-# Control, surrogate, private and unassigned characters, line and paragraph separators; format
-# characters too (they reverse or hide text), except the joiner that emoji are built with.
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_JOINER = "\u200d"
-
-_PLACES = (
+# What newcomers are called: somewhere's somebody.
+NICKNAME_PLACES = (
     "云上", "山间", "林间", "溪边", "月下", "海边", "松下", "雪里", "花间", "雨后",
     "湖畔", "屋檐下", "晨光里", "稻田里", "小岛上", "麦浪里", "灯塔下", "巷口", "桥头", "竹林里",
 )  # fmt: skip
-_CREATURES = (
+NICKNAME_CREATURES = (
     "鹿", "鹤", "猫", "鲸", "狐狸", "麻雀", "兔子", "熊猫", "刺猬", "松鼠",
     "海豚", "燕子", "水獭", "白鹭", "蜻蜓", "企鹅", "山羊", "萤火虫", "海龟", "小马",
+)  # fmt: skip
+
+# Who has one of these in the name, or is called one of those, speaks for us.
+_OURS = ("圈聊", "官方", "客服", "管理员", "工作人员", "系统消息", "chatloop", "official", "administrator")
+_OURS_ALONE = ("系统", "运营", "admin", "system", "support")
+# Signs that pass for others once width, case and accents are gone; i, l and 1 are one sign.
+_LOOKALIKES = str.maketrans(
+    "асеорхіѕтнмкв" "οαιρτκενυ" "ıɑ" "01|!i34$57@" "圏員統運",
+    "aceopxlsthmkb" "oalptkevu" "la" "ollll" "eassta" "圈员统运",
 )  # fmt: skip
 
 # The first that matches: many browsers also claim to be those below them.
@@ -64,17 +118,27 @@ _LOCAL = tuple(
 UNKNOWN = "unknown"
 
 API_KEY_PREFIX = "sk-"
-_KEY_ALPHABET = string.ascii_letters + string.digits
+# What follows the prefix: 238 bits.
+API_KEY_ALPHABET = string.ascii_letters + string.digits
+API_KEY_LENGTH = 40
+# How much of a key's beginning is kept, to tell it from others.
+SHOWN_OF_KEY = 9
+KEYS_PER_MEMBER = 20
+# More than anybody has, and small enough for one row.
+NETWORKS_PER_KEY, MODELS_PER_KEY = 20, 50
+LARGEST_SPEND_CAP_MILLI = 10**12
+# How far behind "last used" of a key may be: it costs a write.
+KEY_USED_EVERY = timedelta(minutes=5)
 
 
-def new_code() -> str:
-    """A fresh login code, every sign drawn independently."""
-    return "".join(secrets.choice(CODE_ALPHABET) for _ in range(CODE_LENGTH))
+def may_come_in(*, status: str, is_staff: bool) -> bool:
+    """Whether an account of this status may sign in: a frozen member may come and look, a frozen operator may not."""
+    return status == MemberStatus.ACTIVE or (status == MemberStatus.FROZEN and not is_staff)
 
 
-def new_scene() -> str:
-    """What a login QR code stands for: 128 random bits, in signs that WeChat allows."""
-    return f"login_{secrets.token_urlsafe(16)}"
+def is_login_scene(scene: str) -> bool:
+    """Whether a QR code is one for signing in."""
+    return scene.startswith(LOGIN_SCENE)
 
 
 def placeholders_of(text: str) -> frozenset[str]:
@@ -108,8 +172,8 @@ def normalise_code(text: str) -> str:
 
 
 def normalise_command(text: str) -> str:
-    """A word sent to the official account, without case, width, surrounding spaces and punctuation."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
+    """A word sent to the official account: without case, width, what is unseen, and spaces or marks around it."""
+    folded = "".join(sign for sign in unicodedata.normalize("NFKC", text).casefold() if not is_unseen(sign))
     return folded.strip(" \t\r\n\u3000。.!?,;:~、“”\"'「」【】[]()")
 
 
@@ -123,13 +187,17 @@ def is_fresh(timestamp: str, *, now: datetime) -> bool:
 def clean_nickname(text: str) -> str:
     """A nickname in composed form, single-spaced.
 
-    Raises NicknameNotValid unless 1 to 24 characters remain and all of them can be seen.
+    Raises NicknameNotValid unless 1 to 24 characters remain and all of them can be seen, NicknameReserved for a name
+    that sounds like ours.
     """
     nickname = _composed(text)
-    categories = {unicodedata.category(sign) for sign in nickname if sign != _JOINER}
-    has_a_sign = any(category[0] in "LNPS" for category in categories)
-    if len(nickname) > NICKNAME_LENGTH or not has_a_sign or categories & _INVISIBLE:
+    # The joiner hides nothing: emoji are built with it.
+    has_hidden = any(category(sign) in INVISIBLE for sign in nickname if sign != JOINER)
+    if len(nickname) > NICKNAME_LENGTH or has_hidden or not show_something(nickname):
         raise NicknameNotValid()
+    skeleton = _skeleton(nickname)
+    if any(_skeleton(word) in skeleton for word in _OURS) or skeleton in map(_skeleton, _OURS_ALONE):
+        raise NicknameReserved()
     return nickname
 
 
@@ -138,13 +206,14 @@ def is_nickname(text: str, nickname: str) -> bool:
     return _composed(text) == nickname
 
 
+def _skeleton(text: str) -> str:
+    """What somebody reads at a glance: without width, case, accents, spaces and marks, look-alikes made one."""
+    folded = unicodedata.normalize("NFKD", text).casefold().translate(_LOOKALIKES)
+    return "".join(sign for sign in folded if sign.isalnum())
+
+
 def _composed(text: str) -> str:
     return " ".join(unicodedata.normalize("NFC", text).split())
-
-
-def default_nickname() -> str:
-    """A friendly nickname that says nothing about the person, such as "云上的鹿"; many may share it."""
-    return f"{secrets.choice(_PLACES)}的{secrets.choice(_CREATURES)}"
 
 
 def pseudonym(user_id: UserId) -> str:
@@ -192,6 +261,15 @@ def is_local_network(network: str) -> bool:
     return any(parsed.network_address in local for local in _LOCAL)
 
 
+def beginning_of(network: str) -> str:
+    """What all addresses of a coarse network share: "203.0.113" of "203.0.113.0/24"."""
+    parsed = ipaddress.ip_network(network)
+    if parsed.version == 4:
+        return ".".join(str(parsed.network_address).split(".")[: parsed.prefixlen // 8])
+    groups = parsed.network_address.exploded.split(":")[: parsed.prefixlen // 16]
+    return ":".join(f"{int(group, 16):x}" for group in groups)
+
+
 def normalise_network(text: str) -> str | None:
     """A network in CIDR form, host bits cleared ("10.0.0.7" is "10.0.0.7/32"); None if it is none."""
     try:
@@ -209,14 +287,3 @@ def is_in_networks(address: str, networks: Iterable[str]) -> bool:
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped is not None:
         parsed = parsed.ipv4_mapped
     return any(parsed in ipaddress.ip_network(network) for network in networks)
-
-
-def new_backup_code(length: int) -> str:
-    """A code to write down, in two halves: "4CDE7-HJKMN"."""
-    signs = [secrets.choice(CODE_ALPHABET) for _ in range(length)]
-    return f"{''.join(signs[: length // 2])}-{''.join(signs[length // 2 :])}"
-
-
-def new_api_key() -> str:
-    """A fresh API key: "sk-" and 40 letters and digits, 238 bits; a double click selects all of it but the prefix."""
-    return API_KEY_PREFIX + "".join(secrets.choice(_KEY_ALPHABET) for _ in range(40))

@@ -8,8 +8,9 @@ from apps.kernel import clock
 
 @shared_task
 def forget_old() -> None:
-    """Delete what nobody can use any more: attempts, codes, callback records, sessions; and old login history."""
+    """Delete what is over: attempts, codes, callback records, sessions, old login history, and who left long ago."""
     now = clock.now()
     services.forget_old_attempts(now=now)
     services.forget_old_messages(now=now)
     services.forget_old_access(now=now)
+    services.forget_old_persons(now=now)

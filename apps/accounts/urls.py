@@ -9,6 +9,7 @@ urlpatterns = [
     # Before the admin's own addresses: reverse("admin:login") leads here.
     path("admin/login/", pages.sign_in, name="operator-login"),
     path("admin/second-factor/", pages.second_factor, name="operator-second-factor"),
+    path("admin/password_change/", pages.ChangePassword.as_view(), name="operator-password"),
     path("wechat/callback", views.wechat_callback, name="wechat-callback"),
     path("login/", views.login_page, name="login"),
     path("login/wechat/", views.go_to_wechat, name="login-wechat"),

@@ -9,7 +9,6 @@ from django.apps import apps
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,26 +18,18 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from apps.accounts import markup, rules, services
+from apps.accounts import markup, rules, services, sessions
 from apps.accounts.contracts import LOGIN_KEYWORD, CallbackRequest, SignInMethod
 from apps.accounts.errors import CallbackForged, OAuthCodeNotValid
-from apps.kernel import clock, limits
+from apps.kernel import clock, limits, visitors
+from apps.kernel.credentials import signed_in
 from apps.kernel.errors import DomainError
-from apps.kernel.ids import UserId
 
 # WeChat's messages are about 1 KiB; the longest text is 2 KiB, and encryption adds half.
 CALLBACK_BODY_LIMIT = 64 * 1024
 ECHO_LIMIT = 256
-LOGINS_PER_PAGE = 10
-
-# Set by the invite landing page.
-INVITE_COOKIE = "invite"
-INVITE_LENGTH = 32
-# Where the session keeps the question that WeChat's browser was sent away with, and how long it stands.
+# Where the session keeps the question that WeChat's browser was sent away with.
 OAUTH_KEY = "wechat_oauth"
-OAUTH_LIFETIME = timedelta(minutes=5)
-# Each question makes a session row; a school may stand behind one address.
-OAUTH_PER_NETWORK = 300
 
 
 @csrf_exempt  # WeChat's server has no cookie; every request carries a signature instead
@@ -46,19 +37,43 @@ OAUTH_PER_NETWORK = 300
 def wechat_callback(request: HttpRequest) -> HttpResponse:
     """GET verifies our address, POST delivers messages and events."""
     body = request.read(CALLBACK_BODY_LIMIT + 1)
-    if len(body) > CALLBACK_BODY_LIMIT:
-        return HttpResponse(status=413)
-    callback = _callback_request(request, body)
     now = clock.now()
     try:
         if request.method == "GET":
-            services.check_callback(request=callback, now=now)
-            return HttpResponse(request.GET.get("echostr", "")[:ECHO_LIMIT], content_type="text/plain")
+            echo = request.GET.get("echostr", "")[:ECHO_LIMIT]
+            services.check_callback(request=_callback_request(request, echo.encode()), now=now)
+            return HttpResponse(echo, content_type="text/plain")
+        callback = _callback_request(request, body)
+        if len(body) > CALLBACK_BODY_LIMIT:
+            services.check_callback(request=callback, now=now)  # its signature is used up all the same
+            return HttpResponse(status=413)
         answer = services.answer_callback(request=callback, now=now)
     except CallbackForged:
         return HttpResponse("forbidden", status=403, content_type="text/plain")
-    content_type = "text/plain" if answer == "success" else "text/xml"
-    return HttpResponse(answer, content_type=f"{content_type}; charset=utf-8")
+    return _callback_answer(answer)
+
+
+def late_callback(request: HttpRequest) -> HttpResponse:
+    """What WeChat hears when `wechat_callback` does not come back in time; made from the request alone."""
+    body = request.read(CALLBACK_BODY_LIMIT + 1)
+    if request.method != "POST" or len(body) > CALLBACK_BODY_LIMIT:
+        return HttpResponse("busy", status=503, content_type="text/plain")
+    try:
+        answer = services.answer_late_callback(request=_callback_request(request, body), now=clock.now())
+    except CallbackForged:
+        return HttpResponse("forbidden", status=403, content_type="text/plain")
+    return _callback_answer(answer)
+
+
+def refused_callback(request: HttpRequest) -> HttpResponse | None:
+    """What a stranger hears at once, and whoever uses a signature of WeChat's for something else; None for WeChat."""
+    body = request.read(CALLBACK_BODY_LIMIT + 1)
+    if request.method == "GET":
+        body = request.GET.get("echostr", "")[:ECHO_LIMIT].encode()
+    callback = _callback_request(request, body)
+    if services.admit_callback(request=callback, use=f"{request.method} {request.path}", now=clock.now()):
+        return None
+    return HttpResponse("forbidden", status=403, content_type="text/plain")
 
 
 @require_safe
@@ -75,9 +90,11 @@ def login_page(request: HttpRequest) -> HttpResponse:
         # The embedded set-up has a phone of its own to sign in with.
         "sandbox_url": "/sandbox/" if apps.is_installed("apps.sandbox") else "",
         "code_length": rules.CODE_LENGTH,
-        "in_wechat": "MicroMessenger" in request.headers.get("User-Agent", ""),
+        "code_minutes": rules.CODE_MINUTES,
+        "in_wechat": (in_wechat := "MicroMessenger" in request.headers.get("User-Agent", "")),
+        "can_oauth": in_wechat and services.can_offer_oauth(),
         # Carried to WeChat and back; what it holds is checked by whoever hears of a registration.
-        "invite": request.GET.get("invite", "")[:INVITE_LENGTH],
+        "invite": request.GET.get("invite", "")[: rules.INVITE_LENGTH],
     }
     return render(request, "accounts/login.html", context)
 
@@ -87,15 +104,15 @@ def login_page(request: HttpRequest) -> HttpResponse:
 def go_to_wechat(request: HttpRequest) -> HttpResponse:
     """Send WeChat's own browser to ask who holds it; only this session can use the answer, once."""
     now = clock.now()
-    network = rules.network_of(str(request.META.get("REMOTE_ADDR", "")))
-    limits.hit(f"login_wechat:{network}", limit=OAUTH_PER_NETWORK, window=timedelta(minutes=1), now=now)
+    network = rules.network_of(visitors.address_of(request))
+    limits.hit(f"login_wechat:{network}", limit=rules.OAUTH_PER_NETWORK, window=timedelta(minutes=1), now=now)
     state = secrets.token_urlsafe(24)
-    invite = request.GET.get("invite") or request.COOKIES.get(INVITE_COOKIE, "")
+    invite = request.GET.get("invite") or request.COOKIES.get(sessions.INVITE_COOKIE, "")
     request.session[OAUTH_KEY] = {
         "state": state,
         "asked_at": int(now.timestamp()),
         "next": safe_next(request),
-        "invite": invite[:INVITE_LENGTH],
+        "invite": invite[: rules.INVITE_LENGTH],
     }
     redirect_uri = settings.PUBLIC_URL + reverse("login-wechat-back")
     return HttpResponseRedirect(services.authorize_url(redirect_uri=redirect_uri, state=state))
@@ -111,15 +128,15 @@ def back_from_wechat(request: HttpRequest) -> HttpResponse:
     try:
         state = request.GET.get("state", "")
         is_ours = secrets.compare_digest(asked.get("state", "").encode(), state.encode()) and state != ""
-        if not is_ours or now.timestamp() - asked["asked_at"] > OAUTH_LIFETIME.total_seconds():
+        if not is_ours or now.timestamp() - asked["asked_at"] > rules.OAUTH_LIFETIME.total_seconds():
             raise OAuthCodeNotValid()
         signed_in = services.sign_in_with_oauth(code=request.GET.get("code", ""), invite_code=asked["invite"], now=now)
-        services.start_session(request=request, user_id=signed_in.profile.id, method=SignInMethod.OAUTH, now=now)
+        sessions.sign_in(request, user_id=signed_in.profile.id, method=SignInMethod.OAUTH, now=now)
     except DomainError as refusal:
         messages.error(request, _(refusal.title))
         return redirect(f"{settings.LOGIN_URL}?{urlencode({'next': target})}")
     response = redirect(target)
-    services.remember_language(request=request, response=response, language=signed_in.profile.language)
+    sessions.remember_language(request, response, signed_in.profile.language)
     return response
 
 
@@ -137,10 +154,10 @@ def account_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def security_page(request: HttpRequest) -> HttpResponse:
     """Where the member is signed in, and how they came in."""
-    user_id = _member_id(request)
+    user_id = signed_in(request)
     context = {
         "sessions": services.sessions_of(user_id=user_id, session_key=request.session.session_key, now=clock.now()),
-        "logins": services.logins_of(user_id=user_id, cursor=request.GET.get("cursor"), size=LOGINS_PER_PAGE),
+        "logins": services.logins_of(user_id=user_id, cursor=request.GET.get("cursor"), size=rules.LOGINS_PER_PAGE),
     }
     return _member_page(request, "accounts/security.html", context)
 
@@ -150,7 +167,7 @@ def security_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def keys_page(request: HttpRequest) -> HttpResponse:
     """The member's API keys."""
-    context = {"keys": services.api_keys_of(user_id=_member_id(request)), "now": clock.now()}
+    context = {"keys": services.api_keys_of(user_id=signed_in(request)), "now": clock.now()}
     return _member_page(request, "accounts/keys.html", context)
 
 
@@ -159,7 +176,7 @@ def keys_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def data_page(request: HttpRequest) -> HttpResponse:
     """Take a copy of everything, or leave."""
-    return _member_page(request, "accounts/data.html", {})
+    return _member_page(request, "accounts/data.html", {"kept_days": services.kept_for().days})
 
 
 @require_safe
@@ -173,14 +190,8 @@ def avatar(request: HttpRequest, code: str) -> HttpResponse:
     return HttpResponse(svg, content_type="image/svg+xml")
 
 
-def _member_id(request: HttpRequest) -> UserId:
-    if request.user.pk is None:
-        raise PermissionDenied  # not behind login_required
-    return UserId(request.user.pk)
-
-
 def _member_page(request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    profile = services.get_profile(user_id=_member_id(request))
+    profile = services.get_profile(user_id=signed_in(request))
     return render(request, template, {"profile": profile, **context})
 
 
@@ -190,6 +201,11 @@ def safe_next(request: HttpRequest) -> str:
     if url_has_allowed_host_and_scheme(target, allowed_hosts=None) and target.startswith("/"):
         return target
     return str(settings.LOGIN_REDIRECT_URL)
+
+
+def _callback_answer(answer: str) -> HttpResponse:
+    content_type = "text/plain" if answer == "success" else "text/xml"
+    return HttpResponse(answer, content_type=f"{content_type}; charset=utf-8")
 
 
 def _callback_request(request: HttpRequest, body: bytes) -> CallbackRequest:

@@ -1,29 +1,33 @@
 """Operators' view of chat: configuration through services; jobs and conversations without a word of their text."""
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
-from django.db.models import Model
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.chat import services
-from apps.chat.contracts import Policy
+from apps.chat import errors, services
+from apps.chat.contracts import QUOTA, GenerationState, Policy
 from apps.chat.models import Channel, ChatModel, ChatPolicy, Conversation, Entitlement, Generation
-from apps.kernel import clock
-from apps.kernel.admin import ReadOnlyAdmin, actor
+from apps.kernel.admin import (
+    SHOWN,
+    ConfigurationAdmin,
+    Happening,
+    ReadOnlyAdmin,
+    ReasonedForm,
+    Task,
+    name_asset,
+    tell,
+)
+from apps.kernel.errors import DomainError
+from apps.kernel.templatetags.units import credit_number
 
 
-class _ReasonForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """A change, and why."""
-
-    reason = forms.CharField(max_length=300, min_length=3, label=gettext_lazy("Reason"))
-
-
-class ChannelForm(_ReasonForm):
+class ChannelForm(ReasonedForm):
     """A channel; its key goes in and is never shown again."""
 
     api_key = forms.CharField(
@@ -31,23 +35,41 @@ class ChannelForm(_ReasonForm):
         strip=True,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
         label=gettext_lazy("API key"),
-        help_text=gettext_lazy("Stored encrypted and never shown. Leave empty to keep the present one."),
+        help_text=gettext_lazy(
+            "Stored encrypted and never shown. Leave empty to keep the present one, "
+            "while calls go to the same host and proxy."
+        ),
     )
 
     class Meta:
         model = Channel
-        fields = ("code", "kind", "base_url", "is_enabled")
+        fields = ("code", "kind", "base_url", "proxy_url", "is_enabled")
+        help_texts: ClassVar = {
+            "proxy_url": gettext_lazy(
+                "Empty: calls go out directly, whatever the machine's environment says. Otherwise http:// or https://, "
+                "without a password; not for a channel on this machine, and no SOCKS."
+            )
+        }
 
-    def clean(self) -> dict[str, Any]:
-        """A new channel needs a key."""
-        cleaned = super().clean() or self.cleaned_data
-        if self.instance._state.adding and not cleaned.get("api_key"):
-            raise ValidationError({"api_key": _("A new channel needs its key.")})
-        return cleaned
+
+_NEEDED = {
+    "api_key": gettext_lazy("A channel needs its key: letters, digits and signs, without spaces."),
+    "base_url": gettext_lazy("Calls cannot use this address."),
+    "proxy_url": gettext_lazy("Calls cannot use this address."),
+}
 
 
-class ModelForm(_ReasonForm):
+class ModelForm(ReasonedForm):
     """A model, its price and its limits."""
+
+    price_milli = forms.IntegerField(
+        min_value=1, max_value=2**31 - 1, label=gettext_lazy("price (thousandths of a credit)")
+    )
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        if (model := options.get("instance")) is not None:
+            options["initial"] = {"price_milli": model.price_milli, **(options.get("initial") or {})}
+        super().__init__(*args, **options)
 
     class Meta:
         model = ChatModel
@@ -56,7 +78,6 @@ class ModelForm(_ReasonForm):
             "name",
             "channel",
             "upstream_name",
-            "price_milli",
             "context_tokens",
             "max_output_tokens",
             "is_in_free_allowance",
@@ -66,91 +87,100 @@ class ModelForm(_ReasonForm):
         )
 
 
-class PolicyForm(_ReasonForm):
+class PolicyForm(ReasonedForm):
     """The limits for everybody."""
 
     class Meta:
         model = ChatPolicy
-        fields = ("free_per_day", "max_running", "max_message_chars")
+        fields = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars")
 
 
-class _ConfigurationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
-    """Saved through services, with a reason; never deleted, because history points here."""
+def _rights(request: HttpRequest, member: Any) -> Iterable[Happening]:
+    for right in Entitlement.objects.filter(user=member).select_related("model").order_by("-pk")[:SHOWN]:
+        yield Happening(at=right.created_at, title=_("May use %(model)s") % {"model": right.model.name})
 
-    show_full_result_count = False
 
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        """Never: switch it off instead."""
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
-        """The code is the name for programs and stays."""
-        return ("code",) if obj is not None and hasattr(obj, "code") else ()
+tell("accounts.user", "chat.view_entitlement", _rights)
+name_asset(QUOTA, gettext_lazy("Chat quota"), credit_number)
 
 
 @admin.register(Channel)
-class ChannelAdmin(_ConfigurationAdmin):
+class ChannelAdmin(ConfigurationAdmin):
     """Upstream accounts."""
 
+    task = Task.CHAT
     form = ChannelForm
+    empty_text = gettext_lazy("Nobody can answer yet. Add a channel: the address of an upstream account and its key.")
     list_display = ("code", "kind", "base_url", "is_enabled", "updated_at")
+    refused_fields: ClassVar = {errors.ChannelKeyNeeded: "api_key"}
 
-    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:  # noqa: FBT001
+    def explain(self, refusal: DomainError) -> str:
+        """What the named field has to be."""
+        if isinstance(refusal, errors.ConfigurationNotValid):
+            return str(_NEEDED.get(str(refusal.context["field"]), _(refusal.title)))
+        return super().explain(refusal)
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
         """Save through the service, which seals the key and records who, what and why."""
         services.save_channel(
             code=obj.code,
-            kind=obj.kind,  # type: ignore[arg-type]  # a choice of ChannelKind
+            kind=obj.kind,
             base_url=obj.base_url,
+            proxy_url=obj.proxy_url,
             api_key=form.cleaned_data["api_key"] or None,
             is_enabled=obj.is_enabled,
-            actor=actor(request),
-            reason=form.cleaned_data["reason"],
-            now=clock.now(),
+            **self.said(request, form),
         )
         obj.pk = Channel.objects.get(code=obj.code).pk
 
 
 @admin.register(ChatModel)
-class ChatModelAdmin(_ConfigurationAdmin):
+class ChatModelAdmin(ConfigurationAdmin):
     """The models on offer. The audit trail is their price history."""
 
+    task = Task.CHAT
     form = ModelForm
-    list_display = ("name", "code", "channel", "price_milli", "needs_entitlement", "is_enabled", "sort")
+    empty_text = gettext_lazy("There is nothing to talk to yet. Add a channel first, then a model that it offers.")
+    list_display = ("name", "code", "channel", "price_now", "needs_entitlement", "is_enabled", "sort")
     list_filter = ("is_enabled", "channel")
-    list_select_related = ("channel",)
+    list_select_related = ("channel", "price")
     ordering = ("sort", "code")
 
-    def save_model(self, request: HttpRequest, obj: ChatModel, form: Any, change: bool) -> None:  # noqa: FBT001
+    @admin.display(description=gettext_lazy("price (thousandths of a credit)"))
+    def price_now(self, model: ChatModel) -> int:
+        """What an answer costs now."""
+        return model.price_milli
+
+    def save_model(self, request: HttpRequest, obj: ChatModel, form: Any, change: bool) -> None:
         """Save through the service, which records who, what and why."""
         values = {name: getattr(obj, name) for name in ModelForm.Meta.fields if name != "channel"}
         services.save_model(
             **values,
+            price_milli=form.cleaned_data["price_milli"],
             channel_code=obj.channel.code,
-            actor=actor(request),
-            reason=form.cleaned_data["reason"],
-            now=clock.now(),
+            **self.said(request, form),
         )
         obj.pk = ChatModel.objects.get(code=obj.code).pk
 
 
 @admin.register(ChatPolicy)
-class ChatPolicyAdmin(_ConfigurationAdmin):
+class ChatPolicyAdmin(ConfigurationAdmin):
     """The one row of limits."""
 
+    task = Task.CHAT
     form = PolicyForm
-    list_display = ("free_per_day", "max_running", "max_message_chars", "updated_at")
+    key_fields = ()
+    list_display = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars", "updated_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Once."""
         return super().has_add_permission(request) and not ChatPolicy.objects.exists()
 
-    def save_model(self, request: HttpRequest, obj: ChatPolicy, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: ChatPolicy, form: Any, change: bool) -> None:
         """Save through the service, which records who, what and why."""
         services.save_policy(
             policy=Policy(**{name: getattr(obj, name) for name in PolicyForm.Meta.fields}),
-            actor=actor(request),
-            reason=form.cleaned_data["reason"],
-            now=clock.now(),
+            **self.said(request, form),
         )
         obj.pk = 1
 
@@ -159,19 +189,33 @@ class ChatPolicyAdmin(_ConfigurationAdmin):
 class GenerationAdmin(ReadOnlyAdmin):
     """Jobs: what they cost and how they ended, not what they said."""
 
+    task = Task.CHAT
+    badges: ClassVar = {
+        "state": {
+            GenerationState.RUNNING: "jade",
+            GenerationState.FINISHED: "ok",
+            GenerationState.FAILED: "bad",
+            GenerationState.INTERRUPTED: "warn",
+        }
+    }
+    empty_text = gettext_lazy("Every answer will stand here with what it cost, without a word of it.")
     list_display = ("created_at", "user", "model", "state", "paid_by", "charged_milli", "error_code", "settled_at")
     list_filter = ("state", "paid_by", "model")
-    list_select_related = ("user", "model")
     search_fields = ("=id", "=user__id")
-    exclude = ("message", "lease_token")
+    exclude = ("message", "lease_token", "request", "text", "reasoning")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Generation]:
+        """Without the texts, which nobody here reads."""
+        return super().get_queryset(request).defer("request", "text", "reasoning")
 
 
 @admin.register(Conversation)
 class ConversationAdmin(ReadOnlyAdmin):
     """That a conversation exists, not what it is about."""
 
+    task = Task.CHAT
+    empty_text = gettext_lazy("Conversations will stand here without a word of them.")
     list_display = ("created_at", "user", "updated_at", "archived_at", "deleted_at")
-    list_select_related = ("user",)
     search_fields = ("=id", "=user__id")
     fields = ("user", "created_at", "updated_at", "archived_at", "deleted_at")
 
@@ -180,7 +224,8 @@ class ConversationAdmin(ReadOnlyAdmin):
 class EntitlementAdmin(ReadOnlyAdmin):
     """Who may use which model, and what gave them the right."""
 
-    list_display = ("created_at", "user", "model", "cause_type", "cause_id")
+    task = Task.CHAT
+    empty_text = gettext_lazy("Models that need a right are bought or won; who has which stands here then.")
+    list_display = ("created_at", "user", "model", "cause_type", "cause_id", "days", "ends_at")
     list_filter = ("model",)
-    list_select_related = ("user", "model")
     search_fields = ("=user__id",)

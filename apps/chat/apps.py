@@ -1,7 +1,5 @@
 """Chat: models, conversations, generations, quota."""
 
-from importlib import import_module
-
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _
 
@@ -14,18 +12,32 @@ class ChatConfig(AppConfig):
     verbose_name = _("Chat")
 
     def ready(self) -> None:
-        """Declare the switch, register the audit checks, the commands and what accounts asks of chat."""
-        from apps.kernel import switches
-
-        switches.declare("chat.enabled", _("New messages and regenerated answers; running answers go on."))
-        import_module("apps.chat.invariants")
-        import_module("apps.chat.handlers")
+        """Declare the switch and what operators configure; register the audit checks and what accounts asks of chat."""
         from apps.accounts import services as accounts
+        from apps.chat.engine import kinds
+        from apps.chat.registries import CHANNELS
+
+        CHANNELS.register(kinds.OpenAICompatible())
+
+        from apps.chat import handlers, invariants, movements  # noqa: F401  # these register themselves
         from apps.chat import services as chat
+        from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice
+        from apps.kernel import configuration, switches
+        from apps.ledger import services as ledger
+
+        configuration.declare(Channel, named_by="code")
+        configuration.declare(ChatModel, actions=("chat.save_model",), nouns=("model",), named_by="code")
+        # Prices of before they were versions are said with their model.
+        configuration.declare(ModelPrice, actions=("chat.save_price",), nouns=("price",), named_by="code", unsaid={})
+        configuration.declare(ChatPolicy, actions=("chat.save_policy",), nouns=("policy",))
+        switches.declare("chat.enabled", _("New messages and regenerated answers; running answers go on."))
 
         accounts.register_export("conversations", chat.export_conversations)
         accounts.register_export("messages", chat.export_messages)
+        accounts.register_export("generations", chat.export_generations)
         accounts.register_export("quota_entries", chat.export_quota_entries)
         accounts.register_export("entitlements", chat.export_entitlements)
         accounts.register_closing_check(chat.check_nothing_runs)
+        # Here, because the ledger does not know accounts; it looks at points as well.
+        accounts.register_closing_check(ledger.check_nothing_owed)
         accounts.register_closing_step(chat.erase_texts)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Literal
 from uuid import UUID
 
@@ -9,12 +10,8 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 QUOTA = "quota"
-
-
-class ChannelKind(TextChoices):
-    """The protocol that a channel speaks."""
-
-    OPENAI_COMPATIBLE = "openai-compatible", _("OpenAI compatible")
+# The code of the kind that a channel is of unless it is said otherwise.
+OPENAI_COMPATIBLE = "openai-compatible"
 
 
 class Role(TextChoices):
@@ -22,6 +19,12 @@ class Role(TextChoices):
 
     USER = "user"
     ASSISTANT = "assistant"
+
+
+class Place(Enum):
+    """Where a new message goes when it is not put below a certain one."""
+
+    AFTER_HEAD = "after_head"
 
 
 class GenerationState(TextChoices):
@@ -42,6 +45,19 @@ class PaidBy(TextChoices):
     QUOTA = "quota", _("Chat quota")
 
 
+class PriceKind(TextChoices):
+    """What a price counts. Another kind comes with its first model: here, in PerAnswer's place and in rules.pricing."""
+
+    PER_ANSWER = "per_answer", _("Per answer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerAnswer:
+    """A flat price of an answer, however long."""
+
+    answer_milli: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class QuotaState:
     """What a user can spend on chat."""
@@ -59,12 +75,17 @@ class Policy:
 
     free_per_day: int = 10
     max_running: int = 5
+    # Answers that a channel worked on and nobody paid for: stopped before the first word, or empty.
+    max_unpaid_per_day: int = 30
     max_message_chars: int = 32_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelOffer:
-    """A model as one user sees it; `reason` says why it cannot be used now, else it is empty."""
+    """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
+
+    `entitled_until` is when the right that opens it ends, None for never.
+    """
 
     id: str
     name: str
@@ -72,6 +93,7 @@ class ModelOffer:
     price: int
     in_free_allowance: bool
     entitled: bool
+    entitled_until: datetime | None
     affordable: bool
     reason: str
 
@@ -90,17 +112,19 @@ class ConversationSummary:
 
 @dataclass(frozen=True, kw_only=True)
 class GenerationDetail:
-    """How one answer came about. `charged_milli` is final once the state is settled."""
+    """How one answer came about. `charged_milli` and `is_delivered` are final once the state is settled."""
 
     id: UUID
-    message_id: UUID
-    conversation_id: UUID
+    # None where no message shows it.
+    message_id: UUID | None
+    conversation_id: UUID | None
     state: GenerationState
     model: str
     model_name: str
     paid_by: PaidBy
     price_milli: int
     charged_milli: int
+    is_delivered: bool
     prompt_tokens: int
     completion_tokens: int
     finish_reason: str
@@ -114,7 +138,10 @@ class GenerationDetail:
 
 @dataclass(frozen=True, kw_only=True)
 class MessageDetail:
-    """One message; an assistant's has its generation. `sibling_ids` are its parent's children, oldest first."""
+    """One message; an assistant's has its generation. `sibling_ids` are its parent's children, oldest first.
+
+    `reasoning` is what the model thought before it answered, when its provider shows it.
+    """
 
     id: UUID
     parent_id: UUID | None
@@ -122,6 +149,7 @@ class MessageDetail:
     text: str
     created_at: datetime
     generation: GenerationDetail | None = None
+    reasoning: str = field(default="", repr=False)
     sibling_ids: tuple[UUID, ...] = ()
 
 
@@ -159,11 +187,23 @@ class QuotaEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextPart:
+    """Words."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Turn:
-    """One message of the context that goes upstream."""
+    """What one side says in a request, in parts."""
 
     role: Role
-    text: str
+    parts: tuple[TextPart, ...]
+
+    @property
+    def text(self) -> str:
+        """Its words as a whole."""
+        return "\n".join(part.text for part in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,7 +212,10 @@ class Job:
 
     generation_id: UUID
     lease_token: UUID
+    channel: str
+    channel_kind: str
     base_url: str
+    proxy_url: str
     api_key: str = field(repr=False)
     upstream_model: str
     max_output_tokens: int
@@ -185,10 +228,26 @@ class Outcome:
 
     state: GenerationState
     text: str = field(repr=False)
+    reasoning: str = field(default="", repr=False)
     finish_reason: str = ""
     error_code: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    # The channel began to answer, or may have: it costs us something, whether anybody pays for it or not.
+    was_taken: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far an answer has come, for those who may read it."""
+
+    state: GenerationState
+    text: str = field(repr=False)
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing will change any more."""
+        return self.state not in {GenerationState.QUEUED, GenerationState.RUNNING}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,6 @@
 """Refusals of chat."""
 
-from django.utils.translation import gettext_noop as _
-
-from apps.kernel.errors import DomainError, ErrorKind
+from apps.kernel.errors import DomainError, ErrorKind, _
 
 
 class ConversationNotFound(DomainError):
@@ -61,6 +59,16 @@ class TooManyRunning(DomainError):
     title = _("Too many answers are being written at once. Wait for one to finish.")
 
 
+class TooManyUnpaid(DomainError):
+    """Too many answers of the day cost nothing; `limit` and `retry_after`, until midnight, are in the context."""
+
+    kind = ErrorKind.RATE_LIMITED
+    code = "too_many_unpaid"
+    title = _(
+        "Too many of your answers today were stopped before their first word or came to nothing. Ask again tomorrow."
+    )
+
+
 class MessageEmpty(DomainError):
     """Nothing but white space."""
 
@@ -73,6 +81,28 @@ class MessageTooLong(DomainError):
 
     code = "message_too_long"
     title = _("This message is too long.")
+
+
+class RequestNotValid(DomainError):
+    """A request that is not turns of known parts, or of too many; `at` is the place, as "2.parts.0"."""
+
+    code = "request_not_valid"
+    title = _("This request cannot be read.")
+
+
+class RequestTooLong(DomainError):
+    """A request says more than its model takes in; `limit`, in tokens as we count them, is in the context."""
+
+    code = "request_too_long"
+    title = _("This request is longer than the model can read.")
+
+
+class ImagesNotUnderstood(DomainError):
+    """The request shows an image to a model that reads only text."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "images_not_understood"
+    title = _("This model does not understand images.")
 
 
 class ClientIdReused(DomainError):
@@ -120,6 +150,13 @@ class IllegalTransition(DomainError):
     kind = ErrorKind.CONFLICT
     code = "illegal_transition"
     title = _("This step is not possible from the present state.")
+
+
+class ChannelKeyNeeded(DomainError):
+    """A channel would send the key that it has to another place than the one that it was entered for."""
+
+    code = "channel_key_needed"
+    title = _("Calls would go to another address or proxy: enter the key again.")
 
 
 class ConfigurationNotValid(DomainError):

@@ -13,13 +13,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
-from apps.chat import markup, selectors, services
+from apps.chat import errors, selectors, services
 from apps.chat.contracts import ConversationSummary, MessageDetail, Role
+from apps.chat.gateways import rendered
+from apps.chat.rules import limits
 from apps.kernel import clock
+from apps.kernel.credentials import signed_in
 from apps.kernel.ids import UserId
-
-_LISTED_CONVERSATIONS = 100
-_SHOWN_MESSAGES = 500
 
 
 @login_required
@@ -27,17 +27,21 @@ _SHOWN_MESSAGES = 500
 @require_safe
 def new_chat(request: HttpRequest) -> HttpResponse:
     """An empty chat; its conversation is made with the first message."""
-    return render(request, "chat/page.html", _page(_member(request), conversation=None, messages=()))
+    return render(request, "chat/page.html", _page(signed_in(request), conversation=None, messages=()))
 
 
 @login_required
 @ensure_csrf_cookie
 @require_safe
 def chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
-    """One conversation: the branch that its owner looks at, newest below."""
-    user_id = _member(request)
-    conversation = selectors.conversation_of(user_id=user_id, conversation_id=conversation_id)
-    branch = selectors.branch_of(user_id=user_id, conversation_id=conversation_id, limit=_SHOWN_MESSAGES)
+    """One conversation: the branch that its owner looks at, newest below; where it is gone, an empty chat instead."""
+    user_id = signed_in(request)
+    try:
+        conversation = selectors.conversation_of(user_id=user_id, conversation_id=conversation_id)
+        branch = selectors.branch_of(user_id=user_id, conversation_id=conversation_id, limit=limits.SHOWN_MESSAGES)
+    except errors.ConversationNotFound:
+        page = _page(user_id, conversation=None, messages=()) | {"gone": conversation_id}
+        return render(request, "chat/page.html", page, status=404)
     return render(request, "chat/page.html", _page(user_id, conversation=conversation, messages=branch))
 
 
@@ -48,26 +52,34 @@ def _page(
     offers = services.models_for(user_id=user_id, now=now)
     last_model = next((m.generation.model for m in reversed(messages) if m.generation), "")
     usable = next((offer for offer in offers if not offer.reason), offers[0] if offers else None)
-    recent = selectors.recent_conversations(user_id=user_id, limit=_LISTED_CONVERSATIONS)
+    policy = services.policy_on_show()
+    recent = selectors.recent_conversations(user_id=user_id, limit=limits.LISTED_CONVERSATIONS)
     return {
         "conversation": conversation,
         "groups": _by_age(recent, now=now),
-        "rows": [_row(message) for message in messages],
+        "rows": _rows(user_id, messages),
         "offers": offers,
         "chosen": next((offer for offer in offers if offer.id == last_model), usable),
-        "max_chars": selectors.policy().max_message_chars,
+        "max_chars": policy.max_message_chars,
+        "free_per_day": policy.free_per_day,
     }
 
 
-def _row(message: MessageDetail) -> dict[str, Any]:
-    """A message with what its template needs: HTML for answers, and its place among its siblings."""
-    if message.role is Role.USER:
-        return {"message": message}
+def _rows(user_id: UserId, messages: tuple[MessageDetail, ...]) -> list[dict[str, Any]]:
+    """The messages with what their template needs, answers as HTML."""
+    answers = [message for message in messages if message.role is not Role.USER]
+    blocks = rendered.blocks_of([message.text for message in answers], user_id=user_id)
+    html = {message.id: _trusted(parts) for message, parts in zip(answers, blocks, strict=True)}
+    return [_answer(message, html[message.id]) if message.id in html else {"message": message} for message in messages]
+
+
+def _answer(message: MessageDetail, html: SafeString) -> dict[str, Any]:
+    """An answer with its HTML and its place among its siblings."""
     siblings = message.sibling_ids
     at = siblings.index(message.id)
     return {
         "message": message,
-        "html": _trusted(markup.render_blocks(message.text)),
+        "html": html,
         "place": at + 1 if len(siblings) > 1 else None,
         "places": len(siblings),
         "previous_id": siblings[at - 1] if at else None,
@@ -76,7 +88,7 @@ def _row(message: MessageDetail) -> dict[str, Any]:
 
 
 def _trusted(blocks: tuple[str, ...]) -> SafeString:
-    return mark_safe("".join(blocks))  # noqa: S308  # cleaned block by block in markup.py
+    return mark_safe("".join(blocks))  # noqa: S308  # cleaned block by block in markup
 
 
 def _by_age(conversations: list[ConversationSummary], *, now: datetime) -> list[dict[str, Any]]:
@@ -92,7 +104,3 @@ def _age(day: date, *, today: date) -> str:
     if day >= today:
         return _("Today")
     return _("Last seven days") if day > today - timedelta(days=7) else _("Earlier")
-
-
-def _member(request: HttpRequest) -> UserId:
-    return UserId(request.user.pk)  # type: ignore[arg-type]  # login_required: never anonymous

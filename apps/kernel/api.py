@@ -3,27 +3,41 @@
 import json
 import re
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, ClassVar, TypeVar
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import cache, wraps
+from typing import Any, ClassVar
 from urllib.parse import urlencode
 
+from django.http import HttpRequest, HttpResponseBase
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import get_doc
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotAuthenticated
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.kernel import clock, idempotency, problem
-from apps.kernel.errors import IdempotencyKeyMissing, ScopeMissing
+from apps.kernel.errors import (
+    AnotherMember,
+    Busy,
+    CursorNotValid,
+    DomainError,
+    IdempotencyKeyMissing,
+    IdempotencyKeyReused,
+    RequestInFlight,
+    ScopeMissing,
+)
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page
+from apps.kernel.refusals import refusals_of
+from apps.kernel.registries import Registry
 
-V = TypeVar("V", bound=Callable[..., Any])
+View = Callable[..., Awaitable[HttpResponseBase]]
 
 _KEY = re.compile(r"[A-Za-z0-9._\-]{8,64}\Z")
 
@@ -42,6 +56,14 @@ class StrictSerializer(serializers.Serializer[Any]):
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
             raise serializers.ValidationError({name: ["unknown field"] for name in sorted(unknown)})
         return super().to_internal_value(data)
+
+
+class CodeOutput(serializers.ChoiceField):
+    """A code of a registry; the schema names those that there are."""
+
+    def __init__(self, registry: Registry[Any], **options: Any) -> None:
+        """The choices are read for every answer: serializers copy their fields by making them anew."""
+        super().__init__(choices=registry.choices(), **options)
 
 
 class PageQuery(StrictSerializer):
@@ -75,14 +97,14 @@ class Schema(AutoSchema):
         return self._nested("Input")
 
     def get_response_serializers(self) -> Any:
-        """The view's Output under the status that the view answers with."""
+        """The view's Output under the status that the view answers with, and what it may refuse."""
+        if self.method == "GET" and (answers := getattr(self.view, "answers", None)) is not None:
+            return {**answers, **self._refusals()}
         output = self._nested("Output")
         if output is None or self.method == "DELETE":
-            return {204: None}
+            return {204: None, **self._refusals()}
         status = 200 if self.method != "POST" else getattr(self.view, "created_status", 200)
-        if self.method == "GET" and getattr(self.view, "unpaged_list", False):
-            return {status: output(many=True)}
-        return {status: output}
+        return {status: output, **self._refusals()}
 
     def get_override_parameters(self) -> list[Any]:
         """The Idempotency-Key of POSTs that move something; the query of GETs."""
@@ -100,21 +122,79 @@ class Schema(AutoSchema):
         """PlaceOrder.Input becomes PlaceOrderInput: nested names alone would collide."""
         return str(type(serializer).__qualname__).replace(".", "")
 
+    def _refusals(self) -> dict[Any, Any]:
+        """Problem documents by status, each with the codes that its `code` may have."""
+        codes: dict[int, set[str]] = defaultdict(set)
+        for status, code in self._frame():
+            codes[status].add(code)
+        for error in self._raised():
+            codes[error.kind.value].add(error.code)
+        shape = self.resolve_serializer(Problem, "response").ref
+        return {
+            (status, problem.CONTENT_TYPE): _refused(shape, sorted(of_status))
+            for status, of_status in sorted(codes.items())
+        }
+
+    def _frame(self) -> Iterator[tuple[int, str]]:
+        """Status and code of what is refused around the endpoint's own code."""
+        if not self._is_open_to_all():
+            yield 401, "not_authenticated"
+            yield 403, "permission_denied"
+        if self.method != "GET":
+            yield 403, "csrf_failed"
+        if self.method in {"POST", "PUT", "PATCH"}:
+            yield from ((400, "parse_error"), (413, "body_too_large"), (415, "unsupported_media_type"))
+        if self.get_request_serializer() if self.method != "GET" else self._query():
+            yield 400, "validation_failed"
+        if self._is_paged():
+            yield 400, CursorNotValid.code
+        if "{" in self.path:
+            yield 404, "not_found"
+
+    def _is_open_to_all(self) -> bool:
+        return any(isinstance(permission, AllowAny) for permission in self.view.get_permissions())
+
+    def _raised(self) -> Iterator[type[DomainError]]:
+        """What the endpoint, who lets it be asked, and what carries it raise."""
+        yield Busy
+        of: Any = type(self.view)
+        if (stream := getattr(of, "stream", None)) is not None:
+            yield from refusals_of(stream)
+            return
+        if not self._is_open_to_all():
+            yield AnotherMember
+        if self.method == "POST" and isinstance(self.view, IdempotentPost):
+            yield from (IdempotencyKeyMissing, IdempotencyKeyReused, RequestInFlight)
+            yield from refusals_of(of.post_once, of=of)
+        else:
+            yield from refusals_of(getattr(of, (self.method or "").lower()), of=of)
+        for authenticator in of.authentication_classes:
+            yield from refusals_of(authenticator.authenticate, of=authenticator)
+            yield ScopeMissing
+
     def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.method == "GET" and (self._is_paged() or bool(getattr(self.view, "unpaged_list", False)))
+
+    def _is_paged(self) -> bool:
         return self.method == "GET" and bool(getattr(self.view, "paged", False))
 
     def _get_paginator(self) -> Any:
-        return _PageShape() if self._is_list_view() else None
+        return _PageShape() if self._is_paged() else None
 
     def _query(self) -> Any:
         """GET's query: `GetInput`, or `Input` where no other method of the view could mean it, or a list's cursor."""
         is_alone = not any(hasattr(self.view, method) for method in ("post", "put", "patch"))
         own = getattr(self.view, "GetInput", None) or (getattr(self.view, "Input", None) if is_alone else None)
-        return own or (PageQuery if self._is_list_view() else None)
+        return own or (PageQuery if self._is_paged() else None)
 
     def _nested(self, name: str) -> Any:
         own = f"{(self.method or '').capitalize()}{name}"
         return getattr(self.view, own, None) or getattr(self.view, name, None)
+
+
+def _refused(shape: dict[str, Any], codes: list[str]) -> OpenApiResponse:
+    has_code = {"type": "object", "properties": {"code": {"type": "string", "enum": codes}}}
+    return OpenApiResponse({"allOf": [shape, has_code]}, description=", ".join(codes))
 
 
 class _PageShape:
@@ -138,6 +218,8 @@ class Endpoint(APIView):
     # What an API key must be allowed for this endpoint; every endpoint names one, and a session has them all.
     # A method that needs another one names it beside, e.g. `delete_scope`.
     scope: ClassVar[str]
+    # What GET answers where that is no JSON: media type and shape by status, as drf-spectacular has them.
+    answers: ClassVar[dict[Any, Any] | None] = None
     paged: ClassVar[bool] = False
     unpaged_list: ClassVar[bool] = False
     created_status: ClassVar[int] = 200
@@ -158,12 +240,20 @@ class Endpoint(APIView):
     def check_permissions(self, request: Request) -> None:
         """Ask the permission classes, then whether the API key, if it was one, is for this."""
         super().check_permissions(request)
+        if self._is_for_another(request):
+            raise AnotherMember
         granted = getattr(self.credential, "scopes", None)
         if granted is None:
             return  # no key asks; an endpoint that takes none names no scope
         needed = getattr(self, f"{(request.method or '').lower()}_scope", None) or self.scope
         if needed not in granted:
             raise ScopeMissing(scope=needed)
+
+    @staticmethod
+    def _is_for_another(request: Request) -> bool:
+        """Was the page that asks made for another member than the one who is signed in?"""
+        member, of_page = str(request.user.pk), request.headers.get("X-Member")
+        return request.user.is_authenticated and of_page not in (None, member)
 
     def parse(self, request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """The validated body, or query for GET; raises DRF's ValidationError, which becomes a problem document."""
@@ -225,31 +315,49 @@ class IdempotentPost(Endpoint):
 def event_stream(
     *,
     example: str,
-    refusals: Collection[int],
     parameters: Sequence[OpenApiParameter] = (),
     permissions: Sequence[Any] = Endpoint.permission_classes,
-) -> Callable[[V], V]:
-    """Put a view that streams server-sent events into the schema; its docstring describes it there.
+) -> Callable[[View], Callable[..., Any]]:
+    """Make an endpoint of an async view that streams server-sent events; its docstring describes it in the schema.
 
-    Such a view is async, which DRF cannot serve, and the schema is made of DRF's views: they are known by the `cls`
-    and `initkwargs` that as_view() leaves on them. Here `cls` only tells, and is never asked to answer.
+    DRF cannot serve such a view, and the schema is made of DRF's views: they are known by the `cls` and `initkwargs`
+    that as_view() leaves on them. Here `cls` only describes, and is never asked to answer.
     """
     events = OpenApiResponse(str, examples=[OpenApiExample("events", value=example, media_type="text/event-stream")])
-    responses: dict[Any, Any] = {(200, "text/event-stream"): events}
-    responses |= {(status, problem.CONTENT_TYPE): Problem for status in refusals}
 
-    def decorate(view: V) -> V:
-        class Told(Endpoint):
+    def decorate(view: View) -> Callable[..., Any]:
+        class Described(Endpoint):
             permission_classes = permissions
+            answers: ClassVar[Any] = {(200, "text/event-stream"): events}
+            stream = staticmethod(view)
 
-            @extend_schema(description=get_doc(view), parameters=list(parameters), responses=responses)
+            @extend_schema(description=get_doc(view), parameters=list(parameters))
             def get(self, request: Request, **url: Any) -> Response:
                 raise NotImplementedError
 
-        vars(view).update(cls=Told, initkwargs={})
-        return view
+        @wraps(view)
+        async def answer(request: HttpRequest, **url: Any) -> HttpResponseBase:
+            if request.method != "GET":
+                return problem.plain(status=405, code="method_not_allowed")
+            try:
+                return await view(request, **url)
+            except DomainError as error:
+                return problem.response(error)
+
+        vars(answer).update(cls=Described, initkwargs={})
+        return answer
 
     return decorate
+
+
+def shown(output: type[serializers.Serializer[Any]], value: Any) -> Any:
+    """A value as `output` shows it. Its fields are made once per process: a serializer makes its own anew each time."""
+    return _shape(output).to_representation(value)
+
+
+@cache
+def _shape(output: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    return output()
 
 
 def page_response(request: Request, page: Page[Any], output: type[serializers.Serializer[Any]]) -> Response:
@@ -258,7 +366,7 @@ def page_response(request: Request, page: Page[Any], output: type[serializers.Se
         {
             "next": _link(request, page.next),
             "previous": _link(request, page.previous),
-            "results": output(page.items, many=True).data,
+            "results": [shown(output, item) for item in page.items],
         }
     )
 

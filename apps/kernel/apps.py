@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class KernelConfig(AppConfig):
-    """Registers the system checks."""
+    """Registers the system checks, the kernel's own invariants and its metrics."""
 
     name = "apps.kernel"
     label = "kernel"
@@ -13,6 +13,9 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire what must exist in every process."""
-        from apps.kernel import checks  # noqa: PLC0415  # models must be loaded first
+        from apps.kernel import checks, configuration, metrics, plumbing, trails  # noqa: F401  # two register themselves
+        from apps.kernel.models import Switch
 
+        configuration.declare(Switch, actions=("kernel.flip_switch",), unsaid={"is_on": True})
         checks.register()
+        metrics.register()

@@ -14,12 +14,17 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from apps.kernel.db import CompiledUpdate, Given, insert_once
 from apps.kernel.errors import IdempotencyKeyReused, RequestInFlight
 from apps.kernel.ids import new_id
 from apps.kernel.models import IdempotencyKey
 
 LEASE = timedelta(seconds=30)
 KEEP = timedelta(days=2)
+
+_SETTLED = CompiledUpdate(
+    lambda: IdempotencyKey.objects.filter(pk=Given("row_id"), status=None), status=Given("status"), body=Given("body")
+)
 
 
 @dataclass(frozen=True)
@@ -37,31 +42,34 @@ def fingerprint(method: str, path: str, body: Any) -> str:
 
 
 def claim(*, scope: str, key: str, fingerprint: str, now: datetime) -> Claim:
-    """Take a key for one request, or find the first answer.
+    """Take a key for one request, which costs one statement, or find the first answer.
 
     Raises IdempotencyKeyReused for another request under the same key, RequestInFlight while a twin works.
     """
     mine = IdempotencyKey(
         id=new_id(), scope=scope, key=key, fingerprint=fingerprint, locked_until=now + LEASE, created_at=now
     )
-    IdempotencyKey.objects.bulk_create([mine], ignore_conflicts=True)
-    row = IdempotencyKey.objects.get(scope=scope, key=key)
-    if row.pk == mine.pk:
-        return Claim(row.pk, None)
+    if insert_once(mine, unless_same=("scope", "key")):
+        return Claim(mine.pk, None)
+    row = IdempotencyKey.objects.filter(scope=scope, key=key).first()
+    if row is None:  # its holder has just given it back
+        raise RequestInFlight(retry_after=1)
     if row.fingerprint != fingerprint:
         raise IdempotencyKeyReused
     if row.status is not None:
         return Claim(row.pk, (row.status, row.body))
     # The first worker may have died: take over when its time is up, one taker only.
-    lapsed = Q(pk=row.pk, status=None, locked_until__lt=now)
+    # A clock that was ahead must not lock the key until it is that late.
+    over = Q(locked_until__lt=now) | Q(locked_until__gt=now + 2 * LEASE)
+    lapsed = Q(over, pk=row.pk, status=None)
     if IdempotencyKey.objects.filter(lapsed).update(locked_until=now + LEASE):
         return Claim(row.pk, None)
     raise RequestInFlight(retry_after=1)
 
 
 def settle(*, row_id: UUID, status: int, body: Any) -> None:
-    """Keep the answer for repeats. `body` is what the client was sent, as JSON values."""
-    IdempotencyKey.objects.filter(pk=row_id, status=None).update(status=status, body=body)
+    """Keep the answer for repeats, in one statement. `body` is what the client was sent, as JSON values."""
+    _SETTLED.run(row_id=row_id, status=status, body=body)
 
 
 def release(*, row_id: UUID) -> None:

@@ -1,7 +1,7 @@
 """Rows of the kernel, and the base that the apps' rows share."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.kernel.ids import new_id
@@ -115,6 +115,9 @@ class AuditEntry(Row):
     reason = models.CharField(_("reason"), max_length=300)
     before = models.JSONField(_("before"), null=True, blank=True)
     after = models.JSONField(_("after"), null=True, blank=True)
+    # Which columns the keyed hash is over (audit_chain.py); entries of the time before the chain have no hash.
+    format = models.PositiveSmallIntegerField(_("format"), default=1)
+    mac = models.CharField(_("keyed hash"), max_length=64, blank=True)
 
     class Meta:
         verbose_name = _("audit entry")
@@ -123,6 +126,93 @@ class AuditEntry(Row):
 
     def __str__(self) -> str:
         return f"{self.action} {self.target_type} {self.target_id}"
+
+
+class AuditLink(models.Model):
+    """The place of an entry on the trail's chain: `hash` is over the entry and all before it. Rows never change."""
+
+    sequence = models.PositiveBigIntegerField(primary_key=True)
+    entry = models.OneToOneField(AuditEntry, on_delete=models.PROTECT, related_name="+")
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = _("link of the audit trail")
+        verbose_name_plural = _("links of the audit trail")
+
+    def __str__(self) -> str:
+        return f"{self.sequence} {self.hash}"
+
+
+class AuditHead(models.Model):
+    """Where the trail's chain ends, vouched for by a key of the site; whoever links an entry holds its only row."""
+
+    ONLY = 1
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=ONLY)
+    sequence = models.PositiveBigIntegerField()
+    hash = models.CharField(max_length=64, blank=True)
+    mac = models.CharField(max_length=64)
+
+    class Meta:
+        verbose_name = _("head of the audit trail")
+        verbose_name_plural = _("heads of the audit trail")
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="kernel_audithead_only_one")]
+
+    def __str__(self) -> str:
+        return f"{self.sequence}:{self.hash}"
+
+
+class ProposalState(models.TextChoices):
+    """Where a proposal stands."""
+
+    OPEN = "open", _("Waiting for a second person")
+    CARRIED_OUT = "done", _("Carried out")
+    REJECTED = "rejected", _("Rejected")
+    EXPIRED = "expired", _("Expired")
+
+
+class Proposal(Row):
+    """What one operator wants done and another has to approve; what it says never changes (trigger)."""
+
+    action = models.CharField(_("action"), max_length=80)
+    content = models.JSONField(_("content"))
+    content_hash = models.CharField(_("content hash"), max_length=64)
+    proposed_by = models.CharField(_("proposed by"), max_length=80)
+    reason = models.CharField(_("reason"), max_length=300)
+    expires_at = models.DateTimeField(_("expires at"))
+    state = models.CharField(_("state"), max_length=8, choices=ProposalState, default=ProposalState.OPEN)
+    decided_by = models.CharField(_("decided by"), max_length=80, blank=True)
+    decided_at = models.DateTimeField(_("decided at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("proposal")
+        verbose_name_plural = _("proposals")
+        constraints = [
+            models.CheckConstraint(condition=Q(state__in=ProposalState.values), name="kernel_proposal_state_known"),
+            models.CheckConstraint(
+                condition=Q(state=ProposalState.OPEN, decided_at=None)
+                | (~Q(state=ProposalState.OPEN) & Q(decided_at__isnull=False)),
+                name="kernel_proposal_decided_at_matches_state",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=ProposalState.CARRIED_OUT) | (~Q(decided_by="") & ~Q(decided_by=F("proposed_by"))),
+                name="kernel_proposal_carried_out_by_another",
+            ),
+            # The same form sent twice is one proposal.
+            models.UniqueConstraint(
+                fields=["action", "content_hash"],
+                condition=Q(state=ProposalState.OPEN),
+                name="kernel_proposal_one_open",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["expires_at"], condition=Q(state=ProposalState.OPEN), name="kernel_proposal_open_by_end"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.id}"
 
 
 class Switch(models.Model):
@@ -142,7 +232,7 @@ class Switch(models.Model):
 
 
 class RateWindow(models.Model):
-    """How often something was tried in one fixed window of time."""
+    """How often something was tried since its window was opened."""
 
     key = models.CharField(max_length=160)
     window_start = models.DateTimeField()
@@ -152,9 +242,28 @@ class RateWindow(models.Model):
         verbose_name = _("rate window")
         verbose_name_plural = _("rate windows")
         constraints = [
-            models.UniqueConstraint(fields=["key", "window_start"], name="kernel_ratewindow_once_per_window"),
+            models.UniqueConstraint(fields=["key"], name="kernel_ratewindow_once_per_key"),
         ]
         indexes = [models.Index(fields=["window_start"], name="kernel_ratewindow_by_age")]
 
     def __str__(self) -> str:
         return f"{self.key} {self.hits}"
+
+
+class CheckRun(models.Model):
+    """How one check of the audit last ended, and up to when its rows were found sound."""
+
+    name = models.CharField(_("check"), max_length=160, primary_key=True)
+    number = models.CharField(_("number"), max_length=20)
+    ran_at = models.DateTimeField(_("last run at"))
+    breaches = models.PositiveIntegerField(_("breaches"), default=0)
+    full_ran_at = models.DateTimeField(_("last full run at"), null=True, blank=True)
+    full_breaches = models.PositiveIntegerField(_("breaches of the full run"), default=0)
+    sound_until = models.DateTimeField(_("sound until"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("audit check")
+        verbose_name_plural = _("audit checks")
+
+    def __str__(self) -> str:
+        return self.number

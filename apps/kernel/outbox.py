@@ -1,10 +1,10 @@
 """The outbox: the row is the truth, Celery is the messenger.
 
 `publish()` writes the fact and one delivery row per handler in the caller's transaction. After the
-commit a Celery message wakes each delivery; a sweep finds those whose message was lost. A delivery
-is claimed by a lease with a fresh token, worked in one transaction together with its own
-completion, and finished only by the holder of the token: killed, repeated or overtaken, a handler
-has its effect once.
+commit a worker of the row's queue is woken, once for many; a sweep makes up for wake-ups that were
+lost. Deliveries are claimed several at a time by a lease with a fresh token; each is worked in one
+transaction together with its own completion, and finished only by the holder of the token: killed,
+repeated or overtaken, a handler has its effect once.
 """
 
 import logging
@@ -14,17 +14,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
+from threading import Lock
+from time import monotonic
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
-from celery import current_app
 from django.db import transaction
 from django.db.models import F, Q
 
 from apps.kernel import audit, clock
-from apps.kernel.db import require_transaction
+from apps.kernel.db import CompiledUpdate, Given, insert, require_transaction
 from apps.kernel.events import Event
 from apps.kernel.models import DeliveryState, OutboxDelivery, OutboxEvent
+from apps.kernel.wakes import wake
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +35,12 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=20)
 MAX_ATTEMPTS = 12
 MAX_BACKOFF = timedelta(hours=1)
-DELIVER_TASK = "apps.kernel.tasks.deliver"
+# Nothing is ever put off further than this, by a lease or by the back-off before the last attempt. What lies further
+# ahead was written by a clock that was ahead.
+LONGEST_WAIT = max(LEASE, min(timedelta(seconds=2 ** (MAX_ATTEMPTS - 2)), MAX_BACKOFF))
+# How many are claimed at once, and for how many seconds a worker stays at one queue before others have their turn.
+BATCH = 20
+TURN = 1.0
 
 E = TypeVar("E", bound=Event)
 Handler = Callable[[Any], None]
@@ -49,6 +57,9 @@ class Subscription:
 
 _by_topic: dict[str, list[str]] = defaultdict(list)
 _by_name: dict[str, Subscription] = {}
+# The queues that a thread of this process is at, and whether another came meanwhile.
+_at_work: dict[str, bool] = {}
+_turns = Lock()
 
 
 def subscriber(event_class: type[E], *, queue: str = "default") -> Callable[[Callable[[E], None]], Callable[[E], None]]:
@@ -64,6 +75,11 @@ def subscriber(event_class: type[E], *, queue: str = "default") -> Callable[[Cal
     return register
 
 
+def subscriptions() -> list[tuple[str, str]]:
+    """Every topic with the name of each of its handlers."""
+    return [(topic, name) for topic, names in _by_topic.items() for name in names]
+
+
 def publish(event: Event) -> None:
     """Record a fact in the current transaction; every handler sees it after the commit, with one effect.
 
@@ -71,14 +87,37 @@ def publish(event: Event) -> None:
     """
     require_transaction("outbox.publish()")
     now = clock.now()
-    row = OutboxEvent.objects.create(topic=event.topic, payload=event.as_json(), created_at=now)
+    row = OutboxEvent(topic=event.topic, payload=event.as_json(), created_at=now)
+    insert([row])
     deliveries = [
         OutboxDelivery(event=row, handler=name, queue=_by_name[name].queue, available_at=now, created_at=now)
         for name in _by_topic[event.topic]
     ]
     if deliveries:
-        OutboxDelivery.objects.bulk_create(deliveries)
-        transaction.on_commit(partial(_wake, [(row.id, row.queue) for row in deliveries]))
+        insert(deliveries)
+        transaction.on_commit(partial(wake, {row.queue for row in deliveries}))
+
+
+def work(*, queue: str) -> int:
+    """Work what is due in a queue, for about one TURN at most; returns how many effects were committed.
+
+    In each process one call at a time is at a queue, so that no queue takes all of its threads; any other returns 0 at
+    once, and the first one looks again.
+    """
+    with _turns:
+        if queue in _at_work:
+            _at_work[queue] = True
+            return 0
+        _at_work[queue] = False
+    is_more = True
+    try:
+        done, is_more = _work_for_a_turn(queue)
+    finally:
+        with _turns:
+            is_more |= _at_work.pop(queue)
+        if is_more:
+            wake([queue])
+    return done
 
 
 def deliver(*, delivery_id: UUID, now: datetime) -> bool:
@@ -86,23 +125,18 @@ def deliver(*, delivery_id: UUID, now: datetime) -> bool:
     token = uuid4()
     if not _claim(delivery_id, token, now):
         return False
-    row = OutboxDelivery.objects.select_related("event").get(pk=delivery_id)
-    try:
-        return _handle(row, token)
-    except Exception as failure:  # the process boundary: whatever a handler raises is retried, then parked
-        _postpone(row, token, failure)
-        return False
+    return _work(OutboxDelivery.objects.select_related("event").get(pk=delivery_id), token)
 
 
-def sweep(*, now: datetime, limit: int = 200) -> int:
-    """Wake deliveries whose message was lost or whose worker died; returns how many. Safe to run in parallel."""
-    due = OutboxDelivery.objects.filter(state=DeliveryState.PENDING, available_at__lte=now)
+def sweep(*, now: datetime) -> int:
+    """Wake the queues in which something is due: its wake-up was lost, or its worker died. Returns how many."""
+    due = OutboxDelivery.objects.filter(_is_due(now), state=DeliveryState.PENDING)
     # What kills its worker never gets to say that it failed: parked after as many tries as any other.
     killers = due.filter(attempts__gte=MAX_ATTEMPTS)
     killers.update(state=DeliveryState.DEAD, lease_token=None, last_error="WorkerLost")
-    rows = list(due.order_by("available_at").values_list("pk", "queue")[:limit])
-    _wake(rows)
-    return len(rows)
+    queues = set(due.values_list("queue", flat=True).distinct())
+    wake(queues)
+    return len(queues)
 
 
 def replay(*, delivery_id: UUID, actor: str, reason: str, now: datetime) -> bool:
@@ -122,23 +156,79 @@ def replay(*, delivery_id: UUID, actor: str, reason: str, now: datetime) -> bool
     return bool(revived)
 
 
+def _work_for_a_turn(queue: str) -> tuple[int, bool]:
+    """How many effects were committed, and whether there is more."""
+    done, until = 0, monotonic() + TURN
+    while True:
+        _at_work[queue] = False  # whoever comes from here on may have seen what the next claim does not
+        token = uuid4()
+        rows = _claim_next(queue, token, clock.now())
+        if not rows:
+            return done, False
+        done += sum(_work(row, token) for row in rows)
+        if monotonic() >= until:
+            return done, True
+
+
+def _claim_next(queue: str, token: UUID, now: datetime) -> list[OutboxDelivery]:
+    """Take the lease of up to BATCH deliveries, in the order in which they are due.
+
+    One that was tried before is taken alone: if it is what ends its worker, it ends no others' tries with it.
+    """
+    due = OutboxDelivery.objects.filter(_is_due(now), queue=queue, state=DeliveryState.PENDING)
+    with transaction.atomic():
+        found = list(
+            due.select_related("event")
+            .select_for_update(of=("self",), skip_locked=True, no_key=True)
+            .order_by("available_at")[:BATCH]
+        )
+        rows = list(takewhile(lambda row: not row.attempts, found)) or found[:1]
+        if rows:
+            due.filter(pk__in=[row.pk for row in rows]).update(**_lease(token, now))
+    for row in rows:
+        row.attempts += 1
+    return rows
+
+
 def _claim(delivery_id: UUID, token: UUID, now: datetime) -> bool:
     """Take the lease: `available_at` moves past it, so the row is simply not due while somebody works on it."""
     return bool(
-        OutboxDelivery.objects.filter(Q(pk=delivery_id, state=DeliveryState.PENDING), available_at__lte=now).update(
-            lease_token=token, available_at=now + LEASE, attempts=F("attempts") + 1
+        OutboxDelivery.objects.filter(_is_due(now), pk=delivery_id, state=DeliveryState.PENDING).update(
+            **_lease(token, now)
         )
     )
+
+
+def _lease(token: UUID, now: datetime) -> dict[str, Any]:
+    return {"lease_token": token, "available_at": now + LEASE, "attempts": F("attempts") + 1}
+
+
+def _is_due(now: datetime) -> Q:
+    """What nobody has tried is due at once; so is what a clock that was ahead has put off further than we ever do."""
+    return Q(available_at__lte=now) | Q(attempts=0) | Q(available_at__gt=now + LONGEST_WAIT)
+
+
+def _work(row: OutboxDelivery, token: UUID) -> bool:
+    try:
+        return _handle(row, token)
+    except Exception as failure:  # noqa: BLE001  # the process boundary: whatever a handler raises is retried, then parked
+        _postpone(row, token, failure)
+        return False
+
+
+_FINISH = CompiledUpdate(
+    lambda: OutboxDelivery.objects.filter(pk=Given("pk"), state=DeliveryState.PENDING, lease_token=Given("token")),
+    state=DeliveryState.DONE,
+    finished_at=Given("now"),
+    last_error="",
+)
 
 
 def _handle(row: OutboxDelivery, token: UUID) -> bool:
     subscription = _by_name[row.handler]
     with transaction.atomic():
         # Finish first: this locks the row, so a worker that came when our lease ran out waits, then sees it done.
-        finished = OutboxDelivery.objects.filter(pk=row.pk, state=DeliveryState.PENDING, lease_token=token).update(
-            state=DeliveryState.DONE, finished_at=clock.now(), last_error=""
-        )
-        if not finished:
+        if not _FINISH.run(pk=row.pk, token=token, now=clock.now()):
             return False
         subscription.handle(subscription.event_class.from_json(row.event.payload))
     return True
@@ -161,12 +251,3 @@ def backoff(attempts: int) -> timedelta:
     """How long to wait after so many failed attempts: 1, 2, 4 … seconds up to an hour, less up to a half by chance."""
     seconds = min(2.0 ** (attempts - 1), MAX_BACKOFF.total_seconds())
     return timedelta(seconds=seconds * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
-
-
-def _wake(deliveries: list[tuple[UUID, str]]) -> None:
-    """Send the wake-ups. The rows are safe already, so a dead broker is only a delay: the sweep comes round."""
-    try:
-        for delivery_id, queue in deliveries:
-            current_app.send_task(DELIVER_TASK, kwargs={"delivery_id": str(delivery_id)}, queue=queue)
-    except Exception:  # every broker client raises classes of its own
-        logger.warning("the broker did not take a wake-up; the sweep will", exc_info=True)

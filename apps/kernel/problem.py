@@ -6,17 +6,21 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 from rest_framework import exceptions
 from rest_framework.response import Response
 
-from apps.kernel.errors import DomainError, ErrorKind
+from apps.kernel.db import is_passing
+from apps.kernel.errors import Busy, DomainError, ErrorKind, known_refusals
 
 logger = logging.getLogger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
+# Seconds after which a locked database is worth another try.
+_TRY_AGAIN_AFTER = 2
 
 # DRF's own refusals under our stable codes.
 _TITLES = {
@@ -72,6 +76,28 @@ def response(error: DomainError) -> JsonResponse:
     return answer
 
 
+def as_refusal(error: Exception) -> Exception:
+    """The same error, but Busy for a database that was locked or away: what had begun is undone, a retry helps."""
+    if not is_passing(error):
+        return error
+    # Its class and no more: its words may quote a row.
+    logger.warning("the database was busy or away: %s", type(error.__cause__ or error).__name__)
+    return Busy(retry_after=_TRY_AGAIN_AFTER)
+
+
+def busy(request: HttpRequest, refusal: Busy) -> HttpResponse:
+    """Say so in the shape of the address; the page asks the database nothing."""
+    if is_for_programs(request):
+        return response(refusal)
+    return HttpResponse(render_to_string("503.html"), status=refusal.kind.value, headers=_headers(refusal))
+
+
+def title_of(code: str) -> str:
+    """What a code means, in the reader's language."""
+    domain = next((error.title for error in known_refusals() if error.code == code), None)
+    return _(domain or _TITLES[code])
+
+
 def is_for_programs(request: HttpRequest) -> bool:
     """Whether refusals at this address are problem documents and not pages."""
     return request.path.startswith(_FOR_PROGRAMS)
@@ -85,6 +111,7 @@ def plain(*, status: int, code: str) -> JsonResponse:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's EXCEPTION_HANDLER: every refusal in one shape; anything else stays a 500 and is logged."""
+    error = as_refusal(error)
     if isinstance(error, DomainError):
         return Response(of_refusal(error), status=error.kind.value, headers=_headers(error), content_type=CONTENT_TYPE)
     if isinstance(error, Http404):
@@ -133,6 +160,9 @@ class RefusalMiddleware(MiddlewareMixin):
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """Django calls this for exceptions out of views."""
+        error = as_refusal(error)
+        if isinstance(error, Busy):
+            return busy(request, error)
         if not isinstance(error, DomainError):
             return None
         if is_for_programs(request):

@@ -1,14 +1,22 @@
 """Operators' roles: Django groups, granted by migrations so that every deployment has the same ones."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from django.db.migrations import RunPython
+from django.db.migrations.loader import MigrationLoader
 
 Grants = Mapping[str, Sequence[str]]
 
 
-def grant(grants: Grants) -> RunPython:
+class Grant(RunPython):
+    """The operation that grant() makes; it remembers what it gives."""
+
+    grants: Grants = {}
+
+
+def grant(grants: Grants) -> Grant:
     """A migration operation that gives roles permissions: {"finance": ["orders.view_order"]}; missing roles are made.
 
     Undoing it takes these permissions away again and leaves the groups, which may have others.
@@ -22,7 +30,21 @@ def grant(grants: Grants) -> RunPython:
             for group in apps.get_model("auth", "Group").objects.filter(name=role):
                 group.permissions.remove(*_permissions(apps, names))
 
-    return RunPython(forwards, backwards, elidable=False)
+    operation = Grant(forwards, backwards, elidable=False)
+    operation.grants = grants
+    return operation
+
+
+@lru_cache(maxsize=1)
+def granted() -> Mapping[str, frozenset[str]]:
+    """What each role may do by all migrations of this release together."""
+    given: dict[str, frozenset[str]] = {}
+    for migration in MigrationLoader(None).disk_migrations.values():
+        for operation in migration.operations:
+            if isinstance(operation, Grant):
+                for role, names in operation.grants.items():
+                    given[role] = given.get(role, frozenset()) | frozenset(names)
+    return given
 
 
 def grant_now(apps: Any, grants: Grants) -> None:

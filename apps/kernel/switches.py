@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-
-from apps.kernel import audit
+from apps.kernel import configuration
+from apps.kernel.fresh import Fresh
 from apps.kernel.models import Switch
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-_MAX_AGE_SECONDS = 1.0
-
 _declared: dict[str, StrOrPromise] = {}
-
-
-@dataclass
-class _Cache:
-    """What this process last read; `read_at` is monotonic seconds."""
-
-    read_at: float = float("-inf")
-    switched_off: frozenset[str] = frozenset()
-
-
-_cache = _Cache()
+_switched_off = Fresh(lambda: frozenset(Switch.objects.filter(is_on=False).values_list("name", flat=True)))
 
 
 def declare(name: str, purpose: StrOrPromise) -> None:
@@ -45,7 +30,7 @@ def is_on(name: str) -> bool:
     """Whether a declared switch is on, at most a second old. One query a second per process, none in between."""
     if name not in _declared:
         raise LookupError(f"switch {name} was never declared")
-    return name not in _switched_off()
+    return name not in _switched_off.get()
 
 
 def ensure_rows(*, now: datetime) -> None:
@@ -55,24 +40,8 @@ def ensure_rows(*, now: datetime) -> None:
 
 
 def flip(*, name: str, is_on: bool, actor: str, reason: str, now: datetime) -> None:
-    """Set a switch and record who did it and why. Other processes follow within two seconds."""
+    """Set a switch. Other processes follow within two seconds. Raises ReasonMissing."""
     if name not in _declared:
         raise LookupError(f"switch {name} was never declared")
-    with transaction.atomic():
-        Switch.objects.update_or_create(name=name, defaults={"is_on": is_on, "updated_at": now})
-        audit.record(
-            actor=actor,
-            action="kernel.flip_switch",
-            target=("switch", name),
-            reason=reason,
-            after={"is_on": is_on},
-            now=now,
-        )
-    _cache.read_at = float("-inf")
-
-
-def _switched_off() -> frozenset[str]:
-    if time.monotonic() - _cache.read_at > _MAX_AGE_SECONDS:
-        _cache.switched_off = frozenset(Switch.objects.filter(is_on=False).values_list("name", flat=True))
-        _cache.read_at = time.monotonic()
-    return _cache.switched_off
+    configuration.save(Switch, key={"name": name}, values={"is_on": is_on}, actor=actor, reason=reason, now=now)
+    _switched_off.forget()

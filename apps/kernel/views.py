@@ -1,17 +1,16 @@
 """Health for load balancers, metrics for Prometheus, and what is said where no view answers."""
 
 import ipaddress
+import sys
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
-from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views import defaults
 from django.views.decorators.http import require_safe
 from django_prometheus.exports import ExportToDjangoView
-from redis.exceptions import RedisError
 
-from apps.kernel import problem
-from apps.kernel.streams import sync_redis
+from apps.kernel import problem, readiness, visitors
+from apps.kernel.errors import Busy
 
 
 @require_safe
@@ -22,17 +21,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """What the process needs answers too: 200, or 503 naming what does not."""
-    missing = []
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError:
-        missing.append("database")
-    try:
-        sync_redis().ping()
-    except RedisError:
-        missing.append("redis")
+    """What the process needs answers too, within two seconds: 200, or 503 naming what does not."""
+    missing = readiness.missing()
     return JsonResponse(
         {"status": "ok" if not missing else "unavailable", "missing": missing}, status=503 if missing else 200
     )
@@ -41,9 +31,8 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus's text, for a scraper on the internal network only: never through a proxy, never from outside."""
-    # A unix socket has no remote address: a proxy is in front, and a proxy is no scraper.
-    address = request.META.get("REMOTE_ADDR")
-    if not address or "HTTP_X_FORWARDED_FOR" in request.META or not ipaddress.ip_address(address).is_private:
+    address = visitors.address_of(request)
+    if not address or visitors.is_forwarded(request) or not ipaddress.ip_address(address).is_private:
         raise PermissionDenied
     answer: HttpResponse = ExportToDjangoView(request)
     return answer
@@ -73,7 +62,11 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Django's handler500; the fault is in the log."""
+    """Django's handler500; the fault is in the log. A database that was away before or after a view is none."""
+    error = sys.exc_info()[1]
+    refusal = problem.as_refusal(error) if isinstance(error, Exception) else None
+    if isinstance(refusal, Busy):
+        return problem.busy(request, refusal)
     if problem.is_for_programs(request):
         return problem.plain(status=500, code="internal_error")
     return defaults.server_error(request)

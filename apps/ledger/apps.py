@@ -14,12 +14,12 @@ class LedgerConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire what must exist in every process."""
-        from apps.ledger import engine, invariants  # noqa: F401  # registers its checks
+        from apps.ledger import invariants  # noqa: F401  # registers its checks
 
         post_migrate.connect(_forget, sender=self, dispatch_uid="ledger.forget_system_accounts")
 
 
 def _forget(**_signal: object) -> None:
-    from apps.ledger import engine
+    from apps.ledger.engine import balances
 
-    engine.forget_system_accounts()
+    balances.forget_system_accounts()

@@ -11,6 +11,7 @@ from apps.kernel.ids import UserId
 
 _SYSTEM = "system:"
 _SEPARATOR = "|"
+_SCOPED = ":"
 # Never change it: every account's key follows from it.
 _ACCOUNT_KEYS = UUID("7b0f3f0e-59c5-5c1b-9d53-6c0d6c1f8a11")
 
@@ -30,6 +31,11 @@ class AccountRef:
     def id(self) -> UUID:
         """The account's key, computed from its name so that nobody has to look it up."""
         return uuid5(_ACCOUNT_KEYS, f"{self.owner}{_SEPARATOR}{self.asset}")
+
+    @property
+    def has_lots(self) -> bool:
+        """Whether grants to it are lots. An asset with a colon, "chances:<activity>", ends with what it names."""
+        return not self.is_system and _SCOPED not in self.asset
 
     @property
     def is_system(self) -> bool:
@@ -60,6 +66,13 @@ class Cause:
     id: str
 
 
+class Purse(TextChoices):
+    """Where a lot came from. Their order is the order of spending at the same end: gifts first."""
+
+    GIFT = "gift", _("Gift")
+    PAID = "paid", _("Paid")
+
+
 class HoldState(TextChoices):
     """A hold is pending until it is resolved, once."""
 
@@ -67,6 +80,14 @@ class HoldState(TextChoices):
     POSTED = "posted", _("Posted")
     VOIDED = "voided", _("Voided")
     EXPIRED = "expired", _("Expired")
+
+
+@dataclass(frozen=True)
+class TakenBack:
+    """What a grant's lot gave back, and what the account owes for the rest of it."""
+
+    amount: int
+    owed: int
 
 
 @dataclass(frozen=True)
@@ -114,13 +135,45 @@ class Hold:
     resolved_at: datetime | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Movement:
+    """One entry of the closed list of what moves balances: what the rows of a table must have moved, once each.
+
+    `expected` is SQL (apps.kernel.db.portable) with the columns cause_id, member, asset, amount and at (when it must
+    have happened): one row for each transfer of this cause type and leg between the member and the system account.
+    A negative amount goes the other way. What comes in is a lot of this purse, without an end.
+    """
+
+    cause_type: str
+    leg: str
+    system: str
+    into_member: bool
+    expected: str
+    purse: Purse = Purse.GIFT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reservation:
+    """One entry of the closed list of what sets amounts aside.
+
+    `expected` is SQL as in Movement, with is_pending (0 or 1) and posted: one row for each hold of this cause type.
+    """
+
+    cause_type: str
+    expected: str
+
+
 @dataclass(frozen=True)
 class Entry:
-    """A movement as its account sees it: a positive amount came in, a negative one went out."""
+    """A movement as its account sees it: a positive amount came in, a negative one went out.
+
+    `ends_at` is when the lot ends that came in, None when it does not.
+    """
 
     id: UUID
     amount: int
     kind: str
     cause: Cause
     balance_after: int
+    ends_at: datetime | None
     created_at: datetime

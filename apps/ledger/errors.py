@@ -26,6 +26,30 @@ class CauseConflict(DomainError):
     title = "This was already booked with other contents."
 
 
+class DebtOpen(DomainError):
+    """The member owes, in some account, what was taken back."""
+
+    kind = ErrorKind.CONFLICT
+    code = "debt_open"
+    title = "Something that was taken back is still owed. What comes in next pays it; or ask us."
+
+
+class GrantEnded(DomainError):
+    """The end of what is to be granted has passed; nothing changed."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "grant_ended"
+    title = "What is to be granted has ended already."
+
+
+class GrantNotFound(DomainError):
+    """This leg of the cause never granted a lot."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "grant_not_found"
+    title = "There is nothing to take back."
+
+
 class HoldNotFound(DomainError):
     """No such hold."""
 

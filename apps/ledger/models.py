@@ -1,11 +1,13 @@
-"""Accounts, movements and holds. Triggers refuse what must never change (migration 0002)."""
+"""Accounts, movements, holds and lots. Triggers refuse what must never change (migrations 0002 and 0004)."""
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 
+from apps.kernel.ids import new_id
 from apps.kernel.models import Row
-from apps.ledger.contracts import AccountRef, HoldState
+from apps.ledger.contracts import AccountRef, HoldState, Purse
 
 
 class Account(models.Model):
@@ -13,6 +15,8 @@ class Account(models.Model):
 
     The key is computed from owner and asset (AccountRef.id), which makes the pair unique without a
     second index. System accounts keep no balance, so that no row is touched by everybody.
+    What is owed is paid by whatever becomes free. No lot with something left ends before `next_end_at`, so that a
+    movement sees in its own row whether a lot has ended.
     """
 
     id = models.UUIDField(primary_key=True, editable=False)
@@ -21,6 +25,8 @@ class Account(models.Model):
     is_system = models.BooleanField(_("system account"))
     balance = models.BigIntegerField(_("balance"))
     held = models.BigIntegerField(_("on hold"))
+    owed = models.BigIntegerField(_("owed"), default=0, db_default=0)
+    next_end_at = models.DateTimeField(_("next end"), null=True, blank=True)
     created_at = models.DateTimeField(_("created at"))
 
     class Meta:
@@ -32,8 +38,15 @@ class Account(models.Model):
             models.CheckConstraint(
                 condition=Q(is_system=False) | Q(balance=0, held=0), name="ledger_account_system_keeps_no_balance"
             ),
+            models.CheckConstraint(
+                condition=Q(owed=0) | Q(owed__gt=0, is_system=False), name="ledger_account_owed_not_negative"
+            ),
         ]
         indexes = [
+            # The sweep of ended lots. No column that every movement changes: PostgreSQL would write all indexes anew.
+            models.Index(
+                fields=["next_end_at"], condition=Q(next_end_at__isnull=False), name="ledger_account_by_next_end"
+            ),
             # Operators look up the accounts of one person.
             models.Index(fields=["owner"], name="ledger_account_by_owner"),
         ]
@@ -180,3 +193,91 @@ class Hold(Row):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.amount} {self.state}"
+
+
+class Lot(models.Model):
+    """One grant and what is left of it. Only `remaining` changes, and only while the account's row is locked."""
+
+    # The movement that granted it: it has the cause, and its key is made while the account is locked.
+    transfer = models.OneToOneField(
+        Transfer, verbose_name=_("transfer"), on_delete=models.PROTECT, related_name="+", primary_key=True
+    )
+    account = models.ForeignKey(
+        Account, verbose_name=_("account"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    purse = models.CharField(_("purse"), max_length=4, choices=Purse)
+    granted = models.BigIntegerField(_("granted"))
+    remaining = models.BigIntegerField(_("left"))
+    ends_at = models.DateTimeField(_("ends at"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("lot")
+        verbose_name_plural = _("lots")
+        constraints = [
+            models.CheckConstraint(condition=Q(granted__gt=0), name="ledger_lot_granted_positive"),
+            models.CheckConstraint(
+                condition=Q(remaining__gte=0, remaining__lte=F("granted")), name="ledger_lot_remaining_within_granted"
+            ),
+            models.CheckConstraint(condition=Q(purse__in=Purse.values), name="ledger_lot_purse_known"),
+        ]
+        indexes = [
+            # The order of spending (engine/lots.py). Lots that are used up, the many, stay out of the index.
+            models.Index(
+                F("account"),
+                IsNull(F("ends_at"), True),
+                F("ends_at"),
+                F("purse"),
+                F("transfer"),
+                condition=Q(remaining__gt=0),
+                name="ledger_lot_in_order",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.purse} {self.remaining} / {self.granted}"
+
+
+class Allocation(models.Model):
+    """How much of a movement out of an account one of its lots paid; never changed, never deleted."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    transfer = models.ForeignKey(
+        Transfer, verbose_name=_("transfer"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    lot = models.ForeignKey(Lot, verbose_name=_("lot"), on_delete=models.PROTECT, related_name="+")
+    amount = models.BigIntegerField(_("amount"))
+
+    class Meta:
+        verbose_name = _("allocation")
+        verbose_name_plural = _("allocations")
+        constraints = [
+            models.CheckConstraint(condition=Q(amount__gt=0), name="ledger_allocation_amount_positive"),
+            models.UniqueConstraint(fields=["transfer", "lot"], name="ledger_allocation_once_per_lot"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} of {self.lot_id}"
+
+
+class TakeBack(Row):
+    """One grant taken back: what was left of its lot, and what the account owes for the rest; never changed."""
+
+    lot = models.OneToOneField(Lot, verbose_name=_("lot"), on_delete=models.PROTECT, related_name="+")
+    amount = models.BigIntegerField(_("amount"))
+    owed = models.BigIntegerField(_("owed"))
+    cause_type = models.CharField(_("cause type"), max_length=80)
+    cause_id = models.CharField(_("cause ID"), max_length=200)
+
+    class Meta:
+        verbose_name = _("grant taken back")
+        verbose_name_plural = _("grants taken back")
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(amount__gte=0, owed__gte=0), name="ledger_takeback_amounts_not_negative"
+            ),
+            models.CheckConstraint(condition=~Q(cause_type="") & ~Q(cause_id=""), name="ledger_takeback_has_cause"),
+            models.UniqueConstraint(fields=["cause_id", "cause_type"], name="ledger_takeback_once_per_cause"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount} taken, {self.owed} owed"

@@ -1,4 +1,9 @@
-"""What a movement must look like before the database is asked; and whether a repeat is one."""
+"""What a movement must look like before the database is asked; whether a repeat is one; and which lots pay."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from apps.ledger.contracts import AccountRef, Hold, Transfer
 from apps.ledger.errors import CauseConflict, InvalidAmount
@@ -8,6 +13,38 @@ LARGEST_AMOUNT = 10**15
 
 # The leg of the movement that posts a hold. It is nobody else's, so that posting never meets a foreign transfer.
 HOLD_LEG = "hold"
+# What takes a grant back, under the cause that says so.
+TAKEN_BACK_LEG = "taken_back"
+# What leaves a lot at its end; the cause is the lot.
+LOT_CAUSE = "ledger.lot"
+END_LEG = "end"
+_OWED = ".owed"
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one lot pays, and what is left in it then."""
+
+    lot_id: UUID
+    amount: int
+    left: int
+
+
+def shares(amount: int, lots: Iterable[tuple[UUID, int]]) -> list[Share]:
+    """Take an amount from lots in their order, given what is left in each; less than the amount if they have less."""
+    taken = []
+    for lot_id, remaining in lots:
+        if amount == 0:
+            break
+        part = min(amount, remaining)
+        taken.append(Share(lot_id, part, remaining - part))
+        amount -= part
+    return taken
+
+
+def owed_leg(leg: str) -> str:
+    """The leg of the movement by which a grant pays what its account owes."""
+    return leg + _OWED
 
 
 def check_amount(amount: int) -> None:
@@ -22,22 +59,22 @@ def check_posted_amount(amount: int) -> None:
         check_amount(amount)
 
 
-def check_transfer(*, debit: AccountRef, credit: AccountRef, amount: int, leg: str) -> None:
-    """Raise InvalidAmount for a bad amount, ValueError for what only a mistake in our code can ask for."""
-    check_amount(amount)
-    if debit == credit:
-        raise ValueError(f"a transfer needs two accounts: {debit}")
-    if debit.asset != credit.asset:
-        raise ValueError(f"a transfer moves one asset: {debit.asset}, {credit.asset}")
-    if leg == HOLD_LEG:
-        raise ValueError(f"the leg {HOLD_LEG!r} belongs to posted holds")
+def check_leg(leg: str) -> None:
+    """Raise ValueError for a leg that is the ledger's own."""
+    if leg in {HOLD_LEG, TAKEN_BACK_LEG} or leg.endswith(_OWED):
+        raise ValueError(f"the leg {leg!r} is the ledger's own")
 
 
-def check_reservable(account: AccountRef, amount: int) -> None:
-    """Raise InvalidAmount for a bad amount, ValueError for a system account, which has nothing to reserve."""
-    check_amount(amount)
+def check_user_account(account: AccountRef) -> None:
+    """Raise ValueError for a system account, which keeps no balance."""
     if account.is_system:
         raise ValueError(f"system accounts keep no balance: {account}")
+
+
+def check_end(account: AccountRef, ends_at: datetime | None) -> None:
+    """Raise ValueError for an end of what has no lots."""
+    if ends_at is not None and not account.has_lots:
+        raise ValueError(f"a grant to {account} is no lot and cannot end")
 
 
 def check_same_transfer(first: Transfer, *, debit: AccountRef, credit: AccountRef, amount: int, kind: str) -> None:

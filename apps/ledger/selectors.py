@@ -2,15 +2,18 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import cast
+from functools import cache
+from typing import Any, cast
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery, Sum
 
+from apps.kernel.db import CompiledRead, Given
 from apps.kernel.paging import Page, page_of
 from apps.ledger import contracts
 from apps.ledger.contracts import AccountRef, Balance, Cause, HoldState
-from apps.ledger.models import Account, Entry, Hold, Transfer
+from apps.ledger.models import Account, Allocation, Entry, Hold, Lot, Transfer
+from apps.ledger.rules import END_LEG, LOT_CAUSE
 
 
 def transfer_of(cause: Cause, leg: str) -> contracts.Transfer | None:
@@ -48,12 +51,6 @@ def hold_by_id(hold_id: UUID) -> contracts.Hold | None:
     return None if row is None else hold_picture(row, account=row.account.ref)
 
 
-def holds_due(now: datetime, limit: int) -> list[contracts.Hold]:
-    """Pending holds whose deadline has passed, the oldest first."""
-    rows = Hold.objects.select_related("account").filter(state=HoldState.PENDING, deadline_at__lte=now)
-    return [hold_picture(row, account=row.account.ref) for row in rows.order_by("deadline_at")[:limit]]
-
-
 def hold_picture(row: Hold, *, account: AccountRef) -> contracts.Hold:
     """A hold's row as the border shows it."""
     return contracts.Hold(
@@ -70,11 +67,48 @@ def hold_picture(row: Hold, *, account: AccountRef) -> contracts.Hold:
     )
 
 
+def lot_of(cause: Cause, leg: str) -> Lot | None:
+    """The lot that this leg of a cause granted, if it did."""
+    lots = Lot.objects.filter(transfer__cause_type=cause.type, transfer__cause_id=cause.id, transfer__leg=leg)
+    return lots.first()
+
+
+def ended_of(lot: Lot) -> int:
+    """How much of a lot left at its end."""
+    ended = Allocation.objects.filter(lot=lot, transfer__cause_type=LOT_CAUSE, transfer__leg=END_LEG)
+    return ended.aggregate(Sum("amount"))["amount__sum"] or 0
+
+
+def asset_with_ended_lots(account_id: UUID, now: datetime) -> str | None:
+    """The asset of an account that has noted an end that has passed; None when it has not."""
+    return Account.objects.filter(pk=account_id, next_end_at__lte=now).values_list("asset", flat=True).first()
+
+
+def accounts_with_ended_lots(now: datetime, limit: int) -> list[UUID]:
+    """Accounts in which a lot has ended and something may leave, the earliest end first.
+
+    Where holds need all that there is, nothing may: whoever resolves one lets the rest leave. Those must not stand in
+    the way of the others.
+    """
+    due = Account.objects.filter(Q(balance__gt=F("held")) | Q(held=0), next_end_at__lte=now)
+    return list(due.order_by("next_end_at", "pk").values_list("pk", flat=True)[:limit])
+
+
 def balances(refs: Sequence[AccountRef]) -> dict[AccountRef, Balance]:
     """The balances of accounts in one query; an account that does not exist has nothing."""
-    rows = Account.objects.filter(pk__in=[ref.id for ref in refs]).values_list("pk", "balance", "held")
+    rows = _amounts(len(refs)).tuples(**{f"id_{number}": ref.id for number, ref in enumerate(refs)})
     found = {pk: Balance(balance, held) for pk, balance, held in rows}
     return {ref: found.get(ref.id, Balance(0, 0)) for ref in refs}
+
+
+@cache
+def _amounts(number: int) -> CompiledRead[Any]:
+    """What so many accounts hold: few numbers of accounts are ever asked for together."""
+    return CompiledRead(lambda: _amounts_of([Given(f"id_{each}") for each in range(number)]))
+
+
+def _amounts_of(ids: Any) -> QuerySet[Any, Any]:
+    return Account.objects.filter(pk__in=ids).values_list("pk", "balance", "held")
 
 
 def entries(account: AccountRef, cursor: str | None, size: int) -> Page[contracts.Entry]:
@@ -85,7 +119,9 @@ def entries(account: AccountRef, cursor: str | None, size: int) -> Page[contract
 def entries_of(account: AccountRef) -> QuerySet[Entry]:
     """A user account's movements; none of a system account."""
     # A user's balance is never null; saying so lets the partial indexes of transfers serve.
-    return Entry.objects.filter(account_id=account.id, balance_after__isnull=False)
+    of_account = Entry.objects.filter(account_id=account.id, balance_after__isnull=False)
+    # A grant's lot has its movement's key.
+    return of_account.annotate(ends_at=Subquery(Lot.objects.filter(pk=OuterRef("pk")).values("ends_at")))
 
 
 def _entry_picture(row: Entry) -> contracts.Entry:
@@ -95,5 +131,6 @@ def _entry_picture(row: Entry) -> contracts.Entry:
         kind=row.kind,
         cause=Cause(row.cause_type, row.cause_id),
         balance_after=cast("int", row.balance_after),  # entries_of() leaves the empty ones out
+        ends_at=row.ends_at,  # type: ignore[attr-defined]  # entries_of() adds it
         created_at=row.created_at,
     )

@@ -1,27 +1,9 @@
 """Facts that marketing announces."""
 
-from dataclasses import dataclass
-from typing import ClassVar
-from uuid import UUID
+from apps.marketing.draws.events import PrizeWon
+from apps.marketing.earning.events import SignedIn
 
-from apps.kernel.events import Event
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrizeWon(Event):
-    """A draw won something that must be delivered."""
-
-    topic: ClassVar[str] = "marketing.prize_won"
-    draw_id: UUID
-    delivery_id: UUID
-    user_id: UUID
-
-
-@dataclass(frozen=True, kw_only=True)
-class SignedIn(Event):
-    """A member signed in for a local day (ISO date)."""
-
-    topic: ClassVar[str] = "marketing.signed_in"
-    sign_in_id: UUID
-    user_id: UUID
-    local_day: str
+__all__ = [
+    "PrizeWon",
+    "SignedIn",
+]

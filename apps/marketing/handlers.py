@@ -11,7 +11,7 @@ from apps.accounts.events import UserRegistered
 from apps.kernel import clock, outbox
 from apps.kernel.ids import UserId
 from apps.marketing import services
-from apps.marketing.contracts import Behaviour
+from apps.marketing.contracts import PAYMENT, REGISTER, SIGN_IN
 from apps.marketing.errors import AlreadySignedIn
 from apps.marketing.events import PrizeWon, SignedIn
 from apps.orders.events import OrderPaid
@@ -28,7 +28,7 @@ def on_order_paid(event: OrderPaid) -> None:
     """Reward a payment."""
     services.grant_rebates(
         user_id=event.user_id,
-        behaviour=Behaviour.PAYMENT,
+        behaviour=PAYMENT,
         behaviour_key=f"order:{event.order_id}",
         amount_fen=event.amount_fen,
         now=clock.now(),
@@ -37,10 +37,10 @@ def on_order_paid(event: OrderPaid) -> None:
 
 @outbox.subscriber(SignedIn, queue="rebates")
 def on_signed_in(event: SignedIn) -> None:
-    """Reward a daily sign-in."""
+    """Reward a daily sign-in of the release that did not do so at once; for any later one nothing is left to give."""
     services.grant_rebates(
         user_id=UserId(event.user_id),
-        behaviour=Behaviour.SIGN_IN,
+        behaviour=SIGN_IN,
         behaviour_key=f"sign_in:{event.sign_in_id}",
         now=clock.now(),
     )
@@ -48,11 +48,13 @@ def on_signed_in(event: SignedIn) -> None:
 
 @outbox.subscriber(UserRegistered, queue="rebates")
 def on_user_registered(event: UserRegistered) -> None:
-    """Reward a registration."""
+    """Reward a registration, once per person: who comes back gets nothing, not even by a newer rule."""
+    if event.is_returning:
+        return
     services.grant_rebates(
         user_id=event.user_id,
-        behaviour=Behaviour.REGISTER,
-        behaviour_key=f"user:{event.user_id}",
+        behaviour=REGISTER,
+        behaviour_key=f"person:{accounts.person_of(user_id=event.user_id)}",
         now=clock.now(),
     )
 

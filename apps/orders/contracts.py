@@ -25,7 +25,7 @@ class OrderState(TextChoices):
 
 @dataclass(frozen=True, kw_only=True)
 class ProductOffer:
-    """A product as a buyer sees it. Money in fen, quota in thousandths of a credit."""
+    """A product as a buyer sees it. Money in fen, quota in thousandths of a credit; `offer` is its version."""
 
     id: UUID
     code: str
@@ -35,6 +35,7 @@ class ProductOffer:
     amount_fen: int
     quota_milli: int
     entitlements: tuple[str, ...]
+    offer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,14 @@ class PayInstruction:
 
     kind: str
     content: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoticeReply:
+    """What a provider takes for "heard, do not send it again"."""
+
+    status: int
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

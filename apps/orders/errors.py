@@ -27,6 +27,30 @@ class ProductQuotaNotDeliverable(DomainError):
     title = "This quota cannot be delivered: it is below zero or more than one order may give."
 
 
+class ProductEmpty(DomainError):
+    """The product would sell nothing."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "product_empty"
+    title = "A product gives something: quota, or a model."
+
+
+class ProductAmountNotPayable(DomainError):
+    """No price, or one that no provider can take; `amount_fen` and `largest` are in the context."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "product_amount_not_payable"
+    title = "This price cannot be paid: it is below one fen or more than a payment can carry."
+
+
+class ProductTitleTooLong(DomainError):
+    """The provider would refuse every order of it; `bytes` and `longest` are in the context."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "product_title_too_long"
+    title = "The title is too long to be paid for: at most 127 bytes, of which a Chinese character takes three."
+
+
 class ProductModelUnknown(DomainError):
     """The product would sell a model that chat does not have; `model` is in the context."""
 
@@ -36,7 +60,10 @@ class ProductModelUnknown(DomainError):
 
 
 class PriceChanged(DomainError):
-    """The buyer saw another price; `amount_fen` in the context is the present one."""
+    """A client that names no offer saw another price; `amount_fen` in the context is the present one.
+
+    Pages name the offer that they show, and meet the kernel's OfferChanged.
+    """
 
     kind = ErrorKind.CONFLICT
     code = "price_changed"

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.kernel.models import Row
+from apps.kernel.sealing import KeyedHashField
 from apps.orders.contracts import OrderState
 from apps.orders.rules import HAS_MONEY, OPEN
 
@@ -39,7 +40,7 @@ class Product(Row):
 
 
 class Order(Row):
-    """One purchase with the offer as it was when the buyer said yes."""
+    """One purchase with the offer as it was when the buyer said yes; its terms never change (trigger)."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, verbose_name=_("member"), on_delete=models.PROTECT, related_name="+"
@@ -157,7 +158,7 @@ class Standing(models.TextChoices):
 
 
 class Payment(Row):
-    """Money that a provider says it took for an order, whether or not the order wanted it."""
+    """Money that a provider says it took for an order, wanted or not; what it said never changes (trigger)."""
 
     order = models.ForeignKey(Order, verbose_name=_("order"), on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(
@@ -172,7 +173,7 @@ class Payment(Row):
     currency = models.CharField(_("currency"), max_length=16)
     refunded_fen = models.PositiveIntegerField(_("refunded (fen)"), default=0)
     # A keyed hash: the same payer can be recognised, nobody can be found.
-    payer_hash = models.CharField(max_length=64, blank=True)
+    payer_hash = KeyedHashField(blank=True)
     event_id = models.CharField(_("notification ID"), max_length=64, blank=True)
     paid_at = models.DateTimeField(_("paid at"))
 
@@ -191,7 +192,11 @@ class Payment(Row):
                 condition=Q(refunded_fen__lte=F("amount_fen")), name="orders_payment_refund_within_capture"
             ),
         ]
-        indexes = [models.Index(fields=["order"], name="orders_payment_of_order")]
+        indexes = [
+            models.Index(fields=["order"], name="orders_payment_of_order"),
+            # The audit asks each minute for what was given back; the index stays small.
+            models.Index(fields=["order"], condition=Q(refunded_fen__gt=0), name="orders_payment_refunded"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.gateway} {self.transaction_id}"

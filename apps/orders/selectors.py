@@ -5,10 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page, page_of
+from apps.orders import rules
 from apps.orders.contracts import (
     OrderDetail,
     OrderState,
@@ -23,7 +24,8 @@ from apps.orders.models import OPEN_STATES, Order, OrderHistory, Product
 
 def products_on_sale() -> tuple[ProductOffer, ...]:
     """What the shop shows, in the operators' order."""
-    return tuple(offer(row) for row in Product.objects.filter(is_on_sale=True).order_by("sort", "amount_fen", "pk"))
+    rows = Product.objects.filter(is_on_sale=True).order_by("sort", "amount_fen", "pk")
+    return tuple(offer(row) for row in rows if rules.is_sellable(row))
 
 
 def find_order(*, user_id: UserId, order_id: UUID) -> OrderDetail:
@@ -43,6 +45,12 @@ def page_of_orders(*, user_id: UserId, cursor: str | None, size: int = 20) -> Pa
     Raises CursorNotValid.
     """
     return page_of(Order.objects.filter(user_id=user_id), cursor, size).map(summary)
+
+
+def newest_open_order(*, user_id: UserId, now: datetime) -> OrderSummary | None:
+    """The order that a member placed last of those that can still be paid."""
+    row = Order.objects.filter(user_id=user_id, state__in=OPEN_STATES, expires_at__gt=now).order_by("-pk").first()
+    return None if row is None else summary(row)
 
 
 def lock_order(order_id: UUID) -> Order:
@@ -82,6 +90,7 @@ def offer(row: Product) -> ProductOffer:
         amount_fen=row.amount_fen,
         quota_milli=row.quota_milli,
         entitlements=tuple(row.entitlements),
+        offer=rules.offer_of(row),
     )
 
 
@@ -127,5 +136,7 @@ def _locking() -> QuerySet[Order]:
 
 def _due(rows: QuerySet[Order], *, now: datetime, limit: int) -> list[tuple[UUID, datetime]]:
     # Oldest due first: an order that keeps failing moves back by its own delay and never blocks the others.
-    due = rows.filter(next_check_at__lte=now).order_by("next_check_at").values_list("pk", "next_check_at")
+    # A clock that was ahead put some off further than we ever do; they are due now.
+    is_due = Q(next_check_at__lte=now) | Q(next_check_at__gt=now + rules.LONGEST_DELAY)
+    due = rows.filter(is_due).order_by("next_check_at").values_list("pk", "next_check_at")
     return [(pk, at) for pk, at in due[:limit] if at is not None]

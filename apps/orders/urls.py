@@ -11,5 +11,5 @@ urlpatterns = [
     path("orders/", views.order_list, name="list"),
     path("orders/<uuid:order_id>/", views.order_page, name="order"),
     path("orders/<uuid:order_id>/qr.svg", views.order_code, name="code"),
-    path("pay/wechat/notify", views.wechat_notify, name="wechat-notify"),
+    path("pay/<slug:gateway>/notify", views.payment_notice, name="payment-notice"),
 ]

@@ -78,7 +78,7 @@ class Callback:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class PhoneReplies:
     """What the member reads after an act, and the tries behind it; `fault` is the one that struck, or ""."""
 
     replies: list[str]
@@ -87,7 +87,7 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScannedLogin(Told):
+class ScannedLogin(PhoneReplies):
     """What the phone shows after a login code: the account, its replies, and what it may answer to `content`."""
 
     account: str

@@ -60,7 +60,7 @@ def notify(url: str, *, body: str, private_key: str, now: datetime) -> Delivery:
     }
     started = time.monotonic()
     try:
-        with client("", read_timeout=_PATIENCE_SECONDS) as http:
+        with client("", within=_PATIENCE_SECONDS) as http:
             answer = http.post(url, content=body.encode(), headers=headers)
     except httpx2.TransportError as error:
         return Delivery(status=None, answer=type(error).__name__, milliseconds=_since(started))
@@ -76,7 +76,7 @@ def _try(fields: markup.Fields, *, openid: str, fault: str, now: datetime) -> Ca
     query, body = _sealed(fields, openid=openid, fault=fault, now=now)
     started = time.monotonic()
     try:
-        with client("", read_timeout=_PATIENCE_SECONDS) as http:
+        with client("", within=_PATIENCE_SECONDS) as http:
             answer = http.post(settings.SANDBOX["CALLBACK_URL"], params=query, content=body, headers=_XML)
     except httpx2.TransportError as error:
         return Callback(status=None, reply=None, trouble=type(error).__name__, milliseconds=_since(started))
@@ -94,7 +94,7 @@ def _hang_up(fields: markup.Fields, *, openid: str, now: datetime) -> Callback:
     started = time.monotonic()
     with (
         suppress(httpx2.TransportError),
-        client("", read_timeout=_PATIENCE_SECONDS) as http,
+        client("", within=_PATIENCE_SECONDS) as http,
         http.stream("POST", settings.SANDBOX["CALLBACK_URL"], params=query, content=body, headers=_XML),
     ):
         time.sleep(max(0.0, _PATIENCE_SECONDS - (time.monotonic() - started)))

@@ -21,7 +21,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
-    "drf_spectacular_sidecar",
     "django_prometheus",
     "csp",
     "config",
@@ -34,9 +33,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "apps.kernel.middleware.VisitorAddress",
     "django_prometheus.middleware.PrometheusBeforeMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "apps.kernel.middleware.ContentPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -51,14 +51,44 @@ MIDDLEWARE = [
 ]
 
 ROOT_URLCONF = "config.urls"
+# Whose callers do not wait: seconds, the view that answers when the real one is late, and the one that may refuse at
+# once (config/deadline.py).
+# WeChat hangs up after 5 s and sends again; better to say that we are busy while it listens.
+LATE_ANSWERS = {
+    "/wechat/callback": (3.0, "apps.accounts.views.late_callback", "apps.accounts.views.refused_callback"),
+}
 WSGI_APPLICATION = "config.wsgi.application"
-ASGI_APPLICATION = "config.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "/login/"
 # Each operator may set up an authenticator; with this, nobody works in the admin without one.
 OPERATORS_NEED_SECOND_FACTOR = env.flag("OPERATORS_NEED_SECOND_FACTOR", default=False)
 LOGIN_REDIRECT_URL = "/chat/"
+# Of operators; members have none.
+_VALIDATORS = "django.contrib.auth.password_validation"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"{_VALIDATORS}.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {
+        "NAME": f"{_VALIDATORS}.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["username", "nickname"]},
+    },
+    {"NAME": f"{_VALIDATORS}.CommonPasswordValidator"},
+    {"NAME": f"{_VALIDATORS}.NumericPasswordValidator"},
+]
+# Which peers are our proxies, so that what they say about the visitor is believed.
+TRUSTED_PROXIES = env.proxies("TRUSTED_PROXIES", "none")
+
+# Above these, a second operator has to approve what one gives or takes in a day; None is never.
+APPROVAL_QUOTA_MILLI = env.limit("APPROVAL_QUOTA_MILLI")
+APPROVAL_POINTS = env.limit("APPROVAL_POINTS")
+APPROVAL_CHANCES = env.limit("APPROVAL_CHANCES")
+
+# Who leaves and comes back is recognised for this long. Above a year: a yearly campaign counts each person once.
+PERSON_KEY_KEPT_DAYS = env.number("PERSON_KEY_KEPT_DAYS", 400, at_least=1, at_most=10_000)
+# Secrets that persons are still known by; `manage.py person_keys` says which of them may go.
+PERSON_KEY_FORMER = env.former_secrets("PERSON_KEY_FORMER")
+# Secrets that rows are still sealed under; `manage.py reseal` says when they may go.
+SEALING_KEY_FORMER = env.former_secrets("SEALING_KEY_FORMER")
 
 TEMPLATES = [
     {
@@ -89,8 +119,11 @@ STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = ROOT / "staticfiles"
 STATICFILES_DIRS = [ROOT / "static"]
 
+# The model server that lives in the web process and dies with it: the sandbox's, where there is one.
+OWN_MODELS_URL = ""
+
 # Sessions are rows: they survive the cache, and one can be revoked.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+SESSION_ENGINE = "apps.accounts.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
@@ -130,8 +163,6 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "Amounts are integers: *_fen, *_milli (1000 = one credit), points, chances.",
     "VERSION": "1",
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     # Without names, columns called `state` and `kind` would get numbers.
     "ENUM_NAME_OVERRIDES": {
@@ -142,9 +173,9 @@ SPECTACULAR_SETTINGS = {
         "PaidBy": "apps.chat.contracts.PaidBy",
         "OrderState": "apps.orders.contracts.OrderState",
         "ActivityState": "apps.marketing.contracts.ActivityState",
-        "PrizeKind": "apps.marketing.contracts.PrizeKind",
+        "PrizeKind": "apps.marketing.prizes.registries.PRIZES.choices",
         "DeliveryState": "apps.marketing.contracts.DeliveryState",
-        "ItemKind": "apps.marketing.contracts.ItemKind",
+        "ItemKind": "apps.marketing.exchange.registries.ITEMS.choices",
     },
 }
 
@@ -182,12 +213,15 @@ CELERY_TASK_PUBLISH_RETRY = False
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "formatters": {"line": {"()": "config.logs.Line", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
     "loggers": {
         "httpx2": {"level": "WARNING"},
-        "openai": {"level": "WARNING"},
+        # The web server would write what an answer raised while it was being sent, past our formatter.
+        "uvicorn": {"handlers": [], "propagate": True},
+        # Never on, whoever starts the server: its lines hold queries, and those hold openids and what people look for.
+        "uvicorn.access": {"handlers": [], "propagate": False},
         # Two lines for each of beat's tasks would bury everything else.
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},

@@ -1,25 +1,38 @@
 """One machine with nothing but Python: SQLite, an embedded Valkey, and the sandbox as every provider."""
 
-from config import demo_keys, env
+from urllib.parse import urlsplit
+
+from django.http.request import split_domain_port
+
+from config import demo_keys, env, keys, stores
 from config.beat import SANDBOX_SCHEDULE, SCHEDULE
 from config.settings.base import *  # noqa: F403
 from config.settings.base import INSTALLED_APPS, caches
 
 VAR_DIR = env.var_dir()
-PORT = env.number("PORT", 8000)
-PUBLIC_URL = env.text("PUBLIC_URL", f"http://127.0.0.1:{PORT}")
+PORT = env.number("PORT", 8000, at_least=1, at_most=65535)
+PUBLIC_URL = env.origin("PUBLIC_URL", f"http://127.0.0.1:{PORT}", schemes=("http", "https"))
 _keys = demo_keys.load_or_create(VAR_DIR)
+env.refuse(
+    not keys.are_a_pair(_keys.merchant_private_key, _keys.merchant_public_key)
+    or not keys.are_a_pair(_keys.platform_private_key, _keys.platform_public_key),
+    f"the keys in {VAR_DIR / 'keys.json'} do not fit each other",
+)
 
-SECRET_KEY = env.text("SECRET_KEY") or _keys.secret_key
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ["127.0.0.1", "localhost", "[::1]"])
+SECRET_KEY = env.secret("SECRET_KEY", _keys.secret_key)
+PERSON_KEY = env.lasting_secret("PERSON_KEY", _keys.person_key, others=[SECRET_KEY])
+SEALING_KEY = env.lasting_secret("SEALING_KEY", _keys.sealing_key, others=[SECRET_KEY, PERSON_KEY])
+# `up` and the sandbox ask for this machine and for the site's own address, whatever else is allowed.
+_OWN_HOSTS = {"127.0.0.1", "localhost", "[::1]", split_domain_port(urlsplit(PUBLIC_URL).netloc)[0]}
+ALLOWED_HOSTS = sorted(_OWN_HOSTS.union(env.hosts("ALLOWED_HOSTS", "localhost")))
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 INSTALLED_APPS = [*INSTALLED_APPS, "apps.sandbox"]
 CELERY_BEAT_SCHEDULE = SCHEDULE | SANDBOX_SCHEDULE
 
-DATABASES = {"default": env.database(default_url=f"sqlite:///{VAR_DIR / 'chatloop.sqlite3'}")}
-REDIS_URL = env.redis_url(embedded_dir=VAR_DIR)
+DATABASES = {"default": stores.database(default_url=f"sqlite:///{VAR_DIR / 'chatloop.sqlite3'}")}
+REDIS_URL = stores.redis_url(embedded_dir=VAR_DIR)
 CACHES = caches(REDIS_URL)
-CELERY_BROKER_URL = env.broker_url(REDIS_URL)
+CELERY_BROKER_URL = stores.broker_url(REDIS_URL)
 
 # Static files are served from where they lie: no collectstatic before the first run.
 STATIC_ROOT = None
@@ -27,6 +40,10 @@ WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 
 SANDBOX_URL = f"{PUBLIC_URL}/sandbox"
+# By a name that is not this machine's alone, strangers may come through a forwarder that does not say so: the
+# phone, which needs no password, is off then.
+SANDBOX_IS_PUBLISHED = not all(env.is_loopback(host) for host in ALLOWED_HOSTS)
+OWN_MODELS_URL = f"{SANDBOX_URL}/llm/v1"
 
 WECHAT_OA = {
     "NAME": "圈聊",
@@ -36,7 +53,7 @@ WECHAT_OA = {
     "TOKEN": _keys.wechat_token,
     "AES_KEY": _keys.wechat_aes_key,
     # plain | compatible | safe: what our callback accepts (protocol: message encryption modes).
-    "MODE": env.text("WECHAT_OA_MODE", "plain"),
+    "MODE": env.choice("WECHAT_OA_MODE", "plain", "compatible", "safe", default="plain"),
     "API_URL": f"{SANDBOX_URL}/wechat",
     # Where WeChat's own browser is sent to say who holds it.
     "AUTHORIZE_URL": f"{SANDBOX_URL}/wechat/connect/oauth2/authorize",
@@ -61,3 +78,5 @@ SANDBOX = {
     "PLATFORM_PRIVATE_KEY": _keys.platform_private_key,
     "MODEL_API_KEY": _keys.model_api_key,
 }
+
+env.refuse_unread()

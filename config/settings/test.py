@@ -4,14 +4,14 @@ import os
 import tempfile
 from pathlib import Path
 
-from config import env
+from config import stores
 from config.settings.embedded import *  # noqa: F403
 from config.settings.embedded import WECHAT_OA, caches
 
 # One process, one folder: parallel workers, or two suites at a time, never meet.
 VAR_DIR = Path(tempfile.gettempdir()) / f"chatloop-test-{os.getpid()}"
 
-DATABASES = {"default": env.database(default_url=f"sqlite:///{VAR_DIR / 'chatloop.sqlite3'}")}
+DATABASES = {"default": stores.database(default_url=f"sqlite:///{VAR_DIR / 'chatloop.sqlite3'}")}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file, not memory: threads of a race or of a live server need connections of their own.
     DATABASES["default"]["TEST"] = {"NAME": str(VAR_DIR / "test.sqlite3")}
@@ -19,9 +19,9 @@ if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
 
 # tests/conftest.py starts the server behind the socket; of a given server each worker takes one database.
-REDIS_URL = env.redis_url_of_test_worker(embedded_dir=VAR_DIR)
+REDIS_URL = stores.redis_url_of_test_worker(embedded_dir=VAR_DIR)
 CACHES = caches(REDIS_URL)
-CELERY_BROKER_URL = env.broker_url(REDIS_URL)
+CELERY_BROKER_URL = stores.broker_url(REDIS_URL)
 
 # No provider listens here: a test that needs one names it.
 WECHAT_OA = {**WECHAT_OA, "API_URL": "http://127.0.0.1:1"}

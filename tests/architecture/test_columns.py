@@ -4,6 +4,8 @@ import pytest
 from django.apps import apps
 from django.db import models
 
+from apps.kernel.registries import CodeField
+
 OURS = [model for model in apps.get_models() if model.__module__.startswith("apps.")]
 
 
@@ -12,7 +14,8 @@ def test_columns_with_choices_are_constrained_by_name(model: type[models.Model])
     constraints = {constraint.name for constraint in model._meta.constraints}
     for field in model._meta.local_fields:
         if field.choices:
-            assert f"{model._meta.db_table}_{field.name}_known" in constraints, f"{field} accepts anything"
+            guard = "is_code" if isinstance(field, CodeField) else "known"
+            assert f"{model._meta.db_table}_{field.name}_{guard}" in constraints, f"{field} accepts anything"
 
 
 @pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)

@@ -18,16 +18,17 @@ BY_POSITION = {
     "register_closing_step",
 }
 ROOT = Path(__file__).resolve().parents[2]
-APPS = sorted(
-    path.name
-    for path in (ROOT / "apps").iterdir()
+DOORS = sorted(
+    ".".join(path.relative_to(ROOT).parts)
+    for pattern in ("apps/*", "apps/*/*")
+    for path in ROOT.glob(pattern)
     if (path / "services.py").exists() or (path / "services" / "__init__.py").exists()
 )
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_services_export_exactly_their_public_names(app: str) -> None:
-    door = importlib.import_module(f"apps.{app}.services")
+@pytest.mark.parametrize("place", DOORS)
+def test_services_export_exactly_their_public_names(place: str) -> None:
+    door = importlib.import_module(f"{place}.services")
     offered = set(door.__all__)
     public = {
         name
@@ -39,9 +40,16 @@ def test_services_export_exactly_their_public_names(app: str) -> None:
     assert public <= offered, f"not in __all__: {sorted(public - offered)}"
 
 
-@pytest.mark.parametrize("app", APPS)
-def test_services_take_their_arguments_by_name_and_say_what_they_do(app: str) -> None:
-    door = importlib.import_module(f"apps.{app}.services")
+def test_the_face_of_an_app_with_rooms_offers_what_its_rooms_offer() -> None:
+    face = importlib.import_module("apps.marketing.services")
+    for name in face.__all__:
+        room = ".".join(getattr(face, name).__module__.split(".")[:3])
+        assert name in importlib.import_module(f"{room}.services").__all__, f"{room} does not offer {name}"
+
+
+@pytest.mark.parametrize("place", DOORS)
+def test_services_take_their_arguments_by_name_and_say_what_they_do(place: str) -> None:
+    door = importlib.import_module(f"{place}.services")
     for name in door.__all__:
         thing = getattr(door, name)
         if not inspect.isfunction(thing) or name in BY_POSITION:

@@ -6,8 +6,13 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
+from tests.architecture.walls import layer_of
+
 ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FILE = 400  # lines
+LONGEST_LINE = 160  # of a template
+# What a page says stands in one piece, for whoever looks it up in the catalogue.
+SENTENCE = re.compile(r'(?<=translate )"[^"]*"|(?<=_\()"[^"]*"|{% blocktranslate.*?endblocktranslate %}')
 PYTHON = [
     path
     for folder in ("apps", "config", "tests")
@@ -18,8 +23,8 @@ PRODUCT = [path for path in PYTHON if path.relative_to(ROOT).parts[0] != "tests"
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 BROWSER = sorted(path for pattern in ("*.js", "*.css") for path in (ROOT / "static").rglob(pattern))
 # Interfaces parse, call one service, and answer.
-INTERFACES = {"api", "views", "views.py", "tasks.py", "handlers.py", "forms.py", "management"}
-MAY_SEND_TASKS = {"apps/kernel/outbox.py", "apps/kernel/tasks.py"}
+INTERFACES = {"api", "views", "tasks", "handlers", "forms", "management", "sessions"}
+MAY_SEND_TASKS = {"apps/kernel/wakes.py", "apps/kernel/tasks.py"}
 MAY_READ_THE_ENVIRONMENT = {f"config/{name}.py" for name in ("env", "supervisor", "celery", "asgi", "wsgi")}
 
 
@@ -47,6 +52,17 @@ def test_a_file_is_short_enough_to_read() -> None:
     lengths = {_name(path): len(path.read_text().splitlines()) for path in [*PYTHON, *TEMPLATES, *BROWSER]}
 
     assert {name: length for name, length in lengths.items() if length > LONGEST_FILE} == {}
+
+
+def test_a_line_of_a_template_is_short_enough_to_read() -> None:
+    long = [
+        f"{_name(path)}:{number}"
+        for path in TEMPLATES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if len(SENTENCE.sub("", line)) > LONGEST_LINE
+    ]
+
+    assert long == []
 
 
 def test_a_module_says_what_belongs_in_it() -> None:
@@ -80,7 +96,7 @@ def test_only_the_outbox_and_the_schedule_send_tasks() -> None:
 
 
 def test_interfaces_reach_rows_through_services() -> None:
-    interfaces = [path for path in PRODUCT if INTERFACES & set(path.relative_to(ROOT).parts)]
+    interfaces = [path for path in PRODUCT if layer_of(_name(path)) in INTERFACES]
 
     assert _matches(interfaces, r"\w+\.objects\b") == []
 
@@ -102,6 +118,12 @@ def test_only_config_reads_the_environment() -> None:
     others = [path for path in PRODUCT if _name(path) not in MAY_READ_THE_ENVIRONMENT]
 
     assert _matches(others, r"\bos\.(?:environ|getenv)\b") == []
+
+
+def test_one_place_knows_the_visitor_s_address() -> None:
+    others = [path for path in PRODUCT if _name(path) != "apps/kernel/visitors.py"]
+
+    assert _matches(others, r"REMOTE_(?:ADDR|HOST)|(?i:x.forwarded.for|x.real.ip)|HTTP_FORWARDED|scope\[.client") == []
 
 
 def test_pages_have_no_inline_script_or_style() -> None:

@@ -1,11 +1,13 @@
 """A real Chromium: the one on this machine, found by name. Without one the browser tests say so loudly."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, suppress
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect, sync_playwright
 
 from tests.conftest import CHROMIUM
+from tests.member import Member
 from tests.site import Site
 
 _QUIET = [
@@ -18,6 +20,7 @@ _QUIET = [
 ]
 # Above what a loaded machine needs; a page that is right answers at once.
 _PATIENCE_MS = 45_000
+SignIn = Callable[..., Member]
 WIDTHS = {"phone": (360, 740), "desktop": (1440, 900)}
 
 
@@ -64,5 +67,45 @@ def context(request: pytest.FixtureRequest, chromium: Browser, site: Site) -> It
     yield context
     # Contexts end with their browser: seen once in some hundred runs, Chromium never answers to closing a single one.
     for page in context.pages:
-        page.goto("about:blank")
+        _leave(page)
     assert troubles == []
+
+
+def _leave(page: Page) -> None:
+    """Nothing of a page shall happen after its test; it may just be going somewhere itself, or on its way here."""
+    for _ in range(5):
+        with suppress(Error):
+            page.goto("about:blank")
+            return
+
+
+def take_over(context: BrowserContext, site: Site, member: Member) -> None:
+    """The member's session moves into the real browser."""
+    cookies = [{"name": name, "value": value, "url": site.url} for name, value in member.http.cookies.items()]
+    context.add_cookies(cookies)  # type: ignore[arg-type]  # Playwright's own type is a TypedDict
+
+
+@pytest.fixture
+def sign_in(site: Site) -> Iterator[SignIn]:
+    """Signs a member in, a new one or again, in a browser without a window."""
+    with ExitStack() as browsers:
+
+        def sign_in(openid: str | None = None) -> Member:
+            member = browsers.enter_context(Member(site.url, openid))
+            member.sign_in()
+            return member
+
+        yield sign_in
+
+
+@pytest.fixture
+def member(sign_in: SignIn) -> Member:
+    """Somebody who has just signed in, outside the browser."""
+    return sign_in()
+
+
+@pytest.fixture
+def page(context: BrowserContext, site: Site, member: Member) -> Page:
+    """A page in the browser of the same member."""
+    take_over(context, site, member)
+    return context.new_page()

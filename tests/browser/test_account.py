@@ -1,42 +1,9 @@
 """A member's own pages at phone and at desktop width: avatar, devices, keys, data, leaving."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from playwright.sync_api import Page, expect
 
-import pytest
-from playwright.sync_api import BrowserContext, Page, expect
-
+from tests.browser.conftest import SignIn
 from tests.member import Member
-from tests.site import Site
-
-SignIn = Callable[..., Member]
-
-
-@pytest.fixture
-def sign_in(site: Site) -> Iterator[SignIn]:
-    """Signs a member in, a new one or again, in a browser without a window."""
-    with ExitStack() as browsers:
-
-        def sign_in(openid: str | None = None) -> Member:
-            member = browsers.enter_context(Member(site.url, openid))
-            member.sign_in()
-            return member
-
-        yield sign_in
-
-
-@pytest.fixture
-def member(sign_in: SignIn) -> Member:
-    return sign_in()
-
-
-@pytest.fixture
-def page(context: BrowserContext, site: Site, member: Member) -> Page:
-    """The same session in a real browser."""
-    context.add_cookies(
-        [{"name": name, "value": value, "url": site.url} for name, value in member.http.cookies.items()]
-    )
-    return context.new_page()
 
 
 def test_an_avatar_is_chosen_with_the_keyboard(page: Page) -> None:

@@ -39,17 +39,24 @@ def open_login(page: Page) -> str:
     """Open the page at its QR code; what the code contains."""
     with page.expect_response(lambda answer: answer.url.endswith("/login-attempts")) as answer:
         page.goto("/login/?next=/shop/")
-    content = str(answer.value.json()["qr_content"])
     if page.locator("#ways").is_visible():
-        expect(page.locator("#id_code")).to_be_visible()  # a phone shows the code first
-        page.locator("[data-way=qr]").click()
+        expect(page.locator("#id_code")).to_be_visible()  # a phone shows the code first, and buys no QR code for it
+        assert "qr_content" not in answer.value.json()
+        with page.expect_response(lambda answer: answer.url.endswith("/login-attempts")) as answer:
+            page.locator("[data-way=qr]").click()
     expect(page.locator("#qr-code img")).to_be_visible()
-    return content
+    return str(answer.value.json()["qr_content"])
 
 
 def in_state(page: Page, state: str) -> None:
     expect(page.locator("#qr-panel")).to_have_attribute("data-state", state)
     expect(page.locator("#qr-state")).not_to_be_empty()
+
+
+def number_on(page: Page) -> str:
+    """What the page asks its phone to send."""
+    expect(page.locator("#qr-number")).to_be_visible()
+    return str(page.locator("#qr-number").text_content())
 
 
 def is_in(page: Page) -> None:
@@ -62,7 +69,23 @@ def test_a_phone_scans_and_confirms(page: Page, phone: Phone) -> None:
     shown = phone.does("scan", content=content)
     assert "浏览器" in shown["replies"][0]
     in_state(page, "scanned")
-    phone.does("confirm", content=content)
+    phone.does("confirm", content=content, number=number_on(page))
+    is_in(page)
+
+
+def test_a_page_that_is_loaded_again_goes_on_with_its_code(page: Page, phone: Phone) -> None:
+    content = open_login(page)
+    opened: list[str] = []
+    page.on("request", lambda sent: opened.append(sent.url) if sent.url.endswith("/login-attempts") else None)
+    page.reload()
+    expect(page.locator("#qr-panel")).to_have_attribute("data-state", "waiting")
+    if page.locator("#ways").is_visible():
+        page.locator("[data-way=qr]").click()
+    expect(page.locator("#qr-code img")).to_be_visible()
+    assert opened == []
+    phone.does("scan", content=content)
+    in_state(page, "scanned")
+    phone.does("confirm", content=content, number=number_on(page))
     is_in(page)
 
 
@@ -76,7 +99,8 @@ def test_a_refusal_is_shown_and_the_next_code_works(page: Page, phone: Phone) ->
     in_state(page, "waiting")
     content = answer.value.json()["qr_content"]
     phone.does("scan", content=content)
-    phone.does("confirm", content=content)
+    in_state(page, "scanned")
+    phone.does("confirm", content=content, number=number_on(page))
     is_in(page)
 
 
@@ -85,7 +109,7 @@ def test_where_events_do_not_come_through_the_page_asks(page: Page, phone: Phone
     content = open_login(page)
     phone.does("scan", content=content)
     in_state(page, "scanned")
-    phone.does("confirm", content=content)
+    phone.does("confirm", content=content, number=number_on(page))
     is_in(page)
 
 

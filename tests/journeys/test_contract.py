@@ -74,6 +74,16 @@ def the_activity(member: Member) -> str:
 # -- sign-in ------------------------------------------------------------------------------------------
 
 
+def test_a_program_signs_in_by_scan_and_confirm_alone(visitor: Member) -> None:
+    opened = send(visitor, "POST", "/api/v1/auth/login-attempts", {}).json()
+    visitor.phone("scan", content=opened["qr_content"])
+
+    visitor.phone("confirm", content=opened["qr_content"])
+
+    assert visitor.get(f"/api/v1/auth/login-attempts/{opened['id']}")["state"] == "confirmed"
+    assert visitor.get("/api/v1/me")["id"]
+
+
 def test_signing_in_and_out(visitor: Member) -> None:
     opened = send(visitor, "POST", "/api/v1/auth/login-attempts", {})
     assert opened.status_code == 201
@@ -181,9 +191,10 @@ def test_orders(member: Member) -> None:
     products = member.get("/api/v1/products")
     for product in products:
         shaped(product, {"id": str, "title": str, "amount_fen": int, "quota_milli": int, "entitlements": list})
-    wish = {"product_id": products[0]["id"], "gateway": "wechat", "expected_amount_fen": products[0]["amount_fen"]}
+    product = products[0]
+    order_body = {"product_id": product["id"], "gateway": "wechat", "expected_amount_fen": product["amount_fen"]}
 
-    placed = post(member, "/api/v1/orders", wish)
+    placed = post(member, "/api/v1/orders", order_body)
     assert placed.status_code == 201
     order = placed.json()
     shaped(order, {"id": str, "state": str, "amount_fen": int, "pay": dict, "expires_at": datetime})
@@ -195,7 +206,7 @@ def test_orders(member: Member) -> None:
     assert a_page(member.http.get("/api/v1/orders"))[0]["id"] == order["id"]
     assert send(member, "POST", f"{path}/check", {}).json()["state"] == "paying"
     assert send(member, "POST", f"{path}/cancel", {}).json()["state"] == "closed"
-    a_problem(post(member, "/api/v1/orders", {**wish, "expected_amount_fen": 1}), 409, "price_changed")
+    a_problem(post(member, "/api/v1/orders", {**order_body, "expected_amount_fen": 1}), 409, "price_changed")
 
 
 def test_a_notification_that_nobody_signed_is_refused(visitor: Member) -> None:
@@ -269,9 +280,9 @@ def test_a_key_is_good_for_one_request(member: Member) -> None:
     assert again.headers["Idempotent-Replay"] == "true"
 
     product = member.get("/api/v1/products")[0]
-    wish = {"product_id": product["id"], "gateway": "wechat", "expected_amount_fen": product["amount_fen"]}
-    a_problem(post(member, "/api/v1/orders", wish, key=key), 422, "idempotency_key_reused")
-    a_problem(send(member, "POST", "/api/v1/orders", wish), 400, "idempotency_key_missing")
+    order_body = {"product_id": product["id"], "gateway": "wechat", "expected_amount_fen": product["amount_fen"]}
+    a_problem(post(member, "/api/v1/orders", order_body, key=key), 422, "idempotency_key_reused")
+    a_problem(send(member, "POST", "/api/v1/orders", order_body), 400, "idempotency_key_missing")
 
 
 @pytest.mark.parametrize("what", ["order", "draw"])

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.member import Member, refused
-from tests.site import Site, running_site
+from tests.site import Prepared, Site, running_site
 
 FORGED = ["bad_signature", "bad_msg_signature", "wrong_appid_inside", "stale_timestamp"]
 UNREADABLE = ["malformed_xml", "entity_bomb"]
@@ -23,11 +23,11 @@ CODE = re.compile(r"\b[A-Z2-9]{6}\b")
 
 
 @pytest.fixture(scope="module")
-def safe_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def safe_site(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Iterator[Site]:
     """A site whose account is in safe mode: every message is encrypted."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("WECHAT_OA_MODE", "safe")
-        with running_site(tmp_path_factory.mktemp("safe-site")) as running:
+        with running_site(tmp_path_factory.mktemp("safe-site"), like=prepared) as running:
             yield running
 
 
@@ -116,7 +116,7 @@ def test_a_forged_confirmation_lets_nobody_in(member: Member, fault: str) -> Non
     attempt = scanned(member)
     switch(member, fault, times=1)
 
-    told = member.phone("confirm", content=attempt["qr_content"])
+    told = member.phone("confirm", content=attempt["qr_content"], number=attempt["confirm_number"])
 
     assert [each["status"] for each in told["callbacks"]] == [403]
     assert state_of(member, attempt) == "scanned"
@@ -158,7 +158,7 @@ def test_a_scan_and_a_confirmation_that_arrive_twice_at_once_sign_one_browser_in
     switch(member, "dup", times=2)
     attempt = scanned(member)
 
-    told = member.phone("confirm", content=attempt["qr_content"])
+    told = member.phone("confirm", content=attempt["qr_content"], number=attempt["confirm_number"])
 
     first, second = told["callbacks"]
     assert first["reply"] == second["reply"]
@@ -200,7 +200,7 @@ def test_a_scan_that_overtakes_the_answer_is_a_scan_like_any_other(member: Membe
 
     assert state_of(member, attempt) == "scanned"
     assert_nobody_is_signed_in(member)
-    member.phone("confirm", content=attempt["qr_content"])
+    member.phone("confirm", content=attempt["qr_content"], number=attempt["confirm_number"])
     assert state_of(member, attempt) == "confirmed"
     assert member.get("/api/v1/me")["id"]
 
@@ -271,7 +271,7 @@ def test_without_the_permission_the_code_way_stays(own_site: Site) -> None:
 def test_a_stranger_scans_follows_and_confirms(visitor: Member) -> None:
     attempt = scanned(visitor)
 
-    visitor.phone("confirm", content=attempt["qr_content"])
+    visitor.phone("confirm", content=attempt["qr_content"], number=attempt["confirm_number"])
 
     assert state_of(visitor, attempt) == "confirmed"
     assert visitor.get("/api/v1/me")["id"]
@@ -281,7 +281,7 @@ def test_who_refuses_lets_nobody_in(visitor: Member) -> None:
     attempt = scanned(visitor)
 
     visitor.phone("confirm", content=attempt["qr_content"], answer="refuse")
-    visitor.phone("confirm", content=attempt["qr_content"])
+    visitor.phone("confirm", content=attempt["qr_content"], number=attempt["confirm_number"])
 
     assert state_of(visitor, attempt) == "refused"
     assert_nobody_is_signed_in(visitor)
@@ -289,7 +289,7 @@ def test_who_refuses_lets_nobody_in(visitor: Member) -> None:
 
 def test_only_the_browser_that_began_is_signed_in(visitor: Member) -> None:
     attempt = scanned(visitor)
-    visitor.phone("confirm", content=attempt["qr_content"])
+    visitor.phone("confirm", content=attempt["qr_content"], number=attempt["confirm_number"])
 
     with Member(str(visitor.http.base_url)) as other:
         with refused("login_attempt_not_found"):

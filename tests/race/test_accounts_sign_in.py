@@ -13,8 +13,11 @@ from apps.kernel import clock
 from apps.kernel.models import AuditEntry, OutboxEvent
 from tests.cast import Phone, member, signed_query
 from tests.race.concurrency import run_concurrently, run_together
+from tests.race.guards import dropped, guarded_by, locks, taken_as_read
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+CODE_UNUSED = taken_as_read('UPDATE "accounts_logincode"', r'"accounts_logincode"\."used_at" IS NULL')
 
 
 def open_attempt() -> OpenedAttempt:
@@ -27,6 +30,7 @@ def redeem(attempt: OpenedAttempt, code: str, address: str = "203.0.113.1") -> S
     )
 
 
+@guarded_by(CODE_UNUSED, seen=r"== \[True\]")
 def test_one_code_in_fifty_browsers_signs_one_of_them_in() -> None:
     code = Phone().login_code()
     attempts = [open_attempt() for _ in range(50)]
@@ -40,6 +44,11 @@ def test_one_code_in_fifty_browsers_signs_one_of_them_in() -> None:
     assert User.objects.count() == OutboxEvent.objects.filter(topic="accounts.user_registered").count() == 1
 
 
+@guarded_by(
+    CODE_UNUSED,
+    taken_as_read('UPDATE "accounts_loginattempt"', r'"accounts_loginattempt"\."state" IN \(.*?\)'),
+    seen="5 == 1",
+)
 def test_one_attempt_sent_fifty_times_signs_in_once() -> None:
     code, attempt = Phone().login_code(), open_attempt()
 
@@ -50,16 +59,22 @@ def test_one_attempt_sent_fifty_times_signs_in_once() -> None:
     assert LoginCode.objects.get().used_at is not None
 
 
+@guarded_by(
+    taken_as_read('UPDATE "accounts_loginattempt"', r'"accounts_loginattempt"\."tries" < \(.*?\)'),
+    dropped("accounts_loginattempt_tries_not_above_limit"),
+    seen="== 5",
+)
 def test_fifty_guesses_at_once_on_one_attempt_count_as_five() -> None:
     attempt = open_attempt()
     addresses = iter(f"198.51.100.{number}" for number in range(50))
 
     outcomes = run_together([partial(redeem, attempt, "AAAAAA", address) for address in addresses])
 
-    assert {type(error) for error in outcomes.errors} == {CodeNotValid}
+    assert outcomes.kinds == {CodeNotValid}
     assert LoginAttempt.objects.get().tries == rules.TRIES_PER_ATTEMPT
 
 
+@guarded_by(dropped("accounts_callbackmessage_once"), seen="== 1")
 def test_the_same_message_fifty_times_gets_one_reply() -> None:
     seconds = int(clock.now().timestamp())
     requests = [
@@ -75,6 +90,7 @@ def test_the_same_message_fifty_times_gets_one_reply() -> None:
     assert CallbackMessage.objects.count() == LoginCode.objects.count() == WeChatIdentity.objects.count() == 1
 
 
+@guarded_by(dropped("accounts_usedsignature_once"), seen="== 1")
 def test_one_signature_under_fifty_messages_is_good_for_one() -> None:
     seconds = int(clock.now().timestamp())
     query = signed_query(seconds)
@@ -86,10 +102,18 @@ def test_one_signature_under_fifty_messages_is_good_for_one() -> None:
     outcomes = run_together([partial(_answer, request) for request in requests])
 
     assert len(outcomes.results) == 1
-    assert {type(error) for error in outcomes.errors} == {CallbackForged}
+    assert outcomes.kinds == {CallbackForged}
     assert LoginCode.objects.count() == 1
 
 
+@guarded_by(
+    locks("accounts_wechatidentity", "accounts_person"),
+    dropped(
+        "accounts_wechatidentity_once_per_account", "accounts_person_once_per_key", "accounts_user_one_open_per_person"
+    ),
+    meet='INSERT INTO "accounts_wechatidentity"',
+    seen="8 == 1|Multiple",
+)
 def test_one_person_registering_fifty_times_is_one_member() -> None:
     def register() -> Member:
         return services.register_member(openid="oFollower0001", now=clock.now())
@@ -101,6 +125,7 @@ def test_one_person_registering_fifty_times_is_one_member() -> None:
     assert User.objects.count() == OutboxEvent.objects.count() == 1
 
 
+@guarded_by(locks("accounts_user"), meet='UPDATE "accounts_user"', seen="8 == 1")
 def test_fifty_freezes_leave_one_line_in_the_trail() -> None:
     alice = member("alice")
 
@@ -118,7 +143,7 @@ def _answer(request: CallbackRequest) -> str:
 def _login_message(*, openid: str, message_id: int, seconds: int, query: str) -> CallbackRequest:
     parts = dict(part.split("=") for part in query.split("&"))
     xml = (
-        f"<xml><ToUserName>gh_x</ToUserName><FromUserName>{openid}</FromUserName><CreateTime>{seconds}</CreateTime>"
+        f"<xml><ToUserName>gh_chatloop_demo</ToUserName><FromUserName>{openid}</FromUserName><CreateTime>{seconds}</CreateTime>"
         f"<MsgType>text</MsgType><Content>登录</Content><MsgId>{message_id}</MsgId></xml>"
     )
     return CallbackRequest(**parts, encrypt_type="", msg_signature="", body=xml.encode())

@@ -1,65 +1,59 @@
 """Real threads, real transactions: one chance is one draw, one unit is one win, one request is one effect."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from typing import Any
-from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, connection, connections, transaction
-from django.test import Client
-from django.urls import reverse
+from django.db import IntegrityError, transaction
 
 from apps.accounts.contracts import Member
 from apps.chat.contracts import QUOTA
-from apps.marketing import errors, selectors, services
-from apps.marketing.contracts import POINTS, ActivityDetail, Behaviour, Limits
-from apps.marketing.models import Delivery, Draw, ExchangeItem, ExchangeOrder, Prize, PrizeStock, Rebate, SignIn
+from apps.marketing import errors, services
+from apps.marketing.contracts import PAYMENT, POINTS, ActivityDetail, Limits
+from apps.marketing.models import Delivery, Draw, OddsVersion, Prize, PrizeStock, Rebate, SignIn
+from apps.marketing.odds.selectors import current_odds, prizes_of
 from tests.cast import member
 from tests.integration.marketing import campaign
 from tests.integration.marketing.campaign import NOON, POINTS_PRIZE
 from tests.integration.marketing.campaign import QUOTA as QUOTA_PRIZE
-from tests.race.concurrency import Outcomes, run_concurrently, run_together
+from tests.race.concurrency import in_thread, run_concurrently, run_together
+from tests.race.guards import UNCHECKED_BALANCE, dropped, guarded_by, locks, nothing, replaced, taken_as_read
 
-pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("sound_books")]
 
 THREADS = 50
+TURN = count()
+SEAT_UNLOCKED = (
+    locks("accounts_user", "marketing_participation"),
+    taken_as_read('UPDATE "marketing_participation"', r"(?<=WHERE ).+"),
+    dropped("marketing_draw_nonce_once"),
+)
 
 
-@pytest.fixture(autouse=True)
-def sound_books() -> Iterator[None]:
-    """Real concurrency before, books without a breach after each test."""
-    if connection.vendor != "postgresql":
-        pytest.skip("NOT RUN: SQLite has one writer at a time and cannot race; set DATABASE_URL to a PostgreSQL")
-    yield
-    assert campaign.breaches() == []
+def by_turns(rows: Iterable[int], *, key: Callable[[int], str]) -> list[int]:
+    """One draw takes its stocks in their order, the next in the other."""
+    return sorted(rows, key=key, reverse=bool(next(TURN) % 2))
 
 
-@pytest.fixture
-def autumn() -> ActivityDetail:
-    """A live activity without limits."""
-    return campaign.activity()
-
-
-def kinds(outcomes: Outcomes[Any]) -> set[type[Exception]]:
-    """What was raised."""
-    return {type(error) for error in outcomes.errors}
-
-
+@guarded_by(*UNCHECKED_BALANCE, seen="8 == 1")
 def test_fifty_threads_draw_one_chance_once(alice: Member, autumn: ActivityDetail) -> None:
     campaign.give_chances(alice.id, autumn.id)
 
     outcomes = run_concurrently(lambda: campaign.draw(alice.id, autumn.id), THREADS)
 
     assert len(outcomes.results) == 1
-    assert kinds(outcomes) == {errors.NoChances}
+    assert outcomes.kinds == {errors.NoChances}
     assert Draw.objects.count() == 1
     assert campaign.chances(alice.id, autumn.id) == 0
 
 
+@guarded_by(*SEAT_UNLOCKED, meet="(INSERT INTO|UPDATE) ledger_account", seen=r"== \[0, 1, 2")
 def test_fifty_first_draws_of_a_member_share_one_seat(alice: Member, autumn: ActivityDetail) -> None:
     campaign.give_chances(alice.id, autumn.id, THREADS)
 
@@ -71,6 +65,7 @@ def test_fifty_first_draws_of_a_member_share_one_seat(alice: Member, autumn: Act
     assert len({receipt.draws[0].proof.server_seed for receipt in outcomes.results}) == THREADS
 
 
+@guarded_by(*SEAT_UNLOCKED, meet="(INSERT INTO|UPDATE) ledger_account", seen="8 == 3")
 def test_fifty_threads_against_a_day_limit_of_three(alice: Member) -> None:
     limited = campaign.activity(limits=Limits(day=3))
     campaign.give_chances(alice.id, limited.id, THREADS)
@@ -78,10 +73,17 @@ def test_fifty_threads_against_a_day_limit_of_three(alice: Member) -> None:
     outcomes = run_concurrently(lambda: campaign.draw(alice.id, limited.id), THREADS)
 
     assert len(outcomes.results) == 3
-    assert kinds(outcomes) == {errors.LimitReached}
+    assert outcomes.kinds == {errors.LimitReached}
     assert campaign.chances(alice.id, limited.id) == THREADS - 3
 
 
+@guarded_by(
+    taken_as_read(
+        'UPDATE "marketing_prizestock"', r'"marketing_prizestock"\."issued" < \("marketing_prizestock"\."total"\)'
+    ),
+    dropped("marketing_prizestock_not_oversold"),
+    seen="8 == 1",
+)
 def test_fifty_members_draw_one_unit_of_stock_once(autumn: ActivityDetail) -> None:
     campaign.publish(autumn.id, campaign.sure(QUOTA_PRIZE, autumn.id, stock=1))
     members = [member(f"guest{number:02}") for number in range(THREADS)]
@@ -97,6 +99,13 @@ def test_fifty_members_draw_one_unit_of_stock_once(autumn: ActivityDetail) -> No
     assert PrizeStock.objects.get().issued == 1
 
 
+@guarded_by(
+    replaced("apps.marketing.draws.services.drawing.sorted", by_turns),
+    replaced("apps.ledger.engine.balances.ensure_system_account", nothing),
+    meet='UPDATE "marketing_prizestock"',
+    crowd=4,
+    seen="deadlock",
+)
 def test_ten_draws_that_want_two_stocks_never_wait_in_a_circle(autumn: ActivityDetail) -> None:
     first, fallback = campaign.sure(QUOTA_PRIZE, autumn.id, stock=60)
     second, _ = campaign.sure(POINTS_PRIZE, autumn.id, stock=60)
@@ -109,16 +118,17 @@ def test_ten_draws_that_want_two_stocks_never_wait_in_a_circle(autumn: ActivityD
             replace(fallback, position=2),
         ],
     )
-    members = [member(f"guest{number:02}") for number in range(20)]
+    members = [member(f"guest{number:02}") for number in range(min(THREADS, 20))]
     for guest in members:
         campaign.give_chances(guest.id, autumn.id, 10)
 
     outcomes = run_together([partial(campaign.draw, guest.id, autumn.id, count=10) for guest in members])
 
     assert outcomes.errors == []
-    assert Draw.objects.count() == 200
+    assert Draw.objects.count() == 10 * len(members)
 
 
+@guarded_by(dropped("marketing_draw_once_per_request"), seen="8 == 1")
 def test_fifty_repeats_of_one_draw_request_draw_once(alice: Member, autumn: ActivityDetail) -> None:
     campaign.give_chances(alice.id, autumn.id, THREADS)
 
@@ -129,6 +139,7 @@ def test_fifty_repeats_of_one_draw_request_draw_once(alice: Member, autumn: Acti
     assert campaign.chances(alice.id, autumn.id) == THREADS - 1
 
 
+@guarded_by(replaced("apps.marketing.draws.services.drawing._first_receipt", nothing), seen="NoChances")
 def test_fifty_repeats_of_the_draw_that_uses_the_last_chance_all_find_it(alice: Member, autumn: ActivityDetail) -> None:
     campaign.give_chances(alice.id, autumn.id)
 
@@ -138,6 +149,12 @@ def test_fifty_repeats_of_the_draw_that_uses_the_last_chance_all_find_it(alice: 
     assert len({receipt.draws[0].id for receipt in outcomes.results}) == 1
 
 
+@guarded_by(
+    taken_as_read('UPDATE "marketing_delivery"', r"(?<=WHERE ).+"),
+    taken_as_read("INSERT INTO ledger_transfer", r"NOT EXISTS \(.*?\)"),
+    dropped("marketing_delivery", "ledger_transfer_once_per_cause"),
+    seen="40000 == 5000",
+)
 def test_fifty_deliveries_of_one_prize_pay_once(alice: Member, autumn: ActivityDetail) -> None:
     campaign.publish(autumn.id, campaign.sure(QUOTA_PRIZE, autumn.id))
     campaign.give_chances(alice.id, autumn.id)
@@ -150,22 +167,24 @@ def test_fifty_deliveries_of_one_prize_pay_once(alice: Member, autumn: ActivityD
     assert campaign.available(alice.id, QUOTA) == 5000
 
 
+@guarded_by(dropped("marketing_signin_once_a_day"), seen="8 == 1")
 def test_fifty_sign_ins_of_one_day_are_one(alice: Member) -> None:
     outcomes = run_concurrently(lambda: services.sign_in(user_id=alice.id, now=NOON), THREADS)
 
     assert len(outcomes.results) == 1
-    assert kinds(outcomes) == {errors.AlreadySignedIn}
+    assert outcomes.kinds == {errors.AlreadySignedIn}
     assert SignIn.objects.count() == 1
 
 
+@guarded_by(dropped("marketing_rebate_once_per_behaviour"), seen="8 == 1")
 def test_fifty_repeats_of_one_payment_are_rewarded_once(alice: Member, autumn: ActivityDetail) -> None:
     services.save_rebate_rule(
         code="pay", title="Payment", behaviour="payment", points=7, chances=1, activity_id=autumn.id, now=NOON
     )
-    grant: Callable[[], None] = partial(
+    grant: Callable[[], object] = partial(
         services.grant_rebates,
         user_id=alice.id,
-        behaviour=Behaviour.PAYMENT,
+        behaviour=PAYMENT,
         behaviour_key="order:one",
         amount_fen=990,
         now=NOON,
@@ -179,63 +198,7 @@ def test_fifty_repeats_of_one_payment_are_rewarded_once(alice: Member, autumn: A
     assert campaign.chances(alice.id, autumn.id) == 1
 
 
-def test_points_for_one_exchange_buy_one(alice: Member) -> None:
-    item_id = services.save_exchange_item(
-        code="credits", title="5 credits", kind="quota", amount=5000, price_points=100, now=NOON
-    )
-    campaign.give_points(alice.id, 150)
-
-    def buy() -> object:
-        return services.exchange(user_id=alice.id, item_id=item_id, quantity=1, request_id=uuid4().hex, now=NOON)
-
-    outcomes = run_concurrently(buy, THREADS)
-
-    assert len(outcomes.results) == 1
-    assert kinds(outcomes) == {errors.NotEnoughPoints}
-    assert campaign.available(alice.id, POINTS) == 50
-    assert campaign.available(alice.id, QUOTA) == 5000
-
-
-def test_fifty_repeats_of_one_exchange_request_buy_once(alice: Member) -> None:
-    item_id = services.save_exchange_item(
-        code="credits", title="5 credits", kind="quota", amount=5000, price_points=100, now=NOON
-    )
-    campaign.give_points(alice.id, 1000)
-
-    def buy() -> object:
-        return services.exchange(user_id=alice.id, item_id=item_id, quantity=1, request_id="one-tap", now=NOON)
-
-    outcomes = run_concurrently(buy, THREADS)
-
-    assert outcomes.errors == []
-    assert ExchangeOrder.objects.count() == 1
-    assert campaign.available(alice.id, POINTS) == 900
-
-
-@pytest.mark.parametrize(("stock", "member_limit"), [(2, None), (None, 2)])
-def test_fifty_exchanges_of_two_items_buy_two(alice: Member, stock: int | None, member_limit: int | None) -> None:
-    item_id = services.save_exchange_item(
-        code="credits",
-        title="5 credits",
-        kind="quota",
-        amount=5000,
-        price_points=1,
-        stock=stock,
-        member_limit=member_limit,
-        now=NOON,
-    )
-    campaign.give_points(alice.id, 1000)
-
-    def buy() -> object:
-        return services.exchange(user_id=alice.id, item_id=item_id, quantity=1, request_id=uuid4().hex, now=NOON)
-
-    outcomes = run_concurrently(buy, THREADS)
-
-    assert len(outcomes.results) == 2
-    assert kinds(outcomes) <= {errors.ItemSoldOut, errors.ItemLimitReached}
-    assert campaign.available(alice.id, POINTS) == 998
-
-
+@guarded_by(dropped("marketing_prize"), seen=r"== \[1, 0\]")
 def test_odds_are_published_with_what_an_editor_is_about_to_save() -> None:
     autumn = campaign.activity()
     prizes = campaign.sure(QUOTA_PRIZE, autumn.id)
@@ -250,9 +213,11 @@ def test_odds_are_published_with_what_an_editor_is_about_to_save() -> None:
                 publication.result(timeout=1)  # it waits for the editor
         publication.result(timeout=60)
 
-    assert [prize.amount for prize in selectors.prizes_of(draft.id)] == [1, 0]
+    assert [prize.amount for prize in prizes_of(draft.id)] == [1, 0]
+    assert [prize["amount"] for prize in json.loads(OddsVersion.objects.get(pk=draft.id).content)["prizes"]] == [1, 0]
 
 
+@guarded_by(dropped("marketing_prize"), seen="DID NOT RAISE")
 def test_a_draft_that_is_being_published_can_no_longer_be_edited() -> None:
     autumn = campaign.activity()
     prizes = campaign.sure(QUOTA_PRIZE, autumn.id)
@@ -273,6 +238,11 @@ def test_a_draft_that_is_being_published_can_no_longer_be_edited() -> None:
 
 
 @pytest.mark.parametrize("attempt", range(3))
+@guarded_by(
+    locks("marketing_activity", "marketing_oddsversion"),
+    meet='INSERT INTO "marketing_oddsversion"',
+    seen="IntegrityError",
+)
 def test_drafts_are_saved_cloned_and_published_without_waiting_in_a_circle(attempt: int) -> None:
     autumn = campaign.activity()
     prizes = campaign.sure(QUOTA_PRIZE, autumn.id)
@@ -283,67 +253,4 @@ def test_drafts_are_saved_cloned_and_published_without_waiting_in_a_circle(attem
     outcomes = run_together([save] * 8 + [publish] + [clone] * 3)
 
     assert outcomes.errors == []
-    assert selectors.current_odds(activity_id=autumn.id).version_id == named["version_id"]
-
-
-def test_an_exchange_between_form_and_save_is_an_error_of_the_form(alice: Member, operator_browser: Client) -> None:
-    item: dict[str, Any] = {
-        "code": "credits",
-        "title": "5 credits",
-        "kind": "quota",
-        "amount": 5000,
-        "price_points": 100,
-    }
-    item_id = services.save_exchange_item(stock=5, now=NOON, **item)
-    campaign.give_points(alice.id, 300)
-    address = reverse("admin:marketing_exchangeitem_change", args=[item_id])
-    form = {**item, "stock": 2, "is_active": "on", "reason": "recount"}
-
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            services.exchange(user_id=alice.id, item_id=item_id, quantity=3, request_id="one-tap", now=NOON)
-            saving = pool.submit(in_thread, partial(operator_browser.post, address, form))
-            with suppress(TimeoutError):
-                saving.result(timeout=1)  # its form saw nothing sold; its save waits for the item
-        answer = saving.result(timeout=60)
-
-    assert answer.status_code == 200
-    assert "库存不能低于已售出的 3 件。" in answer.content.decode()
-    row = ExchangeItem.objects.get()
-    assert (row.stock, row.sold) == (5, 3)
-
-
-@pytest.mark.parametrize("attempt", range(3))
-def test_rewards_and_exchanges_never_wait_in_a_circle(alice: Member, autumn: ActivityDetail, attempt: int) -> None:
-    # The older rule gives chances, the newer one points: an exchange takes points and gives chances.
-    services.save_rebate_rule(
-        code="chances", title="Chances", behaviour="payment", chances=1, activity_id=autumn.id, now=NOON
-    )
-    services.save_rebate_rule(code="points", title="Points", behaviour="payment", points=1, now=NOON)
-    item_id = services.save_exchange_item(
-        code="chance", title="1 chance", kind="chances", amount=1, price_points=1, activity_id=autumn.id, now=NOON
-    )
-    campaign.give_points(alice.id, THREADS)
-    campaign.give_chances(alice.id, autumn.id)
-
-    def buy() -> None:
-        services.exchange(user_id=alice.id, item_id=item_id, quantity=1, request_id=uuid4().hex, now=NOON)
-
-    def reward() -> None:
-        services.grant_rebates(
-            user_id=alice.id, behaviour=Behaviour.PAYMENT, behaviour_key=f"order:{uuid4()}", amount_fen=1, now=NOON
-        )
-
-    outcomes = run_together([buy, reward] * (THREADS // 2))
-
-    assert outcomes.errors == []
-    assert campaign.available(alice.id, POINTS) == THREADS
-    assert campaign.chances(alice.id, autumn.id) == THREADS + 1
-
-
-def in_thread(work: Callable[[], Any]) -> Any:
-    """Work on a connection of this thread's own."""
-    try:
-        return work()
-    finally:
-        connections.close_all()
+    assert current_odds(activity_id=autumn.id).version_id == named["version_id"]

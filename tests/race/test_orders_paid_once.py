@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from uuid import uuid4
 
 import pytest
@@ -9,17 +10,27 @@ import pytest
 from apps.accounts.contracts import Member
 from apps.kernel import clock
 from apps.kernel.models import OutboxEvent
+from apps.orders import rules
 from apps.orders import services as orders
 from apps.orders.contracts import OrderDetail, OrderState
 from apps.orders.models import Notification, Order, OrderHistory, Payment, Standing
 from tests.cast import member
+from tests.integration.chat.conftest import make_model
 from tests.integration.orders.conftest import pack, place, quota_of, undeliverable_pack
 from tests.integration.orders.wechat_server import WechatServer, notice, signature, wechat
 from tests.race.concurrency import run_concurrently, run_together
+from tests.race.guards import dropped, guarded_by, locks, meet, nothing, replaced, taken_as_read
 
 __all__ = ["wechat"]
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
+
+ORDER_UNLOCKED = locks("orders_order")
+MEMBER_UNLOCKED = locks("accounts_user")
+BOOKED_AGAIN = dropped("orders_payment_transaction_unique", "orders_payment_one_attached_per_order")
+
+WORKERS = 50
+EDITS = (1_000, 100_000) * 5
 
 
 @pytest.fixture
@@ -34,7 +45,7 @@ def order(alice: Member, wechat: WechatServer) -> OrderDetail:
     return place(alice.id, pack())
 
 
-def teller(body: bytes) -> Callable[[], None]:
+def teller(body: bytes) -> Callable[[], object]:
     """Deliver one notification as WeChat would."""
     headers = signature(body)
     return lambda: orders.receive_notice(gateway="wechat", headers=headers, body=body, now=clock.now())
@@ -49,17 +60,19 @@ def assert_paid_once(order: OrderDetail) -> None:
     assert (list(steps).count("paid"), list(steps).count("delivered")) == (1, 1)
 
 
+@guarded_by(ORDER_UNLOCKED, BOOKED_AGAIN, meet='INSERT INTO "orders_payment"', seen="IllegalTransition|Error")
 def test_the_same_notification_fifty_times_pays_once(order: OrderDetail, wechat: WechatServer) -> None:
     wechat.trade().pay()
 
-    outcomes = run_concurrently(teller(notice(wechat.trade().transaction())), workers=50)
+    outcomes = run_concurrently(teller(notice(wechat.trade().transaction())), workers=WORKERS)
 
     assert outcomes.errors == []
     assert_paid_once(order)
     assert Payment.objects.count() == 1
-    assert Notification.objects.get().times == 50
+    assert Notification.objects.get().times == WORKERS
 
 
+@guarded_by(ORDER_UNLOCKED, meet='INSERT INTO "orders_payment"', seen="Error|DoesNotExist")
 def test_two_captures_of_one_order_deliver_once_and_owe_one_back(order: OrderDetail, wechat: WechatServer) -> None:
     tellers = []
     for _ in range(10):
@@ -74,6 +87,12 @@ def test_two_captures_of_one_order_deliver_once_and_owe_one_back(order: OrderDet
 
 
 @pytest.mark.parametrize("attempt", range(5))
+@guarded_by(
+    ORDER_UNLOCKED,
+    dropped("orders_payment_transaction_unique"),
+    meet='INSERT INTO "orders_payment"',
+    seen="Error|Multiple",
+)
 def test_one_transaction_told_for_two_orders_at_once_pays_one(
     attempt: int, order: OrderDetail, wechat: WechatServer
 ) -> None:
@@ -92,6 +111,7 @@ def test_one_transaction_told_for_two_orders_at_once_pays_one(
 
 
 @pytest.mark.parametrize("attempt", range(5))
+@guarded_by(ORDER_UNLOCKED, BOOKED_AGAIN, meet='INSERT INTO "orders_payment"', seen="IllegalTransition|Error")
 def test_notification_query_sweep_and_cancel_agree(attempt: int, order: OrderDetail, wechat: WechatServer) -> None:
     wechat.trade().pay()
     now = clock.now() + timedelta(seconds=6)
@@ -108,12 +128,14 @@ def test_notification_query_sweep_and_cancel_agree(attempt: int, order: OrderDet
         ]
     )
 
-    assert {type(error) for error in outcomes.errors} <= {orders.OrderNotCancellable}
+    assert outcomes.kinds <= {orders.OrderNotCancellable}
     assert_paid_once(order)
 
 
+@guarded_by(replaced("apps.orders.rules.AWAITING_MONEY", rules.OPEN), crowd=11, seen="closed")
 def test_money_racing_ten_cancellations_is_never_lost(order: OrderDetail, wechat: WechatServer) -> None:
     def pay_and_tell() -> None:
+        meet()
         wechat.trade().pay()
         teller(notice(wechat.trade().transaction()))()
 
@@ -122,10 +144,16 @@ def test_money_racing_ten_cancellations_is_never_lost(order: OrderDetail, wechat
 
     outcomes = run_together([pay_and_tell, *[cancel] * 10])
 
-    assert {type(error) for error in outcomes.errors} <= {orders.OrderNotCancellable, orders.GatewayUnavailable}
+    assert outcomes.kinds <= {orders.OrderNotCancellable, orders.GatewayUnavailable}
     assert_paid_once(order)
 
 
+@guarded_by(
+    MEMBER_UNLOCKED,
+    dropped("orders_order_one_open_per_offer"),
+    meet='INSERT INTO "orders_order"',
+    seen="Error|Multiple",
+)
 def test_twenty_clicks_make_one_order(alice: Member, wechat: WechatServer) -> None:
     product = pack()
 
@@ -137,6 +165,12 @@ def test_twenty_clicks_make_one_order(alice: Member, wechat: WechatServer) -> No
     assert OrderHistory.objects.filter(after="paying").count() == 1
 
 
+@guarded_by(
+    MEMBER_UNLOCKED,
+    dropped("orders_order_one_open_per_offer", "orders_order_once_per_request"),
+    meet='INSERT INTO "orders_order"',
+    seen="== 1",
+)
 def test_twenty_repeats_of_one_request_make_one_order(alice: Member, wechat: WechatServer) -> None:
     product = pack()
 
@@ -146,6 +180,39 @@ def test_twenty_repeats_of_one_request_make_one_order(alice: Member, wechat: Wec
     assert Order.objects.count() == 1
 
 
+@guarded_by(
+    replaced("apps.orders.services.placing._check_as_shown", nothing),
+    replaced(f"{__name__}.EDITS", (1_000,)),
+    wait_for=9,
+    seen="100000",
+)
+def test_each_of_fifty_gets_the_offer_they_saw_or_a_refusal(wechat: WechatServer) -> None:
+    """An operator edits what five yuan buy while fifty members order what they were shown."""
+    shown = pack(amount_fen=500)
+    members = [member(f"buyer{number}") for number in range(WORKERS)]
+
+    def order(buyer: Member) -> int:
+        meet()
+        return place(buyer.id, shown, offer=shown.offer).quota_milli
+
+    def edit() -> int:
+        for credits in EDITS:
+            pack(amount_fen=500, quota_milli=credits)
+        return 100_000
+
+    together: list[Callable[[], int]] = [*(partial(order, buyer) for buyer in members), edit]
+    outcomes = run_together(together)
+
+    assert outcomes.kinds <= {orders.OfferChanged}
+    assert set(outcomes.results) == {100_000}
+    assert set(Order.objects.values_list("quota_milli", flat=True)) <= {100_000}
+
+
+@guarded_by(
+    taken_as_read('UPDATE "orders_order" SET "next_check_at"', r'"orders_order"\."next_check_at" = %s(?! WHERE)'),
+    meet='UPDATE "orders_order" SET "next_check_at"',
+    seen="8 == 1",
+)
 def test_rival_sweeps_ask_about_an_order_once(order: OrderDetail, wechat: WechatServer) -> None:
     now = clock.now() + timedelta(seconds=6)
 
@@ -156,12 +223,13 @@ def test_rival_sweeps_ask_about_an_order_once(order: OrderDetail, wechat: Wechat
     assert sum(call.startswith("GET") for call in wechat.calls) == 1
 
 
+@guarded_by(ORDER_UNLOCKED, meet="INSERT INTO ledger_account", seen="IllegalTransition")
 def test_rival_deliveries_deliver_once(alice: Member, wechat: WechatServer) -> None:
     order = place(alice.id, undeliverable_pack())
     wechat.trade().pay()
     teller(notice(wechat.trade().transaction()))()
     assert Order.objects.get().state == OrderState.PAID
-    Order.objects.update(entitlements=[])
+    make_model("gone")
     later = clock.now() + timedelta(minutes=1)
 
     outcomes = run_together(

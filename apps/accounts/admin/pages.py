@@ -4,9 +4,13 @@ from typing import Any
 
 import segno
 from django.contrib import admin, messages
-from django.http import HttpRequest, HttpResponse
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.contrib.auth.views import PasswordChangeView
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.urls import reverse, reverse_lazy
+from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -14,11 +18,12 @@ from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from apps.accounts import services
+from apps.accounts import services, sessions
+from apps.accounts.contracts import SECOND_FACTOR_PASSED, SignInMethod
 from apps.accounts.errors import SecondFactorWrong
 from apps.accounts.forms import OperatorLoginForm, SecondFactorForm
 from apps.accounts.models import User
-from apps.kernel import clock
+from apps.kernel import clock, visitors
 from apps.kernel.admin import actor
 from apps.kernel.errors import DomainError
 from apps.kernel.ids import UserId
@@ -37,7 +42,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = OperatorLoginForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            services.sign_in_operator(request=request, now=clock.now(), **form.cleaned_data)
+            _sign_in(request, **form.cleaned_data)
         except DomainError as refusal:
             form.add_error(None, _(refusal.title))
         else:
@@ -56,7 +61,7 @@ def second_factor(request: HttpRequest) -> HttpResponse:
         return redirect("admin:login")
     user_id = UserId(operator.pk)
     is_set_up = services.has_second_factor(user_id=user_id)
-    if is_set_up and not services.has_passed_second_factor(request=request):
+    if is_set_up and not request.session.get(SECOND_FACTOR_PASSED):
         return redirect("admin:login")
     form = SecondFactorForm(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
@@ -69,6 +74,47 @@ def second_factor(request: HttpRequest) -> HttpResponse:
     return _page(request, user_id, form, is_set_up=is_set_up)
 
 
+@method_decorator([sensitive_post_parameters(), never_cache, admin.site.admin_view], name="dispatch")
+class ChangePassword(PasswordChangeView):
+    """Django's page for an operator's own password; the change itself is a service's."""
+
+    form_class = AdminPasswordChangeForm
+    success_url = reverse_lazy("admin:password_change_done")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        """Change it; the form has asked for the old one."""
+        if self.request.user.pk is None:
+            raise PermissionDenied  # not behind admin_view
+        services.change_password(
+            user_id=UserId(self.request.user.pk),
+            password=form.cleaned_data["new_password1"],
+            session_key=self.request.session.session_key,
+            now=clock.now(),
+        )
+        sessions.renew(self.request)
+        return HttpResponseRedirect(str(self.success_url))
+
+    def get_context_data(self, **context: Any) -> dict[str, Any]:
+        """With what every page of the admin shows."""
+        return {**admin.site.each_context(self.request), **super().get_context_data(**context)}
+
+
+def _sign_in(request: HttpRequest, *, username: str, password: str, code: str) -> None:
+    """Raises what `recognise_operator` and `start_session` raise."""
+    now = clock.now()
+    operator = services.recognise_operator(
+        username=username,
+        password=password,
+        code=code,
+        address=visitors.address_of(request),
+        user_agent=request.headers.get("User-Agent", ""),
+        now=now,
+    )
+    sessions.sign_in(request, user_id=operator.user_id, method=SignInMethod.OPERATOR, now=now)
+    if operator.has_second_factor:
+        request.session[SECOND_FACTOR_PASSED] = True
+
+
 def _change(request: HttpRequest, user_id: UserId, code: str, *, is_set_up: bool) -> HttpResponse:
     """Turn the second factor on and show the backup codes, or off. Raises SecondFactorWrong, RateLimited."""
     now = clock.now()
@@ -78,7 +124,7 @@ def _change(request: HttpRequest, user_id: UserId, code: str, *, is_set_up: bool
         messages.success(request, _("The second factor is off."))
         return redirect("operator-second-factor")
     codes = services.finish_enrolment(user_id=user_id, code=code, now=now)
-    services.pass_second_factor(request=request)
+    request.session[SECOND_FACTOR_PASSED] = True
     return _render(request, "admin/second_factor.html", codes=codes, title=_("Backup codes"))
 
 

@@ -1,49 +1,33 @@
 """What the official account says, for operators: a row where it differs from the default, none where it does not."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.accounts import services
+from apps.accounts.errors import ReplyTextNotValid
 from apps.accounts.models import ReplyText
 from apps.kernel import clock
-from apps.kernel.admin import actor, reason_action
-from apps.kernel.errors import DomainError
-
-
-class ReplyTextForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """A wording, and why."""
-
-    reason = forms.CharField(max_length=300, min_length=3, label=gettext_lazy("Reason"))
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse what could not be sent."""
-        cleaned = super().clean() or self.cleaned_data
-        key = self.instance.key or cleaned.get("key", "")
-        try:
-            services.check_reply_text(key=key, text=cleaned.get("text", ""))
-        except DomainError as refusal:
-            raise ValidationError(_(refusal.title)) from None
-        return cleaned
+from apps.kernel.admin import ConfigurationAdmin, Task, actor, reason_action
 
 
 @admin.register(ReplyText)
-class ReplyTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic at run time
+class ReplyTextAdmin(ConfigurationAdmin):
     """Operators' wordings."""
 
-    form = ReplyTextForm
+    task = Task.MEMBERS
+    refused_fields: ClassVar = {ReplyTextNotValid: "text"}
+    empty_text = gettext_lazy("Every reply has its default wording. Add one to say it in other words.")
     list_display = ("key", "text")
     ordering = ("key",)
     fields = ("key", "default", "text", "reason")
     readonly_fields = ("default",)
     actions = ("back_to_default",)
-    show_full_result_count = False
 
     @admin.display(description=gettext_lazy("Default"))
     def default(self, row: ReplyText) -> str:
@@ -63,15 +47,9 @@ class ReplyTextAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic
             return forms.ChoiceField(choices=[(key, key) for key in services.reply_texts()], label=_("Key"))
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Never without a reason: the action goes back to the default."""
-        return False
-
-    def save_model(self, request: HttpRequest, obj: ReplyText, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: ReplyText, form: Any, change: bool) -> None:
         """Through the service, which writes the trail."""
-        services.save_reply_text(
-            key=obj.key, text=obj.text, actor=actor(request), reason=form.cleaned_data["reason"], now=clock.now()
-        )
+        services.save_reply_text(key=obj.key, text=obj.text, **self.said(request, form))
         # What was saved is the service's row; the admin shows and logs that one.
         obj.pk = ReplyText.objects.values_list("pk", flat=True).get(key=obj.key)
 

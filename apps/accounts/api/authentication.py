@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
 from rest_framework.request import Request
 
-from apps.accounts import services
+from apps.accounts import services, sessions
 from apps.accounts.contracts import IdentifiedKey
-from apps.kernel import clock
+from apps.kernel import clock, visitors
 from apps.kernel.credentials import bearer_token
 from apps.kernel.ids import UserId
 
@@ -32,7 +31,7 @@ class ApiKeyAuthentication(BaseAuthentication):
         token = bearer_token(request.headers.get("Authorization"))
         if token is None:
             return None
-        key = services.identify_key(key=token, address=str(request.META.get("REMOTE_ADDR", "")), now=clock.now())
+        key = services.identify_key(key=token, address=visitors.address_of(request), now=clock.now())
         return KeyHolder(key.user_id), key
 
     def authenticate_header(self, request: Request) -> str:
@@ -47,6 +46,5 @@ class BrowserAuthentication(SessionAuthentication):
         """The session's user, or None."""
         found = super().authenticate(request)
         if found is not None:
-            session_request: HttpRequest = request._request
-            services.note_session_use(request=session_request, now=clock.now())
+            sessions.note_use(request._request, now=clock.now())
         return found

@@ -7,14 +7,10 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import services
+from apps.accounts import rules, services
 from apps.accounts.contracts import ApiScope
 from apps.kernel import clock
 from apps.kernel.api import SESSION_ONLY, Endpoint, StrictSerializer
-
-# More than anybody has, and small enough for one row.
-_MOST_NETWORKS, _MOST_MODELS = 20, 50
-_LARGEST_CAP = 10**12
 
 
 class KeyOutput(serializers.Serializer[Any]):
@@ -55,12 +51,14 @@ class ApiKeys(Endpoint):
         scopes = serializers.ListField(child=serializers.ChoiceField(choices=ApiScope.choices), min_length=1)
         expires_at = serializers.DateTimeField(required=False, allow_null=True)
         allowed_networks = serializers.ListField(
-            child=serializers.CharField(max_length=43), required=False, max_length=_MOST_NETWORKS
+            child=serializers.CharField(max_length=43), required=False, max_length=rules.NETWORKS_PER_KEY
         )
         allowed_models = serializers.ListField(
-            child=serializers.CharField(max_length=64), required=False, max_length=_MOST_MODELS
+            child=serializers.CharField(max_length=64), required=False, max_length=rules.MODELS_PER_KEY
         )
-        spend_cap_milli = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=_LARGEST_CAP)
+        spend_cap_milli = serializers.IntegerField(
+            required=False, allow_null=True, min_value=0, max_value=rules.LARGEST_SPEND_CAP_MILLI
+        )
 
     def get(self, request: Request) -> Response:
         """The member's keys that are not revoked, newest first."""

@@ -1,17 +1,19 @@
 """The member's own profile and data, and leaving."""
 
-from django.contrib.auth import logout
+from typing import Any, ClassVar
+
+from django.http import FileResponse
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import services
+from apps.accounts import services, sessions
 from apps.accounts.contracts import MemberStatus, Profile
 from apps.kernel import clock
 from apps.kernel.api import SESSION_ONLY, Endpoint, StrictSerializer
-from apps.kernel.download import Download
 
 
 class ProfileOutput(serializers.Serializer[Profile]):
@@ -54,18 +56,19 @@ class Me(Endpoint):
         profile = services.change_profile(user_id=self.user_id, **self.parse(request, self.PatchInput))
         response = Response(ProfileOutput(profile).data)
         if profile.language:
-            services.set_language(response=response, language=profile.language)
+            sessions.set_language(response, profile.language)
         return response
 
-    @extend_schema(request=DeleteInput, responses={204: None})
+    @extend_schema(request=DeleteInput)
     def delete(self, request: Request) -> Response:
         """Close the account for good; the body is {"confirm": "<nickname>"}. Balances are lost. No API key may do it.
 
         Refused with 409 while an order is open, an answer is being written or a prize is on its way.
         """
         confirm = self.parse(request, self.DeleteInput)["confirm"]
-        services.close_account(user_id=self.user_id, confirm=confirm, now=clock.now())
-        logout(request._request)
+        now = clock.now()
+        services.close_account(user_id=self.user_id, confirm=confirm, now=now)
+        sessions.sign_out(request._request, now=now)
         return Response(status=204)
 
 
@@ -73,15 +76,15 @@ class OwnData(Endpoint):
     """GET /api/v1/me/export: everything that we know about the member; more than any key may see."""
 
     scope = SESSION_ONLY
+    answers: ClassVar[Any] = {(200, "application/zip"): OpenApiTypes.BINARY}
 
-    @extend_schema(responses={(200, "application/zip"): OpenApiTypes.BINARY})
-    def get(self, request: Request) -> Download:
+    def get(self, request: Request) -> FileResponse:
         """One zip of JSON lists; a few times a day."""
         now = clock.now()
-        return Download(
+        return FileResponse(
             services.export_own_data(user_id=self.user_id, now=now),
             as_attachment=True,
-            filename=f"chatloop-{now:%Y%m%d}.zip",
+            filename=f"chatloop-{timezone.localtime(now):%Y%m%d}.zip",
             content_type="application/zip",
             headers={"Cache-Control": "no-store"},
         )

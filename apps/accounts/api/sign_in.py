@@ -11,16 +11,13 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import rules, services
+from apps.accounts import rules, services, sessions
 from apps.accounts.api.me import ProfileOutput
 from apps.accounts.contracts import AttemptState, SignInMethod
-from apps.kernel import clock
+from apps.kernel import clock, visitors
 from apps.kernel.api import SESSION_ONLY, Endpoint, StrictSerializer
 
 ATTEMPT_COOKIE = "login_attempt"
-# Set by the invite landing page; what it holds is checked by whoever hears of the registration.
-INVITE_COOKIE = "invite"
-INVITE_LENGTH = 32
 
 
 class LoginAttempts(Endpoint):
@@ -33,7 +30,8 @@ class LoginAttempts(Endpoint):
     class Input(StrictSerializer):
         """What brought the visitor, if they carry it."""
 
-        invite = serializers.CharField(required=False, max_length=INVITE_LENGTH, allow_blank=True)
+        invite = serializers.CharField(required=False, max_length=rules.INVITE_LENGTH, allow_blank=True)
+        qr = serializers.BooleanField(required=False, default=True, help_text="false: no QR code is shown yet")
 
     class Output(serializers.Serializer[Any]):
         """How to go on."""
@@ -42,17 +40,20 @@ class LoginAttempts(Endpoint):
         methods = serializers.ListField(child=serializers.ChoiceField(choices=["code", "qr"]))
         qr_content = serializers.CharField(required=False, help_text="what the QR code contains; absent without qr")
         qr_image = serializers.CharField(required=False, help_text="the QR code as a data: URI of an SVG")
+        confirm_number = serializers.CharField(help_text="what the phone that scans sends to say yes; show it")
         official_account = serializers.CharField()
         keyword = serializers.CharField()
         expires_at = serializers.DateTimeField()
 
     def post(self, request: Request) -> Response:
         """Open an attempt and give its secret to this browser only."""
-        invite = self.parse(request, self.Input).get("invite") or request.COOKIES.get(INVITE_COOKIE, "")
+        body = self.parse(request, self.Input)
+        invite = body.get("invite") or request.COOKIES.get(sessions.INVITE_COOKIE, "")
         opened = services.open_attempt(
-            address=client_address(request),
+            address=visitors.address_of(request),
             user_agent=request.headers.get("User-Agent", ""),
-            invite_code=invite[:INVITE_LENGTH],
+            invite_code=invite[: rules.INVITE_LENGTH],
+            with_qr=body["qr"],
             now=clock.now(),
         )
         answer = asdict(opened)
@@ -97,9 +98,15 @@ class LoginAttempt(Endpoint):
         }
         state = services.attempt_state(**mine)
         response = Response({"state": state.value})
-        if state is AttemptState.CONFIRMED and (profile := services.take_session(**mine)):
-            services.start_session(request=request._request, user_id=profile.id, method=SignInMethod.QR, now=now)
-            services.remember_language(request=request._request, response=response, language=profile.language)
+        if state is not AttemptState.CONFIRMED or services.is_session_of_attempt(
+            attempt_id=attempt_id, session_key=request._request.session.session_key
+        ):
+            return response
+        if profile := services.take_session(**mine):
+            sessions.sign_in(
+                request._request, user_id=profile.id, method=SignInMethod.QR, now=now, attempt_id=attempt_id
+            )
+            sessions.remember_language(request._request, response, profile.language)
         return response
 
 
@@ -125,15 +132,19 @@ class LoginCode(Endpoint):
             attempt_id=attempt_id,
             browser_secret=request.COOKIES.get(ATTEMPT_COOKIE, ""),
             code=self.parse(request, self.Input)["code"],
-            address=client_address(request),
+            address=visitors.address_of(request),
             now=clock.now(),
         )
-        services.start_session(
-            request=request._request, user_id=signed_in.profile.id, method=SignInMethod.CODE, now=clock.now()
+        sessions.sign_in(
+            request._request,
+            user_id=signed_in.profile.id,
+            method=SignInMethod.CODE,
+            now=clock.now(),
+            attempt_id=attempt_id,
         )
         response = Response({"user": ProfileOutput(signed_in.profile).data})
         response.delete_cookie(ATTEMPT_COOKIE, path=attempt_path(attempt_id), samesite="Lax")
-        services.remember_language(request=request._request, response=response, language=signed_in.profile.language)
+        sessions.remember_language(request._request, response, signed_in.profile.language)
         return response
 
 
@@ -145,7 +156,7 @@ class Logout(Endpoint):
 
     def post(self, request: Request) -> Response:
         """Forget the session on both sides; without one there is nothing to do."""
-        services.end_session(request=request._request, now=clock.now())
+        sessions.sign_out(request._request, now=clock.now())
         return Response(status=204)
 
 
@@ -157,8 +168,3 @@ def qr_image(content: str) -> str:
 def attempt_path(attempt_id: UUID) -> str:
     """The addresses of one attempt, and the path of its cookie."""
     return f"/api/v1/auth/login-attempts/{attempt_id}"
-
-
-def client_address(request: Request) -> str:
-    """The peer's address; behind a proxy the server in front of us puts the real one there."""
-    return str(request.META.get("REMOTE_ADDR", ""))

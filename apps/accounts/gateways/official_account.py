@@ -5,6 +5,7 @@ and no exception of the HTTP library passes through: its request's address holds
 """
 
 import logging
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,11 +25,15 @@ T = TypeVar("T")
 
 _TOKEN_REFUSED = frozenset({40001, 40014, 42001})
 _NOT_PERMITTED = 48001
+_OPENID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_QR_ADDRESSES = ("http://weixin.qq.com/", "https://weixin.qq.com/")
 # The platform's trouble, or a quota that is used up until later.
 _TEMPORARY = frozenset({-1, 45009, 45011})
 # WeChat gives a new token in the last five minutes of the old one.
 _RENEWAL_SECONDS = 300
-# Longer than the longest fetch (3 s to connect, 4 s to read), so that a turn ends only with its owner.
+# A visitor waits for these calls: less patience than a payment deserves.
+_CALL_SECONDS = 6.0
+# Longer than a fetch may take, so that a turn ends only with its owner.
 _TURN_SECONDS = 10
 _LOOK_SECONDS = 0.05
 _NO_CACHE = (ConnectionInterrupted, RedisError)
@@ -76,8 +81,7 @@ class OfficialAccount:
 
     def __init__(self, config: Config, *, transport: httpx2.BaseTransport | None = None) -> None:
         self._config = config
-        # A visitor waits for these calls: less patience than a payment deserves.
-        self._http = http.client(config.base_url, read_timeout=4.0, transport=transport)
+        self._http = http.client(config.base_url, within=_CALL_SECONDS, transport=transport)
         self._token_key = f"wechat:stable_token:{config.app_id}"
 
     def create_qr(self, *, scene: str, seconds: int) -> QrCode:
@@ -90,7 +94,11 @@ class OfficialAccount:
                 "action_info": {"scene": {"scene_str": scene}},
             },
         )
-        return QrCode(ticket=_word(answer, "ticket"), url=_word(answer, "url"))
+        url = _word(answer, "url")
+        # Members scan what we draw: it leads to WeChat, and for as long as we say.
+        if not url.startswith(_QR_ADDRESSES) or answer.get("expire_seconds") != seconds:
+            raise TemporaryFailure("a code that was not asked for")
+        return QrCode(ticket=_word(answer, "ticket"), url=url)
 
     def openid_of(self, *, code: str) -> str:
         """Who comes with this one-time code from WeChat's browser.
@@ -104,9 +112,14 @@ class OfficialAccount:
             "grant_type": "authorization_code",
         }
         try:
-            return _word(self._ask("GET", "/sns/oauth2/access_token", params=query), "openid")
+            answer = self._ask("GET", "/sns/oauth2/access_token", params=query)
         except _TokenRefused:  # here it is about our own credentials
             raise PermanentFailure(40001) from None
+        openid = _word(answer, "openid")
+        # A snapshot user is WeChat's stand-in for somebody who has not agreed to open the page: nobody in particular.
+        if not _OPENID.fullmatch(openid) or answer.get("is_snapshotuser"):
+            raise TemporaryFailure("not the visitor that was asked about")
+        return openid
 
     def _call(self, path: str, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Call with the shared token; a refused token is renewed once and the call repeated once."""
@@ -162,7 +175,7 @@ class OfficialAccount:
         try:
             response = self._http.request(method, path, **parts)
             answer = response.json() if response.is_success else None
-        except (httpx2.HTTPError, ValueError) as failure:
+        except (httpx2.HTTPError, ValueError, RecursionError) as failure:
             logger.warning("wechat official account: %s failed: %s", path, type(failure).__name__)
             raise TemporaryFailure(type(failure).__name__) from None
         if not isinstance(answer, dict):

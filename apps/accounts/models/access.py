@@ -5,16 +5,19 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.contracts import ListKind, ListScope, LoginOutcome, SignInMethod
-from apps.accounts.models.people import User
+from apps.accounts.models.people import Person, User
 from apps.kernel.models import Row
+from apps.kernel.sealing import KeyedHashField, SealedTextField
 
 
 class MemberSession(Row):
     """One signed-in browser. Ending it deletes Django's session row, whose key is sealed here to find it again."""
 
     user = models.ForeignKey(User, verbose_name=_("member"), on_delete=models.PROTECT, related_name="+")
-    key_hash = models.CharField(max_length=64)
-    key_sealed = models.TextField(editable=False)
+    # Of sessions by code or by scanning. No foreign key: attempts are forgotten after a day.
+    attempt_id = models.UUIDField(null=True, blank=True, editable=False)
+    key_hash = KeyedHashField(live=Q(revoked_at=None))
+    key_sealed = SealedTextField(purpose="session", hashed_in="key_hash", editable=False)
     method = models.CharField(_("method"), max_length=8, choices=SignInMethod)
     browser = models.CharField(_("browser"), max_length=60)
     network = models.CharField(_("network"), max_length=43)
@@ -34,6 +37,11 @@ class MemberSession(Row):
         indexes = [
             models.Index(fields=["user"], condition=Q(revoked_at=None), name="accounts_membersession_live_of"),
             models.Index(fields=["last_seen_at"], name="accounts_membersession_by_age"),
+            models.Index(
+                fields=["attempt_id"],
+                condition=Q(attempt_id__isnull=False),
+                name="accounts_membersession_attempt",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -106,8 +114,12 @@ class ApiKey(Row):
 
 
 class ListEntry(Row):
-    """A member on the white or the black list, for one scope, until a time or until an operator ends it."""
+    """A person on the white or the black list, for one scope, until a time or until an operator ends it.
 
+    `user` is the account that the operator looked at; the entry holds for every account of the person.
+    """
+
+    person = models.ForeignKey(Person, verbose_name=_("person"), on_delete=models.PROTECT, related_name="+")
     user = models.ForeignKey(User, verbose_name=_("member"), on_delete=models.PROTECT, related_name="+")
     kind = models.CharField(_("list"), max_length=5, choices=ListKind)
     scope = models.CharField(_("about"), max_length=5, choices=ListScope)
@@ -124,7 +136,7 @@ class ListEntry(Row):
             models.CheckConstraint(condition=Q(kind__in=ListKind.values), name="accounts_listentry_kind_known"),
             models.CheckConstraint(condition=Q(scope__in=ListScope.values), name="accounts_listentry_scope_known"),
             models.UniqueConstraint(
-                fields=["user", "kind", "scope"], condition=Q(ended_at=None), name="accounts_listentry_one_open"
+                fields=["person", "kind", "scope"], condition=Q(ended_at=None), name="accounts_listentry_one_open"
             ),
         ]
 

@@ -7,13 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.contracts import AttemptState
 from apps.accounts.models.people import User, WeChatIdentity
 from apps.kernel.models import Row
+from apps.kernel.sealing import KeyedHashField, SealedTextField
 
 
 class LoginCode(Row):
     """The newest code of one identity; asking again replaces it. Only a keyed hash is kept."""
 
     identity = models.OneToOneField(WeChatIdentity, on_delete=models.CASCADE, related_name="+")
-    code_hash = models.CharField(max_length=64)
+    code_hash = KeyedHashField(live=Q(used_at=None))
     expires_at = models.DateTimeField()
     used_at = models.DateTimeField(null=True, blank=True)
 
@@ -36,7 +37,7 @@ class LoginAttempt(Row):
     code are hashed: they name the attempt to WeChat and sign nobody in.
     """
 
-    browser_hash = models.CharField(max_length=64)
+    browser_hash = KeyedHashField()
     state = models.CharField(max_length=10, choices=AttemptState, default=AttemptState.WAITING)
     invite_code = models.CharField(max_length=32, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
@@ -44,8 +45,10 @@ class LoginAttempt(Row):
     expires_at = models.DateTimeField()
     browser = models.CharField(max_length=60, blank=True)
     network = models.CharField(max_length=43, blank=True)
-    scene_hash = models.CharField(max_length=64)
-    ticket_hash = models.CharField(max_length=64, blank=True)
+    # Shown on the page, sent by the phone. No secret: it shows that whoever answers sees the page.
+    confirm_number = models.CharField(max_length=2, blank=True)
+    scene_hash = KeyedHashField()
+    ticket_hash = KeyedHashField(blank=True)
     # Who scanned the code, or typed in the one that they were sent.
     identity = models.ForeignKey(WeChatIdentity, on_delete=models.CASCADE, related_name="+", null=True, blank=True)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", null=True, blank=True)
@@ -92,19 +95,32 @@ class CallbackMessage(Row):
     Neither the sender nor the content is kept; the reply may hold a login code, so it is encrypted.
     """
 
-    dedupe_key = models.CharField(max_length=64)
-    signature_hash = models.CharField(max_length=64)
-    reply_sealed = models.TextField(blank=True)
+    dedupe_key = KeyedHashField()
+    reply_sealed = SealedTextField(purpose="reply", blank=True)
 
     class Meta:
         verbose_name = _("answered WeChat message")
         verbose_name_plural = _("answered WeChat messages")
         constraints = [
             models.UniqueConstraint(fields=["dedupe_key"], name="accounts_callbackmessage_once"),
-            # A plain-mode signature does not cover the body: used for one message, it is worth nothing for another.
-            models.UniqueConstraint(fields=["signature_hash"], name="accounts_callbackmessage_signature_once"),
         ]
         indexes = [models.Index(fields=["created_at"], name="accounts_callbackmsg_by_age")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class UsedSignature(Row):
+    """A signature of WeChat's that has come in, and the request that it came with: for others it is worth nothing."""
+
+    signature_hash = KeyedHashField()
+    use_hash = KeyedHashField()
+
+    class Meta:
+        verbose_name = _("used WeChat signature")
+        verbose_name_plural = _("used WeChat signatures")
+        constraints = [models.UniqueConstraint(fields=["signature_hash"], name="accounts_usedsignature_once")]
+        indexes = [models.Index(fields=["created_at"], name="accounts_usedsignature_by_age")]
 
     def __str__(self) -> str:
         return str(self.id)

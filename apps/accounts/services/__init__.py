@@ -6,50 +6,64 @@ from apps.accounts.services.api_keys import (
     create_api_key,
     give_back_to_key,
     identify_key,
-    revoke_all_api_keys,
     revoke_api_key,
     revoke_api_key_as_operator,
     spend_with_key,
 )
-from apps.accounts.services.callback import answer_callback, check_callback, forget_old_messages
+from apps.accounts.services.callback import (
+    admit_callback,
+    answer_callback,
+    answer_late_callback,
+    check_callback,
+    forget_old_messages,
+)
 from apps.accounts.services.closing import close_account, register_closing_check, register_closing_step
-from apps.accounts.services.commands import register_command
 from apps.accounts.services.export import export_own_data, register_export
-from apps.accounts.services.lists import hold_active, limit_member, list_member, require_active, unlist_member
+from apps.accounts.services.lists import hold_active, limit_member, list_member, unlist_member
 from apps.accounts.services.members import (
     change_profile,
     create_operator,
     freeze,
     get_member,
     get_profile,
+    hold_member,
+    hold_open,
     members,
     register_member,
     unfreeze,
 )
-from apps.accounts.services.oauth import authorize_url, sign_in_with_oauth
-from apps.accounts.services.operators import set_roles, sign_in_operator
+from apps.accounts.services.oauth import authorize_url, can_offer_oauth, sign_in_with_oauth
+from apps.accounts.services.operators import has_operators, recognise_operator, set_roles
+from apps.accounts.services.passwords import change_password, check_password
+from apps.accounts.services.people import (
+    forget_old_persons,
+    forget_person_key,
+    kept_for,
+    person_keys,
+    person_of,
+)
+from apps.accounts.services.replies import register_command
 from apps.accounts.services.second_factor import (
     backup_codes_left,
     begin_enrolment,
     check_second_factor,
     finish_enrolment,
-    has_passed_second_factor,
     has_second_factor,
-    pass_second_factor,
+    needs_second_factor,
     remove_second_factor,
 )
 from apps.accounts.services.sessions import (
     end_session,
+    follow_session,
     forget_old_access,
+    is_session_of_attempt,
+    live_session,
     logins_of,
     note_session_use,
-    record_login,
-    remember_language,
     revoke_other_sessions,
     revoke_session,
     revoke_session_as_operator,
     sessions_of,
-    set_language,
     start_session,
 )
 from apps.accounts.services.sign_in import (
@@ -60,7 +74,7 @@ from apps.accounts.services.sign_in import (
     sign_in_with_code,
     take_session,
 )
-from apps.accounts.services.texts import (
+from apps.accounts.services.wordings import (
     check_reply_text,
     register_reply_text,
     reply_text,
@@ -70,15 +84,20 @@ from apps.accounts.services.texts import (
 )
 
 __all__ = [
+    "admit_callback",
     "answer_callback",
+    "answer_late_callback",
     "api_keys_of",
     "attempt_state",
     "authorize_url",
     "backup_codes_left",
     "begin_enrolment",
+    "can_offer_oauth",
+    "change_password",
     "change_profile",
     "check_callback",
     "check_key_model",
+    "check_password",
     "check_reply_text",
     "check_second_factor",
     "close_account",
@@ -87,39 +106,46 @@ __all__ = [
     "end_session",
     "export_own_data",
     "finish_enrolment",
+    "follow_session",
     "forget_old_access",
     "forget_old_attempts",
     "forget_old_messages",
+    "forget_old_persons",
+    "forget_person_key",
     "freeze",
     "get_member",
     "get_profile",
     "give_back_to_key",
-    "has_passed_second_factor",
+    "has_operators",
     "has_second_factor",
-    "identify_key",
     "hold_active",
+    "hold_member",
+    "hold_open",
+    "identify_key",
+    "is_session_of_attempt",
+    "live_session",
+    "kept_for",
     "limit_member",
     "list_member",
     "logins_of",
     "members",
+    "needs_second_factor",
     "note_session_use",
     "official_account_name",
     "open_attempt",
-    "pass_second_factor",
-    "record_login",
+    "person_keys",
+    "person_of",
+    "recognise_operator",
     "register_closing_check",
     "register_closing_step",
     "register_command",
     "register_export",
     "register_member",
     "register_reply_text",
-    "remember_language",
     "remove_second_factor",
     "reply_text",
     "reply_texts",
-    "require_active",
     "reset_reply_text",
-    "revoke_all_api_keys",
     "revoke_api_key",
     "revoke_api_key_as_operator",
     "revoke_other_sessions",
@@ -127,9 +153,7 @@ __all__ = [
     "revoke_session_as_operator",
     "save_reply_text",
     "sessions_of",
-    "set_language",
     "set_roles",
-    "sign_in_operator",
     "sign_in_with_code",
     "sign_in_with_oauth",
     "spend_with_key",

@@ -1,7 +1,7 @@
 """API keys: made and revoked by their owner in a browser, identified at every request of a program."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
@@ -19,15 +19,22 @@ from apps.accounts.errors import (
     TooManyApiKeys,
 )
 from apps.accounts.models import ApiKey
+from apps.accounts.services.randomness import new_api_key
+from apps.accounts.services.reach import require_reach_or_self
 from apps.kernel import audit
-from apps.kernel.db import require_transaction
+from apps.kernel.db import CompiledUpdate, Given, require_transaction
 from apps.kernel.ids import UserId
 
-KEYS_PER_MEMBER = 20
-# How far behind "last used" may be: it costs a write.
-USED_EVERY = timedelta(minutes=5)
-_SHOWN_OF_KEY = 9
 _LONGEST_KEY = 200
+
+_SPENT = CompiledUpdate(
+    lambda: ApiKey.objects.filter(
+        Q(spend_cap_milli=None) | Q(spend_cap_milli__gte=F("spent_milli") + Given("amount_milli")),
+        pk=Given("key_id"),
+        revoked_at=None,
+    ),
+    spent_milli=F("spent_milli") + Given("amount_milli"),
+)
 
 
 def create_api_key(
@@ -43,21 +50,22 @@ def create_api_key(
 ) -> NewApiKey:
     """Make a key; the answer holds it in the clear, once. Empty networks or models allow all, no cap is None.
 
-    Raises ApiKeyNotPossible, TooManyApiKeys, MemberNotFound.
+    Raises ApiKeyNotPossible, TooManyApiKeys, MemberClosed, MemberNotFound.
     """
     networks = [rules.normalise_network(network) for network in allowed_networks]
     _check(name=name.strip(), scopes=scopes, networks=networks, spend_cap_milli=spend_cap_milli)
     if expires_at is not None and expires_at <= now:
         raise ApiKeyNotPossible(field="expires_at")
-    key = rules.new_api_key()
+    key = new_api_key()
     with transaction.atomic():
-        selectors.lock_user(user_id)  # or two requests at once would both be the last that fits
-        if selectors.live_keys(user_id).count() >= KEYS_PER_MEMBER:
-            raise TooManyApiKeys(limit=KEYS_PER_MEMBER)
+        # Held, or two requests at once would both be the last that fits, and one would outlive the closing.
+        selectors.lock_open_user(user_id)
+        if selectors.live_keys(user_id).count() >= rules.KEYS_PER_MEMBER:
+            raise TooManyApiKeys(limit=rules.KEYS_PER_MEMBER)
         row = ApiKey.objects.create(
             user_id=user_id,
             name=name.strip(),
-            prefix=key[:_SHOWN_OF_KEY],
+            prefix=key[: rules.SHOWN_OF_KEY],
             key_hash=_hash(key),
             scopes=sorted(set(scopes)),
             allowed_networks=networks,
@@ -83,17 +91,13 @@ def revoke_api_key(*, user_id: UserId, key_id: UUID, now: datetime) -> None:
         raise ApiKeyNotFound()
 
 
-def revoke_all_api_keys(*, user_id: UserId, now: datetime) -> int:
-    """End all keys of a member; returns how many."""
-    return selectors.live_keys(user_id).update(revoked_at=now)
-
-
 def revoke_api_key_as_operator(*, key_id: UUID, actor: str, reason: str, now: datetime) -> None:
-    """End anybody's key; a revoked one stays as it is. `actor` is "staff:<id>"."""
+    """End anybody's key; a revoked one stays as it is. `actor` is "staff:<id>". Raises OperatorOutOfReach."""
     with transaction.atomic():
-        if not ApiKey.objects.filter(pk=key_id, revoked_at=None).update(revoked_at=now):
+        row = ApiKey.objects.select_related("user").filter(pk=key_id).first()
+        if row is None or not ApiKey.objects.filter(pk=key_id, revoked_at=None).update(revoked_at=now):
             return
-        row = ApiKey.objects.get(pk=key_id)
+        require_reach_or_self(actor=actor, user=row.user)
         audit.record(
             actor=actor,
             action="accounts.revoke_api_key",
@@ -111,19 +115,20 @@ def identify_key(*, key: str, address: str, now: datetime) -> IdentifiedKey:
     """
     if not key.startswith(rules.API_KEY_PREFIX) or len(key) > _LONGEST_KEY:
         raise ApiKeyNotValid()
-    row = selectors.key_with_hash(_hash(key), now=now)
-    is_over = row is None or row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now)
-    if row is None or is_over or not row.user.is_active or row.is_blocked:  # type: ignore[attr-defined]  # annotated
+    found = selectors.key_facts(_hash(key), now=now)
+    if found is None or found.revoked_at is not None or (found.expires_at is not None and found.expires_at <= now):
         raise ApiKeyNotValid()
-    if row.allowed_networks and not rules.is_in_networks(address, row.allowed_networks):
+    if not rules.may_come_in(status=found.status, is_staff=found.is_staff) or found.is_blocked:
+        raise ApiKeyNotValid()
+    if found.allowed_networks and not rules.is_in_networks(address, found.allowed_networks):
         raise NetworkNotAllowed()
-    if row.last_used_at is None or row.last_used_at <= now - USED_EVERY:
-        ApiKey.objects.filter(pk=row.pk).update(last_used_at=now)
+    if found.last_used_at is None or found.last_used_at <= now - rules.KEY_USED_EVERY:
+        ApiKey.objects.filter(pk=found.id).update(last_used_at=now)
     return IdentifiedKey(
-        key_id=row.pk,
-        user_id=UserId(row.user_id),
-        scopes=frozenset(row.scopes),
-        allowed_models=tuple(row.allowed_models),
+        key_id=found.id,
+        user_id=UserId(found.user_id),
+        scopes=frozenset(found.scopes),
+        allowed_models=tuple(found.allowed_models),
     )
 
 
@@ -142,9 +147,7 @@ def spend_with_key(*, key: IdentifiedKey, amount_milli: int) -> None:
     Raises KeySpendCapReached, also when the key was revoked meanwhile.
     """
     require_transaction("accounts.spend_with_key()")
-    within = Q(spend_cap_milli=None) | Q(spend_cap_milli__gte=F("spent_milli") + amount_milli)
-    rows = ApiKey.objects.filter(within, pk=key.key_id, revoked_at=None)
-    if not rows.update(spent_milli=F("spent_milli") + amount_milli):
+    if not _SPENT.run(key_id=key.key_id, amount_milli=amount_milli):
         raise KeySpendCapReached(amount_milli=amount_milli)
 
 

@@ -1,4 +1,4 @@
-"""Closing an account: the person goes, the books stay under an id that no longer says who it was."""
+"""Closing an account: whose it was is erased, the books stay under an id; a keyed hash recognises who comes back."""
 
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from apps.accounts import rules, selectors
 from apps.accounts.contracts import ClosingCheck, ClosingStep, ListScope, MemberStatus
 from apps.accounts.errors import ClosingNotConfirmed, MemberBlocked, MemberClosed, MemberFrozen, OperatorNotClosable
 from apps.accounts.models import ApiKey, LoginAttempt, LoginEvent, MemberSession, User
+from apps.accounts.services.people import note_leaving
 from apps.accounts.services.sessions import revoke_other_sessions
 from apps.kernel import audit, idempotency
 from apps.kernel.ids import UserId
@@ -32,7 +33,8 @@ def close_account(*, user_id: UserId, confirm: str, now: datetime) -> None:
     """Erase the person and keep the books: all of it or, on a refusal, nothing.
 
     Orders, payments and the ledger stay with the id; nickname, avatar, WeChat identity, sessions, keys and texts
-    go, and the same WeChat starts as a new member. `confirm` is the nickname as its owner typed it.
+    go. The same WeChat starts as a new member without the balances, and without a second helping of what a person
+    gets once. `confirm` is the nickname as its owner typed it.
 
     Raises ClosingNotConfirmed, MemberFrozen, MemberBlocked, MemberClosed, MemberNotFound, OperatorNotClosable, and the
     refusals of the registered checks (an open order, an answer under way, a prize on its way).
@@ -43,7 +45,8 @@ def close_account(*, user_id: UserId, confirm: str, now: datetime) -> None:
         before = user.status
         for step in _steps:
             step(user_id=user_id, now=now)
-        _forget_person(user, now)
+        _forget_account(user, now)
+        note_leaving(user=user, now=now)
         audit.record(
             actor=f"user:{user_id}",
             action="accounts.close",
@@ -63,7 +66,7 @@ def _check(user: User, confirm: str, now: datetime) -> None:
     # Leaving and coming back would undo what an operator decided.
     if user.status == MemberStatus.FROZEN:
         raise MemberFrozen()
-    if any(selectors.blocking(user, scope=scope, now=now).exists() for scope in ListScope):
+    if any(selectors.blocking(user.person_id, scope=scope, now=now).exists() for scope in ListScope):
         raise MemberBlocked()
     if not rules.is_nickname(confirm, user.nickname):
         raise ClosingNotConfirmed()
@@ -72,7 +75,7 @@ def _check(user: User, confirm: str, now: datetime) -> None:
             raise refusal
 
 
-def _forget_person(user: User, now: datetime) -> None:
+def _forget_account(user: User, now: datetime) -> None:
     user_id = UserId(user.pk)
     revoke_other_sessions(user_id=user_id, session_key=None, now=now)
     MemberSession.objects.filter(user=user).delete()

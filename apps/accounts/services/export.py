@@ -10,12 +10,12 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 from django.core.serializers.json import DjangoJSONEncoder
 
-from apps.accounts import selectors
+from apps.accounts import rules, selectors
 from apps.accounts.contracts import Export
+from apps.accounts.services.people import kept_for, person_of
 from apps.kernel import limits
 from apps.kernel.ids import UserId
 
-EXPORTS_PER_DAY = 5
 # A larger zip is written to a file that has no name and goes when it is closed.
 IN_MEMORY_BYTES = 1_000_000
 _CHUNK = 200
@@ -38,8 +38,7 @@ def export_own_data(*, user_id: UserId, now: datetime) -> IO[bytes]:
     Rows go from the database to the zip a few at a time, so memory does not grow with the amount.
     Raises MemberNotFound, RateLimited.
     """
-    selectors.user(user_id)
-    limits.hit(f"export:{user_id}", limit=EXPORTS_PER_DAY, window=timedelta(days=1), now=now)
+    limits.hit(f"export:{person_of(user_id=user_id)}", limit=rules.EXPORTS_PER_DAY, window=timedelta(days=1), now=now)
     file = SpooledTemporaryFile[bytes](max_size=IN_MEMORY_BYTES)  # the caller's to close
     try:
         with ZipFile(file, "w", ZIP_DEFLATED) as archive:
@@ -83,6 +82,15 @@ def _wechat(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
         }
 
 
+def _person(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
+    person = selectors.user_with_person(user_id).person
+    yield {
+        "first_seen_at": person.created_at,
+        "is_recognised": person.key_hash is not None,
+        "recognised_for_days_after_closing": kept_for().days,
+    }
+
+
 def _sessions(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
     rows = selectors.live_sessions(user_id).order_by("pk")
     yield from rows.values("id", "method", "browser", "network", "created_at", "last_seen_at").iterator(_CHUNK)
@@ -100,6 +108,7 @@ def _api_keys(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
 
 register_export("profile", _profile)
 register_export("wechat", _wechat)
+register_export("person", _person)
 register_export("sessions", _sessions)
 register_export("logins", _logins)
 register_export("api_keys", _api_keys)

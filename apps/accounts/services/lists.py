@@ -14,52 +14,46 @@ from apps.accounts.errors import (
     MemberClosed,
     MemberFrozen,
     MemberNotFound,
-    ReasonMissing,
 )
-from apps.accounts.models import ListEntry
+from apps.accounts.models import ListEntry, Person
+from apps.accounts.services.people import person_of
+from apps.accounts.services.reach import require_reach
 from apps.accounts.services.sessions import revoke_other_sessions
 from apps.kernel import audit, limits
 from apps.kernel.db import require_transaction
 from apps.kernel.errors import RateLimited
-from apps.kernel.ids import UserId
+from apps.kernel.ids import PersonId, UserId
 
 
-def require_active(*, user_id: UserId, scope: ListScope, now: datetime) -> None:
-    """Refuse a member who is frozen, or black-listed for this scope; costs one query.
+def hold_active(*, user_id: UserId, scope: ListScope, now: datetime) -> PersonId:
+    """Refuse a member who is frozen, or black-listed for this scope; the person who acts. Costs one query.
 
-    Raises MemberFrozen, MemberClosed, MemberBlocked, MemberNotFound.
-    """
-    found = selectors.standing(user_id=user_id, scope=scope, now=now)
-    if found is None:
-        raise MemberNotFound()
-    status, is_blocked = found
-    if status == MemberStatus.CLOSED:
-        raise MemberClosed()
-    if status != MemberStatus.ACTIVE:
-        raise MemberFrozen()
-    if is_blocked:
-        raise MemberBlocked(scope=scope)
-
-
-def hold_active(*, user_id: UserId, scope: ListScope, now: datetime) -> None:
-    """The same inside the caller's transaction, until whose end the account cannot be closed; two queries.
-
+    Until the end of the caller's transaction the account can be neither closed nor frozen.
     Raises MemberFrozen, MemberClosed, MemberBlocked, MemberNotFound.
     """
     require_transaction("accounts.hold_active()")
-    selectors.lock_user(user_id)
-    require_active(user_id=user_id, scope=scope, now=now)
+    found = selectors.hold_standing(user_id=user_id, scope=scope, now=now)
+    if found is None:
+        raise MemberNotFound()
+    if found.status == MemberStatus.CLOSED:
+        raise MemberClosed()
+    if found.status != MemberStatus.ACTIVE:
+        raise MemberFrozen()
+    if found.is_blocked:
+        raise MemberBlocked(scope=scope)
+    return PersonId(found.person_id)
 
 
 def limit_member(*, user_id: UserId, scope: ListScope, act: str, limit: int, window: timedelta, now: datetime) -> None:
-    """Count one try of an act; above the limit only who is white-listed for the scope goes on.
+    """Count one try of an act by this person; above the limit only who is white-listed for the scope goes on.
 
-    Call it outside the act's transaction, so that a refused try counts. Raises RateLimited.
+    Call it outside the act's transaction, so that a refused try counts. Raises RateLimited, MemberNotFound.
     """
+    person_id = person_of(user_id=user_id)
     try:
-        limits.hit(f"{act}:{user_id}", limit=limit, window=window, now=now)
+        limits.hit(f"{act}:{person_id}", limit=limit, window=window, now=now)
     except RateLimited:
-        if not selectors.sparing(user_id, scope=scope, now=now).exists():
+        if not selectors.sparing(person_id, scope=scope, now=now).exists():
             raise
 
 
@@ -75,17 +69,19 @@ def list_member(
 ) -> None:
     """Put a member on a list until `expires_at`, or until they are taken off; an open entry is replaced.
 
+    The entry holds for every account of the person: one that is closed already is a way to hold back who returns.
     Who may not sign in any more is signed out everywhere. `actor` is "staff:<id>".
-    Raises MemberNotFound, ReasonMissing, ListEntryNotPossible.
+    Raises MemberNotFound, OperatorOutOfReach, ReasonMissing, ListEntryNotPossible.
     """
-    if not reason.strip():
-        raise ReasonMissing()
+    audit.require_reason(reason)
     if expires_at is not None and expires_at <= now:
         raise ListEntryNotPossible()
     with transaction.atomic():
-        selectors.lock_user(user_id)  # operators take turns, so that the open entry is the newest one
-        _open(user_id, kind, scope).update(ended_at=now)
+        # Operators take turns, so that the open entry is the newest one.
+        person = _person_within_reach(user_id, actor)
+        _open(person, kind, scope).update(ended_at=now)
         ListEntry.objects.create(
+            person=person,
             user_id=user_id,
             kind=kind,
             scope=scope,
@@ -95,7 +91,8 @@ def list_member(
             created_at=now,
         )
         if kind is ListKind.BLACK and scope in {ListScope.LOGIN, ListScope.ALL}:
-            revoke_other_sessions(user_id=user_id, session_key=None, now=now)
+            for account in selectors.accounts_of(PersonId(person.pk)):
+                revoke_other_sessions(user_id=UserId(account.pk), session_key=None, now=now)
         audit.record(
             actor=actor,
             action="accounts.list_member",
@@ -109,13 +106,12 @@ def list_member(
 def unlist_member(*, user_id: UserId, kind: ListKind, scope: ListScope, actor: str, reason: str, now: datetime) -> None:
     """Take a member off a list. `actor` is "staff:<id>".
 
-    Raises ListEntryNotFound, ReasonMissing, MemberNotFound.
+    Raises ListEntryNotFound, OperatorOutOfReach, ReasonMissing, MemberNotFound.
     """
-    if not reason.strip():
-        raise ReasonMissing()
+    audit.require_reason(reason)
     with transaction.atomic():
-        selectors.lock_user(user_id)
-        if not _open(user_id, kind, scope).update(ended_at=now):
+        person = _person_within_reach(user_id, actor)
+        if not _open(person, kind, scope).update(ended_at=now):
             raise ListEntryNotFound()
         audit.record(
             actor=actor,
@@ -127,5 +123,12 @@ def unlist_member(*, user_id: UserId, kind: ListKind, scope: ListScope, actor: s
         )
 
 
-def _open(user_id: UserId, kind: ListKind, scope: ListScope) -> QuerySet[ListEntry]:
-    return ListEntry.objects.filter(user_id=user_id, kind=kind, scope=scope, ended_at=None)
+def _person_within_reach(user_id: UserId, actor: str) -> Person:
+    person = selectors.lock_person_of(user_id)
+    for account in selectors.accounts_of(PersonId(person.pk)):
+        require_reach(actor=actor, user=account)
+    return person
+
+
+def _open(person: Person, kind: ListKind, scope: ListScope) -> QuerySet[ListEntry]:
+    return ListEntry.objects.filter(person=person, kind=kind, scope=scope, ended_at=None)

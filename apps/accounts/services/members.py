@@ -12,20 +12,38 @@ from apps.accounts.errors import (
     AvatarNotKnown,
     LanguageNotKnown,
     MemberClosed,
-    ReasonMissing,
     UsernameTaken,
 )
 from apps.accounts.events import UserRegistered
 from apps.accounts.markup import AVATARS
-from apps.accounts.models import User, WeChatIdentity
+from apps.accounts.models import Person, User, WeChatIdentity
+from apps.accounts.services.passwords import check_password
+from apps.accounts.services.people import keep_known, meet
+from apps.accounts.services.randomness import default_nickname
+from apps.accounts.services.reach import require_reach
 from apps.kernel import audit, outbox
-from apps.kernel.db import is_unique_violation
+from apps.kernel.db import is_unique_violation, require_transaction
 from apps.kernel.ids import UserId
 
 
 def get_member(*, user_id: UserId) -> Member:
     """Show one member. Raises MemberNotFound."""
     return selectors.as_member(selectors.user(user_id))
+
+
+def hold_member(*, user_id: UserId) -> Member:
+    """One member, who until the end of the caller's transaction is neither frozen nor closed. Raises MemberNotFound."""
+    require_transaction("accounts.hold_member()")
+    return selectors.as_member(selectors.lock_user(user_id))
+
+
+def hold_open(*, user_id: UserId) -> Member:
+    """The same for whoever writes something of their own: nothing is written at a closed account, or while it closes.
+
+    Raises MemberClosed, MemberNotFound.
+    """
+    require_transaction("accounts.hold_open()")
+    return selectors.as_member(selectors.lock_open_user(user_id))
 
 
 def members(*, user_ids: Iterable[UserId]) -> dict[UserId, Member]:
@@ -44,23 +62,35 @@ def register_member(*, openid: str, now: datetime, invite_code: str = "") -> Mem
     A new member is announced as UserRegistered in the same transaction.
     """
     with transaction.atomic():
-        identity, _ = WeChatIdentity.objects.get_or_create(
-            app_id=settings.WECHAT_OA["APP_ID"], openid=openid, defaults={"created_at": now}
-        )
-        user, _ = member_of(identity=selectors.lock_identity(identity.pk), invite_code=invite_code, now=now)
+        user, _ = member_of(identity=identity_of(openid=openid, now=now), invite_code=invite_code, now=now)
     return selectors.as_member(user)
+
+
+def identity_of(*, openid: str, now: datetime) -> WeChatIdentity:
+    """How WeChat knows a follower, locked in the caller's transaction; written if we have not met them."""
+    app_id = settings.WECHAT_OA["APP_ID"]
+    while True:
+        identity, _ = WeChatIdentity.objects.get_or_create(app_id=app_id, openid=openid, defaults={"created_at": now})
+        # An account that is closed between the two statements takes the row with it: the next round writes a new one.
+        if (locked := selectors.lock_identities().filter(pk=identity.pk).first()) is not None:
+            return locked
 
 
 def member_of(*, identity: WeChatIdentity, invite_code: str, now: datetime) -> tuple[User, bool]:
     """The user of an identity that the caller has locked, made now if this is the first time; and whether it was."""
     if identity.user_id is not None:
-        return selectors.user(UserId(identity.user_id)), False
-    user = User(nickname=rules.default_nickname(), created_at=now)
+        user = selectors.user_with_person(UserId(identity.user_id))
+        keep_known(person=user.person, identity=identity)
+        return user, False
+    person, is_returning = meet(identity=identity, now=now)
+    user = User(person=person, nickname=default_nickname(), created_at=now)
     user.set_unusable_password()
     user.save(force_insert=True)
     identity.user = user
     identity.save(update_fields=["user"])
-    outbox.publish(UserRegistered(user_id=UserId(user.pk), invite_code=invite_code, occurred_at=now))
+    outbox.publish(
+        UserRegistered(user_id=UserId(user.pk), invite_code=invite_code, is_returning=is_returning, occurred_at=now)
+    )
     return user, True
 
 
@@ -69,7 +99,7 @@ def change_profile(
 ) -> Profile:
     """Change what a member says about themselves; None leaves a field as it is.
 
-    Raises NicknameNotValid, AvatarNotKnown, LanguageNotKnown, MemberClosed, MemberNotFound.
+    Raises NicknameNotValid, NicknameReserved, AvatarNotKnown, LanguageNotKnown, MemberClosed, MemberNotFound.
     """
     changes: dict[str, str] = {}
     if nickname is not None:
@@ -83,9 +113,7 @@ def change_profile(
             raise LanguageNotKnown()
         changes["language"] = language
     with transaction.atomic():
-        user = selectors.lock_user(user_id)
-        if user.status == MemberStatus.CLOSED:
-            raise MemberClosed()
+        user = selectors.lock_open_user(user_id)
         for field, value in changes.items():
             setattr(user, field, value)
         user.save(update_fields=list(changes))
@@ -95,7 +123,7 @@ def change_profile(
 def freeze(*, user_id: UserId, actor: str, reason: str, now: datetime) -> Member:
     """Stop a member from chatting, paying and drawing; freezing twice changes nothing.
 
-    `actor` is "staff:<id>". Raises MemberNotFound, MemberClosed, ReasonMissing.
+    `actor` is "staff:<id>". Raises MemberNotFound, MemberClosed, OperatorOutOfReach, ReasonMissing.
     """
     return _set_status(user_id, MemberStatus.FROZEN, "accounts.freeze", actor=actor, reason=reason, now=now)
 
@@ -103,7 +131,7 @@ def freeze(*, user_id: UserId, actor: str, reason: str, now: datetime) -> Member
 def unfreeze(*, user_id: UserId, actor: str, reason: str, now: datetime) -> Member:
     """Let a frozen member act again.
 
-    `actor` is "staff:<id>". Raises MemberNotFound, MemberClosed, ReasonMissing.
+    `actor` is "staff:<id>". Raises MemberNotFound, MemberClosed, OperatorOutOfReach, ReasonMissing.
     """
     return _set_status(user_id, MemberStatus.ACTIVE, "accounts.unfreeze", actor=actor, reason=reason, now=now)
 
@@ -119,18 +147,22 @@ def create_operator(
 ) -> Member:
     """Make an operator who signs in to the admin with a password, and may do there what the roles may.
 
-    Without `roles` (None, not none of them) they may do everything. Raises UsernameTaken, RoleNotKnown.
+    Without `roles` (None, not none of them) they may do everything.
+    Raises UsernameTaken, PasswordNotGood, RoleNotKnown.
     """
     operator = User(
+        person=Person(created_at=now),
         username=username,
         nickname=username[: rules.NICKNAME_LENGTH],
         is_staff=True,
         is_superuser=roles is None,
         created_at=now,
     )
+    check_password(user=operator, password=password)
     operator.set_password(password)
     try:
         with transaction.atomic():
+            operator.person.save(force_insert=True)
             operator.save(force_insert=True)
             operator.groups.set(selectors.roles(roles or ()))
             audit.record(
@@ -151,10 +183,10 @@ def create_operator(
 def _set_status(
     user_id: UserId, status: MemberStatus, action: str, *, actor: str, reason: str, now: datetime
 ) -> Member:
-    if not reason.strip():
-        raise ReasonMissing()
+    audit.require_reason(reason)
     with transaction.atomic():
         user = selectors.lock_user(user_id)
+        require_reach(actor=actor, user=user)
         before = user.status
         if before == MemberStatus.CLOSED:
             raise MemberClosed()

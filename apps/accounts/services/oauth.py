@@ -9,12 +9,18 @@ from django.db import transaction
 from apps.accounts import selectors
 from apps.accounts.contracts import SignedIn
 from apps.accounts.errors import OAuthCodeNotValid, OAuthNotPermitted, WeChatUnavailable
-from apps.accounts.gateways import official_account
-from apps.accounts.models import WeChatIdentity
-from apps.accounts.services.members import member_of
+from apps.accounts.gateways import official_account, refusals
+from apps.accounts.services import qr_codes
+from apps.accounts.services.members import identity_of, member_of
 
 # A code is about 32 signs; anything longer is not WeChat's.
 _LONGEST_CODE = 512
+_NOT_PERMITTED = "wechat:oauth_not_permitted"
+
+
+def can_offer_oauth() -> bool:
+    """Whether WeChat has not refused it: only a verified service account has it, and the same goes for QR codes."""
+    return not refusals.is_refused(_NOT_PERMITTED) and qr_codes.are_possible()
 
 
 def authorize_url(*, redirect_uri: str, state: str) -> str:
@@ -44,12 +50,10 @@ def sign_in_with_oauth(*, code: str, invite_code: str, now: datetime) -> SignedI
     except official_account.TemporaryFailure:
         raise WeChatUnavailable() from None
     except official_account.PermissionMissing:
+        refusals.remember(_NOT_PERMITTED)
         raise OAuthNotPermitted() from None
     except official_account.PermanentFailure:
         raise OAuthCodeNotValid() from None
     with transaction.atomic():
-        identity, _ = WeChatIdentity.objects.get_or_create(
-            app_id=settings.WECHAT_OA["APP_ID"], openid=openid, defaults={"created_at": now}
-        )
-        user, is_new = member_of(identity=selectors.lock_identity(identity.pk), invite_code=invite_code, now=now)
+        user, is_new = member_of(identity=identity_of(openid=openid, now=now), invite_code=invite_code, now=now)
     return SignedIn(profile=selectors.as_profile(user), is_new=is_new)

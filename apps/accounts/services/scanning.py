@@ -9,16 +9,20 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext, gettext_noop
+from django.db.models import F
+from django.utils.translation import gettext
 
 from apps.accounts import rules, selectors
 from apps.accounts.contracts import AttemptState
+from apps.accounts.errors import MemberBlocked
 from apps.accounts.gateways import news
 from apps.accounts.models import LoginAttempt
 from apps.accounts.services.members import member_of
-from apps.accounts.services.sealing import keyed_hash
-from apps.accounts.services.texts import register_reply_text, reply_text
+from apps.accounts.services.places import network_in_words
+from apps.accounts.services.wordings import reply_text
 from apps.kernel.db import is_unique_violation
+from apps.kernel.ids import UserId
+from apps.kernel.sealing import keyed_hashes
 
 
 def scan(*, identity_id: UUID, scene: str, ticket: str, now: datetime) -> str:
@@ -26,9 +30,9 @@ def scan(*, identity_id: UUID, scene: str, ticket: str, now: datetime) -> str:
 
     A scene that is unknown, over, or somebody else's gets a reply that says what helps, and nothing changes.
     """
-    attempt = LoginAttempt.objects.filter(scene_hash=keyed_hash("scene", scene)).first()
+    attempt = LoginAttempt.objects.filter(scene_hash__in=keyed_hashes("scene", scene)).first()
     # The event may overtake the answer that brings us the ticket: then there is none to compare yet.
-    if attempt is None or (ticket and attempt.ticket_hash not in ("", keyed_hash("ticket", ticket))):
+    if attempt is None or (ticket and attempt.ticket_hash not in ("", *keyed_hashes("ticket", ticket))):
         return reply_text(key="scan_gone")
     if _is_over(attempt, now) or not _bind(attempt, identity_id, now):
         return reply_text(key="scan_gone")
@@ -37,24 +41,41 @@ def scan(*, identity_id: UUID, scene: str, ticket: str, now: datetime) -> str:
     return reply_text(
         key="scan_ask",
         browser=_browser(attempt),
-        network=_network(attempt),
+        network=network_in_words(attempt.network),
         time=attempt.created_at.astimezone(ZoneInfo(settings.TIME_ZONE)).strftime("%H:%M"),
-        yes=rules.CONFIRM_WORDS[0],
         no=rules.REFUSE_WORDS[0],
     )
 
 
-def confirm_scan(*, identity_id: UUID, now: datetime) -> str:
-    """Let the browser in whose code this follower scanned last, inside the caller's transaction; once."""
+def confirm_scan(*, identity_id: UUID, number: str, now: datetime) -> str:
+    """Let the browser in whose code this follower scanned last, if this is its number; once.
+
+    Inside the caller's transaction. Every wrong number counts as one of the attempt's tries.
+    """
     attempt = _lock_question(identity_id, now)
     if attempt is None:
         return reply_text(key="scan_nothing")
+    if number != attempt.confirm_number:
+        LoginAttempt.objects.filter(pk=attempt.pk).update(tries=F("tries") + 1)
+        _tell(attempt.pk)
+        return reply_text(key="scan_wrong_number", no=rules.REFUSE_WORDS[0])
     user, _ = member_of(identity=selectors.lock_identity(identity_id), invite_code=attempt.invite_code, now=now)
     questions = LoginAttempt.objects.filter(pk=attempt.pk, state=AttemptState.SCANNED, identity_id=identity_id)
+    if selectors.is_kept_out(UserId(user.pk), now=now):
+        questions.update(state=AttemptState.REFUSED)
+        _tell(attempt.pk)
+        return gettext(MemberBlocked.title)
     if not questions.update(state=AttemptState.CONFIRMED, user=user):
         raise RuntimeError("a locked attempt changed")
     _tell(attempt.pk)
     return reply_text(key="scan_confirmed", browser=_browser(attempt))
+
+
+def ask_for_number(*, identity_id: UUID, now: datetime) -> str:
+    """What to send instead of a mere yes."""
+    if _lock_question(identity_id, now) is None:
+        return reply_text(key="scan_nothing")
+    return reply_text(key="scan_number")
 
 
 def refuse_scan(*, identity_id: UUID, now: datetime) -> str:
@@ -105,44 +126,14 @@ def _try_to_bind(attempt: LoginAttempt, identity_id: UUID, now: datetime) -> boo
 
 def _lock_question(identity_id: UUID, now: datetime) -> LoginAttempt | None:
     questions = LoginAttempt.objects.select_for_update(of=("self",), no_key=True)
-    return questions.filter(identity_id=identity_id, state=AttemptState.SCANNED, expires_at__gt=now).first()
+    return questions.filter(
+        identity_id=identity_id, state=AttemptState.SCANNED, expires_at__gt=now, tries__lt=F("max_tries")
+    ).first()
 
 
 def _browser(attempt: LoginAttempt) -> str:
     return gettext("an unknown browser") if attempt.browser == rules.UNKNOWN else attempt.browser
 
 
-def _network(attempt: LoginAttempt) -> str:
-    if rules.is_local_network(attempt.network):
-        return gettext("this machine or a local network")
-    return gettext("unknown") if attempt.network == rules.UNKNOWN else attempt.network
-
-
 def _tell(attempt_id: UUID) -> None:
     transaction.on_commit(lambda: news.tell(attempt_id))
-
-
-register_reply_text(
-    key="scan_ask",
-    default=gettext_noop(
-        "Sign in on the site?\n\nBrowser: {browser}\nNetwork: {network}\nStarted: {time}\n\n"
-        "If this is you, send “{yes}”. If not, send “{no}”, and nobody gets in."
-    ),
-    required=("browser", "network", "time", "yes", "no"),
-)
-register_reply_text(key="scan_confirmed", default=gettext_noop("Done. {browser} is signed in."))
-register_reply_text(
-    key="scan_refused", default=gettext_noop("Refused. Nobody was signed in; you need not do anything else.")
-)
-register_reply_text(
-    key="scan_gone",
-    default=gettext_noop("This sign-in code is no longer valid. Renew it on the page and scan the new one."),
-)
-register_reply_text(
-    key="scan_taken",
-    default=gettext_noop("Somebody else has scanned this code already. Renew it on your page and scan the new one."),
-)
-register_reply_text(
-    key="scan_nothing",
-    default=gettext_noop("There is no sign-in waiting for your answer. Scan the code on the sign-in page first."),
-)

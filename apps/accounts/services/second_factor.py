@@ -1,28 +1,28 @@
 """The operators' second factor: codes of an authenticator app (RFC 6238, 30 s, six digits), and backup codes."""
 
 import hmac
-from datetime import datetime, timedelta
+import logging
+from datetime import datetime
+from typing import Any
 
 import pyotp
 from django.conf import settings
 from django.db import transaction
-from django.http import HttpRequest
+from django.db.models import QuerySet
 
 from apps.accounts import rules, selectors
 from apps.accounts.contracts import Enrolment
 from apps.accounts.errors import OperatorNotFound, SecondFactorInUse, SecondFactorWrong
 from apps.accounts.models import BackupCode, SecondFactor
-from apps.accounts.services.sealing import keyed_hash, seal, unseal
+from apps.accounts.services.randomness import new_backup_code
+from apps.accounts.services.reach import require_reach_or_self
 from apps.kernel import audit, limits
 from apps.kernel.ids import UserId
+from apps.kernel.sealing import keyed_hash, keyed_hashes, seal, unseal
 
-BACKUP_CODES = 10
-# Ten letters of 22: 44 bits, and every guess is counted.
-_BACKUP_LENGTH = 10
-WRONG_CODES = 5
-WRONG_CODES_WINDOW = timedelta(minutes=5)
+logger = logging.getLogger(__name__)
+
 _STEP_SECONDS = 30
-_PASSED = "second_factor"
 _ISSUER = "Chatloop"
 
 
@@ -31,18 +31,9 @@ def has_second_factor(*, user_id: UserId) -> bool:
     return SecondFactor.objects.filter(user_id=user_id).exclude(confirmed_at=None).exists()
 
 
-def has_passed_second_factor(*, request: HttpRequest) -> bool:
-    """Whether this session lacks nothing: it began with the second factor, or none is set up and none is demanded."""
-    if request.session.get(_PASSED):
-        return True
-    if settings.OPERATORS_NEED_SECOND_FACTOR or request.user.pk is None:
-        return False
-    return not has_second_factor(user_id=UserId(request.user.pk))
-
-
-def pass_second_factor(*, request: HttpRequest) -> None:
-    """Note in the session that its operator has just proved themselves."""
-    request.session[_PASSED] = True
+def needs_second_factor(*, user_id: UserId) -> bool:
+    """Whether the operator's session has to begin with the second factor: one is set up, or one is demanded."""
+    return settings.OPERATORS_NEED_SECOND_FACTOR or has_second_factor(user_id=user_id)
 
 
 def begin_enrolment(*, user_id: UserId, now: datetime) -> Enrolment:
@@ -55,12 +46,13 @@ def begin_enrolment(*, user_id: UserId, now: datetime) -> Enrolment:
         if not user.is_staff:
             raise OperatorNotFound()
         row = SecondFactor.objects.filter(user=user).first()
-        if row is None:
-            sealed = seal("second_factor", pyotp.random_base32())
-            row = SecondFactor.objects.create(user=user, secret_sealed=sealed, created_at=now)
-    if row.confirmed_at is not None:
-        raise SecondFactorInUse()
-    secret = unseal("second_factor", row.secret_sealed)
+        if row is not None and row.confirmed_at is not None:
+            raise SecondFactorInUse()
+        secret = None if row is None else unseal("second_factor", row.secret_sealed)
+        if secret is None:
+            secret = pyotp.random_base32()
+            SecondFactor.objects.filter(user=user).delete()
+            SecondFactor.objects.create(user=user, secret_sealed=seal("second_factor", secret), created_at=now)
     uri = pyotp.TOTP(secret).provisioning_uri(name=user.username or user.nickname, issuer_name=_ISSUER)
     return Enrolment(secret=secret, uri=uri)
 
@@ -72,8 +64,8 @@ def finish_enrolment(*, user_id: UserId, code: str, now: datetime) -> tuple[str,
     """
     if has_second_factor(user_id=user_id):
         raise SecondFactorInUse()
-    _count_wrong(user_id, now, only_check=True)
-    codes = tuple(rules.new_backup_code(_BACKUP_LENGTH) for _ in range(BACKUP_CODES))
+    _count_try(user_id, now)
+    codes = tuple(new_backup_code() for _ in range(rules.BACKUP_CODES))
     with transaction.atomic():
         is_right = _use_app_code(user_id, code, now)
         if is_right:
@@ -84,8 +76,8 @@ def finish_enrolment(*, user_id: UserId, code: str, now: datetime) -> tuple[str,
             )
             _record("accounts.add_second_factor", user_id, actor=f"staff:{user_id}", reason="by the operator", now=now)
     if not is_right:
-        _count_wrong(user_id, now)
         raise SecondFactorWrong()
+    limits.give_back(_tries_of(user_id))
     return codes
 
 
@@ -94,12 +86,12 @@ def check_second_factor(*, user_id: UserId, code: str, now: datetime) -> None:
 
     Raises SecondFactorWrong, RateLimited.
     """
-    _count_wrong(user_id, now, only_check=True)
+    _count_try(user_id, now)
     with transaction.atomic():
         is_right = _use_app_code(user_id, code, now) or _use_backup_code(user_id, code, now)
     if not is_right:
-        _count_wrong(user_id, now)
         raise SecondFactorWrong()
+    limits.give_back(_tries_of(user_id))
 
 
 def backup_codes_left(*, user_id: UserId) -> int:
@@ -108,19 +100,37 @@ def backup_codes_left(*, user_id: UserId) -> int:
 
 
 def remove_second_factor(*, user_id: UserId, actor: str, reason: str, now: datetime) -> None:
-    """Take an operator's authenticator and backup codes away; without one nothing happens. `actor` is "staff:<id>"."""
+    """Take an operator's authenticator and backup codes away; without one nothing happens. `actor` is "staff:<id>".
+
+    Raises OperatorOutOfReach, MemberNotFound.
+    """
     with transaction.atomic():
-        BackupCode.objects.filter(user_id=user_id).delete()
-        removed, _ = SecondFactor.objects.filter(user_id=user_id).delete()
-        if removed:
-            _record("accounts.remove_second_factor", user_id, actor=actor, reason=reason, now=now)
+        require_reach_or_self(actor=actor, user=selectors.lock_user(user_id))
+        _remove(user_id, actor=actor, reason=reason, now=now)
+
+
+def remove_lost_second_factors(*, rows: QuerySet[Any], actor: str, reason: str, now: datetime) -> None:
+    """Take away the authenticators that a lost sealing key has sealed, and their backup codes (kernel.lost_keys)."""
+    for user_id in rows.order_by("pk").values_list("user_id", flat=True):
+        _remove(user_id, actor=actor, reason=reason, now=now)
+
+
+def _remove(user_id: UserId, *, actor: str, reason: str, now: datetime) -> None:
+    BackupCode.objects.filter(user_id=user_id).delete()
+    removed, _ = SecondFactor.objects.filter(user_id=user_id).delete()
+    if removed:
+        _record("accounts.remove_second_factor", user_id, actor=actor, reason=reason, now=now)
 
 
 def _use_app_code(user_id: UserId, code: str, now: datetime) -> bool:
     row = SecondFactor.objects.filter(user_id=user_id).first()
     if row is None:
         return False
-    otp = pyotp.TOTP(unseal("second_factor", row.secret_sealed))
+    secret = unseal("second_factor", row.secret_sealed)
+    if secret is None:
+        logger.error("operator %s: no SEALING_KEY opens the authenticator; remove it and set it up again", user_id)
+        return False
+    otp = pyotp.TOTP(secret)
     present = int(now.timestamp()) // _STEP_SECONDS
     typed = rules.normalise_code(code).encode()
     # One step to either side: clocks differ, and people type slowly.
@@ -136,13 +146,18 @@ def _use_app_code(user_id: UserId, code: str, now: datetime) -> bool:
 
 
 def _use_backup_code(user_id: UserId, code: str, now: datetime) -> bool:
-    live = BackupCode.objects.filter(user_id=user_id, code_hash=_hash(code), used_at=None)
+    hashes = keyed_hashes("backup_code", rules.normalise_code(code))
+    live = BackupCode.objects.filter(user_id=user_id, code_hash__in=hashes, used_at=None)
     return bool(live.update(used_at=now))
 
 
-def _count_wrong(user_id: UserId, now: datetime, *, only_check: bool = False) -> None:
-    count = limits.check if only_check else limits.hit
-    count(f"second_factor:{user_id}", limit=WRONG_CODES, window=WRONG_CODES_WINDOW, now=now)
+def _count_try(user_id: UserId, now: datetime) -> None:
+    """Before the code is looked at; a right one is given back. A million codes are too few for a burst of guesses."""
+    limits.hit(_tries_of(user_id), limit=rules.WRONG_SECOND_FACTORS, window=rules.WRONG_SECOND_FACTORS_WINDOW, now=now)
+
+
+def _tries_of(user_id: UserId) -> str:
+    return f"second_factor:{user_id}"
 
 
 def _record(action: str, user_id: UserId, *, actor: str, reason: str, now: datetime) -> None:

@@ -4,6 +4,7 @@ from django import template
 from django.utils.translation import gettext as _
 
 from apps.accounts.rules import UNKNOWN
+from apps.accounts.services.places import network_in_words
 
 register = template.Library()
 
@@ -16,5 +17,5 @@ def device_name(label: str) -> str:
 
 @register.filter
 def network_name(network: str) -> str:
-    """A coarse network, or words for none, as behind a unix socket."""
-    return _("unknown network") if network == UNKNOWN else network
+    """A coarse network in words."""
+    return network_in_words(network)

@@ -5,45 +5,34 @@ text, which has the same offsets. The end is always read from the database.
 """
 
 import asyncio
-import json
-import re
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from typing import Any
 from uuid import UUID
 
-import redis
-from django.db import close_old_connections
-from django.http import HttpRequest, HttpResponseBase, JsonResponse, StreamingHttpResponse
-from django.utils.translation import gettext as _
+from django.http import HttpRequest, HttpResponseBase
 from drf_spectacular.utils import OpenApiParameter
 
 from apps.accounts import services as accounts
 from apps.chat import services
-from apps.chat.contracts import AnswerView
-from apps.chat.engine import feed
-from apps.chat.markup import StreamRenderer
-from apps.kernel import clock, problem
+from apps.chat.api.live import LiveAnswer, LiveAnswers
+from apps.chat.contracts import AnswerView, GenerationState
+from apps.chat.gateways.rendered import LiveText, live_text
+from apps.chat.markup import Seen
+from apps.chat.rules import limits
+from apps.kernel import clock, event_streams, problem, visitors
 from apps.kernel.api import event_stream
 from apps.kernel.credentials import bearer_token
-from apps.kernel.errors import DomainError, ScopeMissing
+from apps.kernel.errors import ScopeMissing
+from apps.kernel.event_streams import Places, event, event_of_json
 from apps.kernel.ids import UserId
-from apps.kernel.streams import async_redis, in_thread
+from apps.kernel.streams import look, of_loop
 
 # What an API key needs to read along.
 SCOPE = "chat"
-_HEARTBEAT_SECONDS = 10.0
-# How often the row is read while nothing comes: rarely when Redis would tell, each second when it cannot.
-_LOOK_SECONDS, _LOOK_WITHOUT_REDIS_SECONDS = 3.0, 1.0
-# What we send as event ids; anything else begins at the beginning.
-_OFFSET = re.compile(r"[0-9]{1,9}\Z")
-# Rendering is work: live HTML is sent at most this often, and never for more than a tenth of the time.
-_HTML_SECONDS, _HTML_SHARE = 0.1, 0.1
+_places = Places(per_holder=limits.STREAMS_PER_MEMBER)
 
 
 @event_stream(
     example='event: status\ndata: {"state": "running"}\n\nid: 5\nevent: delta\ndata: {"text": "Hello"}\n\n',
-    refusals=(401, 403, 404, 405),
     parameters=(
         OpenApiParameter("view", str, enum=["html"], description="`html`: rendered blocks in place of raw text."),
         OpenApiParameter("after", int, description="As Last-Event-ID, for clients that cannot set headers."),
@@ -52,171 +41,111 @@ _HTML_SECONDS, _HTML_SHARE = 0.1, 0.1
 )
 async def generation_events(request: HttpRequest, generation_id: UUID) -> HttpResponseBase:
     """Stream the events. `Last-Event-ID` (or ?after=) is an offset into the answer; `?view=html` renders it."""
-    if request.method != "GET":
-        return _refusal(405, "method_not_allowed", _("This address does not take that method."))
-    try:
-        user_id = await _reader_of(request)
-        if user_id is None:
-            return _refusal(401, "not_authenticated", _("Sign in first."))
-        reader = _Reader(user_id, generation_id, is_html=request.GET.get("view") == "html")
-        view = await reader.look()
-    except DomainError as error:
-        return problem.response(error)
-    last = request.headers.get("Last-Event-ID") or request.GET.get("after") or "0"
-    stream = reader.events(view, after=int(last) if _OFFSET.match(last) else 0)
-    response = StreamingHttpResponse(stream, content_type="text/event-stream; charset=utf-8")
-    response["Cache-Control"] = "private, no-store, no-cache, no-transform"
-    response["X-Accel-Buffering"] = "no"
-    return response
+    begun = await look(_begun, request, generation_id)
+    if begun is None:
+        return problem.plain(status=401, code="not_authenticated")
+    user_id, view = begun
+    place = _places.take(user_id)
+    live = live_text(generation_id, user_id=user_id) if request.GET.get("view") == "html" else None
+    reader = _Reader(user_id, live=live)
+    return event_streams.response(reader.events(view, after=event_streams.last_event_id(request)), place)
 
 
-async def _reader_of(request: HttpRequest) -> UserId | None:
-    """The holder of the API key, or who is signed in. Raises ApiKeyNotValid, NetworkNotAllowed, ScopeMissing."""
+def _begun(request: HttpRequest, generation_id: UUID) -> tuple[UserId, AnswerView] | None:
+    """Who asks and what they may read; None where nobody is signed in. In one thread, and one connection, for both.
+
+    Raises ApiKeyNotValid, NetworkNotAllowed, ScopeMissing, GenerationNotFound.
+    """
     token = bearer_token(request.headers.get("Authorization"))
-    if token is None:
-        user = await request.auser()
-        return UserId(user.pk) if user.is_authenticated else None
-    address = str(request.META.get("REMOTE_ADDR", ""))
-    key = await in_thread(accounts.identify_key, key=token, address=address, now=clock.now())
-    if SCOPE not in key.scopes:
-        raise ScopeMissing(scope=SCOPE)
-    return key.user_id
+    if token is not None:
+        key = accounts.identify_key(key=token, address=visitors.address_of(request), now=clock.now())
+        if SCOPE not in key.scopes:
+            raise ScopeMissing(scope=SCOPE)
+        user_id = key.user_id
+    elif request.user.is_authenticated:
+        user_id = UserId(request.user.pk)
+    else:
+        return None
+    return user_id, services.read_answer(user_id=user_id, generation_id=generation_id)
 
 
 class _Reader:
     """One reader's way through one answer."""
 
-    def __init__(self, user_id: UserId, generation_id: UUID, *, is_html: bool) -> None:
+    def __init__(self, user_id: UserId, *, live: LiveText | None) -> None:
         self._user_id = user_id
-        self._generation_id = generation_id
-        self._renderer = StreamRenderer() if is_html else None
         # HTML is always sent from the first block: a block is replaced whole, so nothing appears twice.
+        self._live, self._seen = live, Seen()
         self._text = ""
         self._shown = 0
 
-    async def look(self) -> AnswerView:
-        """How the answer stands in the database; the connection is given back before this returns."""
-        return await in_thread(self._look)
-
-    async def events(self, view: AnswerView, *, after: int) -> AsyncIterator[str]:
+    async def events(self, view: AnswerView, *, after: int) -> AsyncIterator[bytes]:
         """Everything from `after` on, to the end of the answer."""
-        self._shown = after if self._renderer is None else 0
-        yield _event("status", {"state": view.generation.state.value})
+        self._shown = after if self._live is None else 0
+        yield event("status", {"state": view.generation.state.value})
         if view.generation.is_settled:
-            for event in self._ending(view):
-                yield event
+            for part in await self._ending(view):
+                yield part
             return
-        self._text = view.text
-        for event in self._news():
-            yield event
-        client = async_redis()
-        try:
-            async for event in self._follow(client, view):
-                yield event
-        finally:
-            with suppress(redis.RedisError, OSError):
-                await client.aclose()
+        async with of_loop(LiveAnswers).reading(self._user_id, view) as answer:
+            async for part in self._follow(answer, view.generation.state):
+                yield part
 
-    async def _follow(self, client: Any, view: AnswerView) -> AsyncIterator[str]:
-        loop = asyncio.get_running_loop()
-        position, state = "0", view.generation.state
-        beat_at = looked_at = loop.time()
+    async def _follow(self, answer: LiveAnswer, state: GenerationState) -> AsyncIterator[bytes]:
+        version = -1
         while True:
-            look_after = _LOOK_SECONDS
-            try:
-                position, entries = await feed.read(client, self._generation_id, after=position, wait_ms=1000)
-            except (redis.RedisError, OSError):
-                position, entries, look_after = "0", [], _LOOK_WITHOUT_REDIS_SECONDS
-                await asyncio.sleep(_LOOK_WITHOUT_REDIS_SECONDS)
-            has_gap, is_over = self._take(entries)
-            rendering_since = loop.time()
-            news = self._news()
-            rest = max(_HTML_SECONDS, (loop.time() - rendering_since) / _HTML_SHARE) if self._renderer else 0
-            for event in news:
-                yield event
-            if is_over or has_gap or (not news and loop.time() - looked_at >= look_after):
-                view, looked_at = await self.look(), loop.time()
-                if view.generation.is_settled:
-                    for event in self._ending(view):
-                        yield event
-                    return
-                if view.generation.state is not state:
-                    state = view.generation.state
-                    yield _event("status", {"state": state.value})
-                self._text = max(self._text, view.text, key=len)
-                news = self._news()
-                for event in news:
-                    yield event
-            if news:
-                beat_at = loop.time()
-                await asyncio.sleep(rest)
-            elif loop.time() - beat_at >= _HEARTBEAT_SECONDS:
-                beat_at = loop.time()
-                yield ": keep-alive\n\n"
+            version = await answer.changed(version)
+            if answer.state is not state:
+                state = answer.state
+                yield event("status", {"state": state.value})
+            self._text = answer.text
+            for part in await self._news():
+                yield part
+            if (view := await answer.end()) is not None:
+                for part in await self._ending(view):
+                    yield part
+                return
+            if self._live is not None:
+                await asyncio.sleep(self._live.rest)
 
-    def _take(self, entries: list[feed.Piece | feed.End]) -> tuple[bool, bool]:
-        """Add the pieces that continue our text; whether one did not fit, and whether the answer is settled."""
-        has_gap = is_over = False
-        for entry in entries:
-            if isinstance(entry, feed.End):
-                is_over = True
-            elif entry.start > len(self._text):
-                has_gap = True
-            elif entry.end > len(self._text):
-                self._text += entry.text[len(self._text) - entry.start :]
-        return has_gap, is_over
-
-    def _news(self) -> list[str]:
+    async def _news(self) -> list[bytes]:
         """What the reader has not seen of our text yet."""
         end = len(self._text)
         if end <= self._shown:
             return []
-        if self._renderer is not None:
-            first, blocks = self._renderer.update(self._text)
+        if self._live is not None:
+            await self._live.show(self._text)
             self._shown = end
-            return [_event("blocks", {"from": first, "html": blocks}, end)]
+            first, blocks = self._live.news(self._seen)
+            return [_blocks(first, blocks, end)]
         text, self._shown = self._text[self._shown :], end
-        return [_event("delta", {"text": text}, end)]
+        return [event("delta", {"text": text}, event_id=end)]
 
-    def _ending(self, view: AnswerView) -> list[str]:
+    async def _ending(self, view: AnswerView) -> list[bytes]:
         """The rest of the text, the price, the reason if it failed, and the end."""
         generation = view.generation
         self._text = view.text
         end = len(view.text)
-        if self._renderer is not None:
-            first, blocks = self._renderer.finish(view.text)
-            events = [_event("blocks", {"from": first, "html": blocks}, end)]
+        if self._live is not None:
+            events = [_blocks(*await self._live.whole(view.text, self._seen), end)]
         else:
-            events = self._news()
+            events = await self._news()
         usage = {
             "charged_milli": generation.charged_milli,
+            "is_delivered": generation.is_delivered,
             "paid_by": generation.paid_by.value,
             "prompt_tokens": generation.prompt_tokens,
             "completion_tokens": generation.completion_tokens,
             "balance_milli": view.balance_milli,
         }
-        events.append(_event("usage", usage, end))
+        events.append(event("usage", usage, event_id=end))
         if generation.error_code:
-            events.append(_event("error", {"code": generation.error_code}, end))
+            events.append(event("error", {"code": generation.error_code}, event_id=end))
         done = {"state": generation.state.value, "finish_reason": generation.finish_reason}
-        events.append(_event("done", done, end))
+        events.append(event("done", done, event_id=end))
         return events
 
-    def _look(self) -> AnswerView:
-        try:
-            return services.follow(user_id=self._user_id, generation_id=self._generation_id)
-        finally:
-            # A stream lives for minutes and must not hold a connection, nor the one of its session's query.
-            close_old_connections()
 
-
-def _event(name: str, data: dict[str, Any], event_id: int | None = None) -> str:
-    lines = [f"event: {name}", f"data: {json.dumps(data, ensure_ascii=False)}"]
-    if event_id is not None:
-        lines.insert(0, f"id: {event_id}")
-    return "\n".join(lines) + "\n\n"
-
-
-def _refusal(status: int, code: str, title: str) -> JsonResponse:
-    document = problem.body(status=status, code=code, title=title)
-    return JsonResponse(document, status=status, content_type=problem.CONTENT_TYPE)
+def _blocks(first: int, blocks: list[str], end: int) -> bytes:
+    """The blocks from `first` on, each of them JSON already."""
+    return event_of_json("blocks", f'{{"from": {first}, "html": [{", ".join(blocks)}]}}', event_id=end)

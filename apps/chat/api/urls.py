@@ -11,6 +11,7 @@ urlpatterns = [
     path("chat/conversations", views.Conversations.as_view()),
     path("chat/conversations/<uuid:conversation_id>", views.Conversation.as_view()),
     path("chat/conversations/<uuid:conversation_id>/messages", views.Messages.as_view()),
+    path("chat/messages/<uuid:message_id>", views.OneMessage.as_view()),
     path("chat/messages/<uuid:message_id>/regenerate", views.Regenerate.as_view()),
     path("chat/generations/<uuid:generation_id>/stop", views.Stop.as_view()),
     path("chat/generations/<uuid:generation_id>/events", events.generation_events, name="chat-events"),

@@ -9,13 +9,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.chat import selectors, services
-from apps.chat.contracts import GenerationState, PaidBy, Role
+from apps.chat.contracts import GenerationState, PaidBy, Place, Role
+from apps.chat.rules import limits
 from apps.kernel import clock
-from apps.kernel.api import Endpoint, IdempotentPost, PageQuery, StrictSerializer, page_response
-
-_MAX_SEARCH_HITS = 30
-# Above the operators' largest sensible limit; the exact one is a rule with its own refusal.
-_MAX_BODY_CHARS = 200_000
+from apps.kernel.api import Endpoint, IdempotentPost, PageQuery, StrictSerializer, page_response, shown
 
 
 class ClientIdField(serializers.RegexField):
@@ -30,12 +27,13 @@ class GenerationOutput(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     state = serializers.ChoiceField(choices=GenerationState.choices)
-    message_id = serializers.UUIDField()
-    conversation_id = serializers.UUIDField()
+    message_id = serializers.UUIDField(allow_null=True, help_text="null where no conversation asked")
+    conversation_id = serializers.UUIDField(allow_null=True)
     model = serializers.CharField()
     paid_by = serializers.ChoiceField(choices=PaidBy.choices)
     price_milli = serializers.IntegerField()
     charged_milli = serializers.IntegerField()
+    is_delivered = serializers.BooleanField(help_text="what was not delivered costs neither quota nor a free use")
     prompt_tokens = serializers.IntegerField()
     completion_tokens = serializers.IntegerField()
     finish_reason = serializers.CharField()
@@ -43,12 +41,13 @@ class GenerationOutput(serializers.Serializer[Any]):
 
 
 class MessageOutput(serializers.Serializer[Any]):
-    """One message; `generation` is there for an assistant's."""
+    """One message; an assistant's has its `generation` and, if the provider showed it, its `reasoning`."""
 
     id = serializers.UUIDField()
     parent_id = serializers.UUIDField(allow_null=True)
     role = serializers.ChoiceField(choices=Role.choices)
     content = serializers.CharField(source="text")
+    reasoning = serializers.CharField()
     created_at = serializers.DateTimeField()
     generation = GenerationOutput(allow_null=True)
 
@@ -97,13 +96,14 @@ class Models(Endpoint):
         price = serializers.IntegerField(help_text="milli-credits per answer")
         in_free_allowance = serializers.BooleanField(help_text="free uses of the day pay for it first")
         entitled = serializers.BooleanField()
+        entitled_until = serializers.DateTimeField(allow_null=True, help_text="when a right of some days ends")
         affordable = serializers.BooleanField()
         reason = serializers.CharField(allow_blank=True)
 
     def get(self, request: Request) -> Response:
         """The models, in the operators' order."""
         offers = services.models_for(user_id=self.user_id, now=clock.now())
-        return Response(self.Output(offers, many=True).data)
+        return Response([shown(self.Output, offer) for offer in offers])
 
 
 class Quota(Endpoint):
@@ -122,7 +122,7 @@ class Quota(Endpoint):
 
     def get(self, request: Request) -> Response:
         """The quota."""
-        return Response(self.Output(services.quota_of(user_id=self.user_id, now=clock.now())).data)
+        return Response(shown(self.Output, services.quota_of(user_id=self.user_id, now=clock.now())))
 
 
 class QuotaEntries(Endpoint):
@@ -172,8 +172,8 @@ class Conversations(Endpoint):
         """A page of conversations, the newest made first; or search hits, in one page."""
         query = self.parse(request, self.GetInput)
         if "q" in query:
-            hits = selectors.search(user_id=self.user_id, words=query["q"], limit=_MAX_SEARCH_HITS)
-            results = SearchHitOutput(hits, many=True).data
+            hits = selectors.search(user_id=self.user_id, words=query["q"], limit=limits.MAX_SEARCH_HITS)
+            results = [shown(SearchHitOutput, hit) for hit in hits]
             return Response({"next": None, "previous": None, "results": results})
         page = selectors.conversations_of(user_id=self.user_id, cursor=query.get("cursor"), size=query["size"])
         return page_response(request, page, ConversationOutput)
@@ -182,7 +182,7 @@ class Conversations(Endpoint):
         """Start an empty conversation."""
         body = self.parse(request, self.Input)
         made = services.create_conversation(user_id=self.user_id, title=body.get("title", ""), now=clock.now())
-        return Response(ConversationOutput(made).data, status=201)
+        return Response(shown(ConversationOutput, made), status=201)
 
 
 class Conversation(Endpoint):
@@ -215,7 +215,7 @@ class Conversation(Endpoint):
 
     def _answer(self, conversation_id: UUID) -> Response:
         found = selectors.conversation_of(user_id=self.user_id, conversation_id=conversation_id)
-        return Response(ConversationOutput(found).data)
+        return Response(shown(ConversationOutput, found))
 
 
 class Messages(Endpoint):
@@ -228,10 +228,10 @@ class Messages(Endpoint):
     PostOutput: ClassVar[Any] = AskedOutput
 
     class Input(StrictSerializer):
-        """A message. Without `parent_id` it follows the branch that is looked at."""
+        """A message. Without `parent_id` it follows the branch that is looked at; with null it begins a new one."""
 
         # White space is the writer's; whether there is any text is a rule with its own refusal.
-        content = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=_MAX_BODY_CHARS)
+        content = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=limits.MAX_BODY_CHARS)
         model = serializers.CharField(max_length=64)
         client_id = ClientIdField()
         parent_id = serializers.UUIDField(required=False, allow_null=True)
@@ -250,17 +250,28 @@ class Messages(Endpoint):
     def post(self, request: Request, conversation_id: UUID) -> Response:
         """Send a message; the same client_id answers the same generation."""
         body = self.parse(request, self.Input)
-        asked = services.ask(
+        asked = services.ask_question(
             user_id=self.user_id,
             conversation_id=conversation_id,
             text=body["content"],
             model=body["model"],
             client_id=body["client_id"],
-            parent_id=body.get("parent_id"),
+            parent_id=body.get("parent_id", Place.AFTER_HEAD),
             key=self.credential,
             now=clock.now(),
         )
-        return Response(AskedOutput(asked).data, status=202)
+        return Response(shown(AskedOutput, asked), status=202)
+
+
+class OneMessage(Endpoint):
+    """GET /api/v1/chat/messages/{id}: a message as it was written, where pages show it rendered."""
+
+    scope = "chat"
+    Output: ClassVar[Any] = MessageOutput
+
+    def get(self, request: Request, message_id: UUID) -> Response:
+        """The message."""
+        return Response(shown(MessageOutput, selectors.message_of(user_id=self.user_id, message_id=message_id)))
 
 
 class Regenerate(IdempotentPost):
@@ -278,7 +289,7 @@ class Regenerate(IdempotentPost):
     def post_once(self, request: Request, *, request_id: str, **url: Any) -> Response:
         """Start it."""
         body = self.parse(request, self.Input)
-        asked = services.regenerate(
+        asked = services.regenerate_answer(
             user_id=self.user_id,
             message_id=url["message_id"],
             model=body.get("model"),
@@ -286,7 +297,7 @@ class Regenerate(IdempotentPost):
             key=self.credential,
             now=clock.now(),
         )
-        return Response(AskedOutput(asked).data, status=202)
+        return Response(shown(AskedOutput, asked), status=202)
 
 
 class Stop(Endpoint):
@@ -301,5 +312,5 @@ class Stop(Endpoint):
     def post(self, request: Request, generation_id: UUID) -> Response:
         """Ask for it; stopping twice, or too late, changes nothing."""
         self.parse(request, self.Input)
-        stopped = services.stop(user_id=self.user_id, generation_id=generation_id, now=clock.now())
-        return Response(GenerationOutput(stopped).data)
+        stopped = services.stop_generation(user_id=self.user_id, generation_id=generation_id, now=clock.now())
+        return Response(shown(GenerationOutput, stopped))

@@ -1,9 +1,11 @@
 """Live text and wake-ups through Redis. Everything here may be lost at any time: the database is asked as well.
 
-An answer's stream holds pieces of its text, each with the offset (in characters) at which it ends, and a last
-entry once the answer is settled. Offsets, unlike stream ids, mean the same in the saved text.
+Pieces of an answer's text, each with the offset (in characters) at which it ends, and a last word once it is settled,
+are published to those who follow it now and kept in a stream of its own for those who come later. Offsets, unlike
+stream ids, mean the same in the saved text.
 """
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -13,6 +15,7 @@ from uuid import UUID
 
 import redis
 from redis.asyncio import Redis
+from redis.asyncio.client import Pipeline
 
 from apps.kernel.streams import cancellable, sync_redis
 
@@ -23,6 +26,9 @@ _STOP = "chat:stop"
 _STREAM_SECONDS = 900
 _ENDED_STREAM_SECONDS = 60
 _LISTEN_SECONDS = 5.0
+_PATIENCE_SECONDS = 2.0
+_PAGE = 100
+_END = b"end"
 
 
 @dataclass(frozen=True)
@@ -64,8 +70,9 @@ def announce_end(generation_id: UUID) -> None:
 
     def end(client: redis.Redis) -> None:
         pipe = client.pipeline(transaction=False)
-        pipe.xadd(_stream(generation_id), {"end": 1})
-        pipe.expire(_stream(generation_id), _ENDED_STREAM_SECONDS)
+        pipe.xadd(channel(generation_id), {"end": 1})
+        pipe.expire(channel(generation_id), _ENDED_STREAM_SECONDS)
+        pipe.publish(channel(generation_id), _END)
         pipe.execute()
 
     _try(end)
@@ -79,50 +86,77 @@ async def wait_for_wake(client: Redis, *, seconds: int) -> None:
 
 async def stops(client: Redis) -> AsyncIterator[UUID]:
     """The ids of generations that shall stop, as they are announced. Raises redis.RedisError."""
-    async with client.pubsub() as channel:
-        await channel.subscribe(_STOP)
+    async with client.pubsub() as told:
+        await told.subscribe(_STOP)
         while True:
-            heard = channel.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_SECONDS)
-            if message := await cancellable(heard):
+            listening = told.get_message(ignore_subscribe_messages=True, timeout=_LISTEN_SECONDS)
+            if message := await cancellable(listening):
                 with suppress(ValueError):
                     yield UUID(message["data"].decode())
 
 
-async def append(client: Redis, generation_id: UUID, piece: Piece) -> None:
-    """Add a piece to an answer's stream. Raises redis.RedisError."""
-    pipe = client.pipeline(transaction=False)
-    pipe.xadd(_stream(generation_id), {"text": piece.text, "end_offset": piece.end})
-    pipe.expire(_stream(generation_id), _STREAM_SECONDS)
-    await cancellable(pipe.execute())
+class Feeder:
+    """Hands out the pieces of all answers on one connection: while it is busy they gather, and go together then."""
+
+    def __init__(self, client: Redis) -> None:
+        self._client = client
+        self._pieces: dict[UUID, Piece] = {}
+        self._news = asyncio.Event()
+
+    def put(self, generation_id: UUID, piece: Piece) -> None:
+        """Hand out a piece, which continues the last one, as soon as can be."""
+        waiting = self._pieces.get(generation_id)
+        self._pieces[generation_id] = piece if waiting is None else Piece(waiting.text + piece.text, piece.end)
+        self._news.set()
+
+    async def work(self) -> None:
+        """Hand out all pieces as they come, until cancelled."""
+        while True:
+            await self._news.wait()
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Hand out what waits; what Redis does not take within seconds, readers find in the saved text."""
+        self._news.clear()
+        pieces, self._pieces = self._pieces, {}
+        with suppress(redis.RedisError, OSError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await cancellable(self._append(pieces).execute())
+
+    def _append(self, pieces: dict[UUID, Piece]) -> Pipeline:
+        pipe = self._client.pipeline(transaction=False)
+        for generation_id, piece in pieces.items():
+            name = channel(generation_id)
+            pipe.xadd(name, {"text": piece.text, "end_offset": piece.end})
+            pipe.expire(name, _STREAM_SECONDS)
+            pipe.publish(name, f"{piece.end} {piece.text}".encode())
+        return pipe
 
 
-async def read(client: Redis, generation_id: UUID, *, after: str, wait_ms: int) -> tuple[str, list[Piece | End]]:
-    """What was added to an answer's stream after the entry `after` ("0" is the beginning), and the new `after`.
+def read(message: bytes) -> Piece | End:
+    """What was said on an answer's channel."""
+    end, _, text = message.partition(b" ")
+    return End() if message == _END else Piece(text.decode(), int(end))
 
-    Waits up to `wait_ms` when there is nothing yet. Raises redis.RedisError.
-    """
-    answer: Any = await cancellable(client.xread({_stream(generation_id): after}, count=500, block=wait_ms))
-    # RESP2 answers a list of streams, RESP3 a mapping.
-    streams = answer.values() if isinstance(answer, dict) else [entries for _, entries in answer or []]
+
+async def kept(client: Redis, generation_id: UUID, *, after: int) -> list[Piece | End]:
+    """What an answer's stream holds behind this offset of its text, in its order. Raises redis.RedisError."""
     found: list[Piece | End] = []
-    for entries in streams:
-        for entry_id, fields in _flat(entries):
-            after = entry_id.decode()
-            if b"end" in fields:
-                found.append(End())
-            else:
-                found.append(Piece(fields[b"text"].decode(), int(fields[b"end_offset"])))
-    return after, found
+    last = "+"
+    while True:
+        page: Any = await cancellable(client.xrevrange(channel(generation_id), max=last, count=_PAGE))
+        for entry_id, fields in page:
+            last = f"({entry_id.decode()}"
+            piece = End() if b"end" in fields else Piece(fields[b"text"].decode(), int(fields[b"end_offset"]))
+            found.insert(0, piece)
+            if isinstance(piece, Piece) and piece.start <= after:
+                return found
+        if len(page) < _PAGE:
+            return found
 
 
-def _flat(entries: Any) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """RESP3 wraps the entries of a stream once more."""
-    if entries and isinstance(entries[0], list):
-        return [entry for group in entries for entry in group]
-    return list(entries)
-
-
-def _stream(generation_id: UUID) -> str:
+def channel(generation_id: UUID) -> str:
+    """The name of an answer's stream, and of the channel on which its pieces are published."""
     return f"chat:generation:{generation_id}"
 
 

@@ -2,20 +2,27 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from collections import Counter
+from contextlib import AsyncExitStack, suppress
 from uuid import UUID
 
 import redis
 
-from apps.chat.engine import feed, upstream
-from apps.chat.engine.desk import Desk, Services
+from apps.chat.contracts import Job
+from apps.chat.engine import feed
 from apps.chat.engine.run import Run
+from apps.chat.engine.service_calls import ServiceCalls, Services
+from apps.chat.registries import CHANNELS
 from apps.kernel.streams import async_redis
 
 logger = logging.getLogger(__name__)
 
-# Measured: one process keeps up with about this many streams through the client (docs/adr/0005).
-CAPACITY = 80
+# Answers at a time: what one process keeps up with (docs/adr/0005), and how many of them one channel may take,
+# so that a channel that stalls leaves room for the others.
+CAPACITY = 240
+PER_CHANNEL = 80
+# Claimed together: more would hold the first of them up, and all their texts are in memory at once.
+_BATCH = 16
 _SWEEP_SECONDS = 1
 _PATIENCE_SECONDS = 5.0
 
@@ -23,41 +30,52 @@ _PATIENCE_SECONDS = 5.0
 class Engine:
     """Claims, streams and settles until it is told to end."""
 
-    def __init__(self, services: Services, *, capacity: int = CAPACITY) -> None:
-        self._desk = Desk(services)
+    def __init__(self, services: Services, *, capacity: int = CAPACITY, per_channel: int = PER_CHANNEL) -> None:
+        self._services = ServiceCalls(services)
         self._capacity = capacity
-        upstream.warm_up()
-        self._http = upstream.http_client()
+        self._per_channel = per_channel
+        self._channels = {kind.code: kind.connect() for kind in CHANNELS}
         self._redis = async_redis()
+        self._feeder = feed.Feeder(self._redis)
         self._runs: dict[asyncio.Task[None], Run] = {}
 
     async def work(self, ending: asyncio.Event, *, patience: float = _PATIENCE_SECONDS) -> None:
         """Work until `ending` is set; then let running answers finish for `patience` seconds and interrupt the rest."""
-        helpers = [asyncio.create_task(self._hear_stops()), asyncio.create_task(self._look_for_stops())]
+        helps = (self._hear_stops(), self._look_for_stops(), self._feeder.work())
+        helpers = [asyncio.create_task(help_) for help_ in helps]
         try:
-            await self._desk.settle_abandoned()
-            logger.info("ready for %d answers at a time", self._capacity)
-            while not ending.is_set():
-                await self._take_jobs()
-                await self._wait(ending)
-            await self._end_runs(patience)
+            async with AsyncExitStack() as opened:
+                for channel in self._channels.values():
+                    await opened.enter_async_context(channel)
+                await self._services.settle_abandoned()
+                logger.info("ready for %d answers at a time", self._capacity)
+                while not ending.is_set():
+                    await self._take_jobs()
+                    await self._wait(ending)
+                await self._end_runs(patience)
         finally:
             for task in helpers:
                 task.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
-            await self._http.aclose()
             await self._redis.aclose()
-            self._desk.close()
+            self._services.close()
 
     async def _take_jobs(self) -> None:
-        free = self._capacity - len(self._runs)
-        if free <= 0:
-            return
-        for job in await self._desk.claim(free):
-            run = Run(job, desk=self._desk, http=self._http, redis_client=self._redis)
-            task = asyncio.create_task(run.carry_out())
-            self._runs[task] = run
-            task.add_done_callback(self._forget)
+        """Claim until no place is free or nothing is left; each time, those of a full channel are passed over."""
+        while free := self._capacity - len(self._runs):
+            running = Counter(run.job.channel for run in self._runs.values())
+            jobs = await self._services.claim_jobs(min(free, _BATCH), per_channel=self._per_channel, running=running)
+            for job in jobs:
+                self._start(job)
+            if not jobs:
+                return
+
+    def _start(self, job: Job) -> None:
+        channel = self._channels[job.channel_kind]
+        run = Run(job, services=self._services, channel=channel, feeder=self._feeder)
+        task = asyncio.create_task(run.carry_out())
+        self._runs[task] = run
+        task.add_done_callback(self._forget)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         run = self._runs.pop(task)
@@ -94,7 +112,7 @@ class Engine:
             await asyncio.sleep(_SWEEP_SECONDS)
             if self._runs:
                 running = [run.generation_id for run in self._runs.values()]
-                self._stop(await self._desk.stop_requests(running))
+                self._stop(await self._services.find_stop_requests(running))
 
     def _stop(self, generation_ids: set[UUID]) -> None:
         for run in list(self._runs.values()):

@@ -2,49 +2,64 @@
 
 import asyncio
 import logging
-from contextlib import suppress
+from contextlib import aclosing
 from uuid import UUID
 
-import redis
-from openai import DefaultAioHttpClient
-from redis.asyncio import Redis
+from django.conf import settings
 
 from apps.chat import rules
 from apps.chat.contracts import GenerationState, Job, Outcome
-from apps.chat.engine import feed, upstream
-from apps.chat.engine.desk import Desk
+from apps.chat.engine import transport
+from apps.chat.engine.answer_text import AnswerText
+from apps.chat.engine.feed import Feeder, Piece
+from apps.chat.engine.refusals import UpstreamError
+from apps.chat.engine.service_calls import ServiceCalls
+from apps.chat.registries import Connection, Delta
+from apps.chat.rules import limits
+from apps.kernel.signs import show_something
 
 logger = logging.getLogger(__name__)
 
-# Pieces that arrive within this time become one entry: fast enough for the eye, few enough for the wire.
+# The first piece goes at once; what arrives within this time after one goes together: fast enough for the eye, few
+# enough for the wire.
 _COALESCE_SECONDS = 0.04
 _SAVE_SECONDS = 1.0
+# A save writes the whole text: longer texts are saved less often, so that no answer writes more than this.
+_SAVED_CHARS_PER_SECOND = 8_000
 _RENEW_SECONDS = 5.0
-# What one answer may take and be at most, whatever upstream does.
-_MAX_SECONDS = 600
-_MAX_CHARS = 200_000
-# Finish reasons with which an upstream says that it broke off by itself.
-_BROKEN = {"network_error", "insufficient_system_resource", "model_context_window_exceeded"}
-# Token counts beyond this are not believed.
-_TOKEN_CEILING = 2_000_000
+# Events in a row that add nothing: no answer is so long in coming, and each takes time from the others.
+_MAX_IDLE_DELTAS = 100_000
+# Finish reasons with which an upstream says that it broke off by itself; those of servers that open models run on, too.
+_BROKEN = {
+    "network_error",
+    "insufficient_system_resource",
+    "model_context_window_exceeded",
+    "abort",
+    "aborted",
+    "cancelled",
+    "error",
+    "timeout",
+}
+# What it looks like here when whoever wrote the answer died.
+_LOOKS_LIKE_DEATH = {"upstream_cut", "upstream_unreachable"}
 
 
 class Run:
     """Streams one job, feeds its readers, saves its text, and ends it once."""
 
-    def __init__(self, job: Job, *, desk: Desk, http: DefaultAioHttpClient, redis_client: Redis) -> None:
+    def __init__(self, job: Job, *, services: ServiceCalls, channel: Connection, feeder: Feeder) -> None:
         self.job = job
-        self._desk = desk
-        self._http = http
-        self._redis = redis_client
-        self._parts: list[str] = []
-        self._length = 0
+        self._services = services
+        self._channel = channel
+        self._feeder = feeder
+        self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)
+        self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)
         self._finish_reason = ""
-        self._usage = upstream.Delta()
+        self._was_taken = False
+        self._usage = Delta()
         self._news = asyncio.Event()
         # Why reading was cancelled, when it was.
         self._end: GenerationState | None = None
-        self._is_fenced = False
         self._reading = asyncio.create_task(self._read())
 
     @property
@@ -62,20 +77,15 @@ class Run:
 
     async def carry_out(self) -> None:
         """Do the whole job. Never raises for what upstream, Redis or a stop may do."""
-        feeder = asyncio.create_task(self._feed())
+        feeding = asyncio.create_task(self._feed())
         saver = asyncio.create_task(self._save())
         try:
             outcome = await self._outcome()
         finally:
             saver.cancel()
-            feeder.cancel()
-            await asyncio.gather(saver, feeder, return_exceptions=True)
-        if self._is_fenced:
-            logger.warning("generation %s: lease lost, somebody else settled it", self.generation_id)
-            return
-        if outcome.error_code:
-            logger.warning("generation %s %s: %s", self.generation_id, outcome.state.value, outcome.error_code)
-        await self._desk.finish(self.job, outcome)
+            feeding.cancel()
+            await asyncio.gather(saver, feeding, return_exceptions=True)
+        await self._services.finish_run(self.job, outcome)
 
     def _cancel(self, end: GenerationState) -> None:
         if self._end is None:
@@ -83,96 +93,112 @@ class Run:
         self._reading.cancel()
 
     async def _read(self) -> None:
-        async with asyncio.timeout(_MAX_SECONDS):
-            async for delta in upstream.stream(self._http, self.job):
-                self._take(delta)
-                if self._length >= _MAX_CHARS:
+        async with asyncio.timeout(limits.MAX_ANSWER_SECONDS), aclosing(self._channel.answer(self.job)) as answer:
+            idle = 0
+            async for delta in answer:
+                self._was_taken = True
+                idle = 0 if self._take(delta) else idle + 1
+                if self._text.is_full:
                     self._finish_reason = "length"
                     return
+                if idle > _MAX_IDLE_DELTAS:
+                    raise UpstreamError("upstream_garbled", "more events that add nothing than any answer has")
 
-    def _take(self, delta: upstream.Delta) -> None:
-        if delta.text:
-            # Lone surrogates (a broken escape upstream) can neither be stored nor sent; NUL not in PostgreSQL.
-            text = delta.text.encode("utf-8", "replace").decode().replace("\x00", "")
-            self._parts.append(text)
-            self._length += len(text)
-            self._news.set()
+    def _take(self, delta: Delta) -> bool:
+        """Whether there is more of the answer now, or more thought."""
         if delta.finish_reason:
             self._finish_reason = delta.finish_reason
-        if delta.completion_tokens is not None:
+        if delta.has_usage:
             self._usage = delta
+        has_more_text = self._text.add(delta.text)
+        if has_more_text:
+            self._news.set()
+        return self._reasoning.add(delta.reasoning) or has_more_text
 
     async def _outcome(self) -> Outcome:
-        error_code = ""
         await asyncio.wait([self._reading])
-        if not self._reading.cancelled():
-            error_code = _error_code(self._reading.exception())
-        elif self._end is GenerationState.INTERRUPTED:
-            error_code = "engine_lost"
-        return self._as_outcome(error_code)
-
-    def _as_outcome(self, error_code: str) -> Outcome:
-        text = "".join(self._parts)
-        state = self._end if self._reading.cancelled() else None
-        if state is None:
-            error_code = error_code or _silent_failure(self._finish_reason, text)
-            state = GenerationState.FINISHED
-            if error_code:
-                state = GenerationState.INTERRUPTED if text else GenerationState.FAILED
+        text = str(self._text)
+        state, error_code = self._how_it_ended(has_text=show_something(text))
+        if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
+            error_code = rules.ENGINE_LOST
         prompt = "".join(turn.text for turn in self.job.turns)
         return Outcome(
             state=state,
             text=text,
+            reasoning=str(self._reasoning),
             finish_reason=self._finish_reason,
             error_code=error_code,
             prompt_tokens=_tokens(self._usage.prompt_tokens, prompt),
             completion_tokens=_tokens(self._usage.completion_tokens, text),
+            # A question that was under way when its owner stopped it may have been taken.
+            was_taken=self._was_taken or state is GenerationState.STOPPED,
         )
 
+    def _how_it_ended(self, *, has_text: bool) -> tuple[GenerationState, str]:
+        """The state and, when something is wrong, its code. What happens behind a finish_reason changes nothing."""
+        error = None if self._reading.cancelled() else self._reading.exception()
+        if self._finish_reason:
+            error = None
+        elif self._reading.cancelled():
+            state = self._end or GenerationState.INTERRUPTED
+            return state, "" if state is GenerationState.STOPPED else rules.ENGINE_LOST
+        error_code = _error_code(error) or _silent_failure(self._finish_reason, str(self._text))
+        if not error_code:
+            return GenerationState.FINISHED, ""
+        detail = error.detail if isinstance(error, UpstreamError) else ""
+        logger.warning("generation %s on channel %s: %s (%s)", self.generation_id, self.job.channel, error_code, detail)
+        return GenerationState.INTERRUPTED if has_text else GenerationState.FAILED, error_code
+
+    async def _died_with_us(self) -> bool:
+        """Whether the channel was the model server of our own site, which is gone; any other's death is its own."""
+        url = self.job.base_url
+        return rules.is_our_own(url, own=settings.OWN_MODELS_URL) and await transport.is_deserted(url)
+
     async def _feed(self) -> None:
-        """Hand new text to the readers, whatever Redis does; what it misses, they find in the saved text."""
+        """Hand new text to the readers."""
         sent = 0
         while True:
             await self._news.wait()
-            await asyncio.sleep(_COALESCE_SECONDS)
             self._news.clear()
-            text = "".join(self._parts[sent:])
-            sent, end = len(self._parts), self._length
-            with suppress(redis.RedisError, OSError, TimeoutError):
-                await feed.append(self._redis, self.generation_id, feed.Piece(text, end))
+            text = self._text.since(sent)
+            sent, end = self._text.parts, self._text.length
+            self._feeder.put(self.generation_id, Piece(text, end))
+            await asyncio.sleep(_COALESCE_SECONDS)
 
     async def _save(self) -> None:
         """Save the text about once a second, and renew the lease when there is none."""
         loop = asyncio.get_running_loop()
-        saved, saved_at = 0, loop.time()
+        saved, saved_at, renewed_at = 0, loop.time(), loop.time()
         while True:
             await asyncio.sleep(_SAVE_SECONDS)
-            if self._length == saved and loop.time() - saved_at < _RENEW_SECONDS:
+            now, length = loop.time(), self._text.length
+            is_due = length > saved and now - saved_at >= length / _SAVED_CHARS_PER_SECOND
+            if not is_due and now - renewed_at < _RENEW_SECONDS:
                 continue
-            length, text = self._length, "".join(self._parts)
-            # A failing database is retried every second until the lease runs out.
-            is_kept = await self._desk.keep(self.job, text)
+            # A failing database is retried every second, for as long as nobody else settles the answer.
+            is_kept = await self._services.keep_text(self.job, str(self._text) if is_due else None)
             if is_kept is False:
-                self._is_fenced = True
+                logger.warning("generation %s: lease lost, somebody else settled it", self.generation_id)
                 self._cancel(GenerationState.INTERRUPTED)
                 return
             if is_kept:
-                saved, saved_at = length, loop.time()
+                renewed_at = loop.time()
+                saved, saved_at = (length, renewed_at) if is_due else (saved, saved_at)
 
 
 def _tokens(reported: int | None, text: str) -> int:
-    return rules.usage_or_estimate(reported, text=text, ceiling=_TOKEN_CEILING)
+    return rules.usage_or_estimate(reported, text=text, ceiling=limits.TOKEN_CEILING)
 
 
 def _error_code(error: BaseException | None) -> str:
     if error is None:
         return ""
-    if isinstance(error, upstream.UpstreamError):
+    if isinstance(error, UpstreamError):
         return error.code
     if isinstance(error, TimeoutError):
         return "upstream_timeout"
     logger.error("a generation failed unexpectedly", exc_info=error)
-    return "internal"
+    return rules.INTERNAL
 
 
 def _silent_failure(finish_reason: str, text: str) -> str:
@@ -181,6 +207,6 @@ def _silent_failure(finish_reason: str, text: str) -> str:
         return "upstream_cut"
     if not finish_reason:
         return "upstream_cut"
-    if not text.strip():
+    if not show_something(text):
         return "content_refused" if finish_reason in {"content_filter", "sensitive"} else "empty_answer"
     return ""

@@ -1,132 +1,323 @@
-"""One streamed call to an OpenAI-compatible channel: raw lines of the official client over aiohttp."""
+"""One streamed call to an OpenAI-compatible channel: the openai client asks, the bytes of the answer are ours to read.
 
-import json
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
+Every byte from a channel is hostile: whatever is read has a limit, and silence is measured here, line by line. Of the
+client, its retries, its decoder of events and its models stay unused.
+"""
 
+import asyncio
+import math
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from http import HTTPStatus
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
 import httpx2
-import openai
-from openai import AsyncOpenAI, DefaultAioHttpClient
+from openai import APIConnectionError, AsyncOpenAI
 
 from apps.chat.contracts import Job
+from apps.chat.engine import deltas, documents, refusals, transport
+from apps.chat.engine.event_stream import Event, EventStream, EventTooLong
+from apps.chat.engine.refusals import Complaint, UpstreamError
+from apps.chat.engine.thoughts import Thoughts
+from apps.chat.registries import Connection, Delta
 
 _DONE = "[DONE]"
-# Between two chunks; comments that keep the connection alive count as chunks.
+# Before the answer, and then between two lines; comments that keep the connection alive count as lines.
 _MAX_SILENCE_SECONDS = 60.0
-
-# Upstream's own codes that mean more than their HTTP status (string or number, by provider).
-_CODES = {
-    "insufficient_quota": "upstream_arrears",
-    "1113": "upstream_arrears",
-    "context_length_exceeded": "context_too_long",
-    "1261": "context_too_long",
-    "model_context_window_exceeded": "context_too_long",
-    "content_filter": "content_refused",
-    "data_inspection_failed": "content_refused",
-    "1301": "content_refused",
-}
-_STATUSES = {
-    401: "upstream_key_refused",
-    402: "upstream_arrears",
-    403: "upstream_key_refused",
-    404: "upstream_model_unknown",
-    429: "upstream_busy",
-}
-
-
-class UpstreamError(Exception):
-    """The channel did not answer, or broke off; `code` is ours and stable."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+# To the first word or thought, whatever else is heard: an answer in which nothing begins keeps a place from others.
+_MAX_PREPARATION_SECONDS = 120.0
+# After its finish_reason an answer is whole; for the usage that some send behind it we wait only this long.
+_USAGE_SECONDS = 3.0
+# Some send a finish_reason with every word. Where one came with words, or words behind it, silence is the end.
+_DOUBT_SECONDS = 15.0
+_DRAIN_SECONDS = 0.1
+_MAX_OPENING_BYTES = 4 * 1024
+_MAX_DOCUMENT_BYTES = 512 * 1024
+_MAX_STREAM_BYTES = 128 * 1024 * 1024
+# Events that are no part of an answer; a provider that sends more of them than this sends something else.
+_MAX_UNREADABLE = 20
+# Lines that complete no event: a hundred heartbeats a second would not be as many in the longest answer.
+_MAX_IDLE_LINES = 100_000
+_MAX_CLIENTS = 64
+_BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
 @dataclass(frozen=True)
-class Delta:
-    """What one line of the stream brings; most lines bring only text."""
+class _Way:
+    """How a model wants to be asked, where providers differ."""
 
-    text: str = ""
-    finish_reason: str = ""
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
+    limit_name: str = "max_tokens"
+    wants_usage: bool = True
+
+    def after(self, complaint: Complaint) -> Self:
+        """How to ask again after this refusal; the same where it is about something else."""
+        limit_name = "max_completion_tokens" if complaint.wants_max_completion_tokens else self.limit_name
+        wants_usage = self.wants_usage and not complaint.refuses_stream_options
+        return replace(self, limit_name=limit_name, wants_usage=wants_usage)
 
 
-def http_client() -> DefaultAioHttpClient:
-    """The transport of one event loop, kept for its life."""
-    return DefaultAioHttpClient(
-        timeout=httpx2.Timeout(connect=5, read=_MAX_SILENCE_SECONDS, write=10, pool=5),
-        limits=httpx2.Limits(max_connections=400, max_keepalive_connections=50, keepalive_expiry=30),
+class Upstream(Connection):
+    """The way to all channels that speak as OpenAI does."""
+
+    def __init__(self) -> None:
+        # How models want to be asked: learnt from their refusals.
+        self._ways: dict[tuple[str, str], _Way] = {}
+
+    async def __aenter__(self) -> Self:
+        """Open the connections' pools."""
+        self._kept = transport.open_session(keeps_connections=True)
+        self._fresh = transport.open_session(keeps_connections=False)
+        # To make one takes longer than to ask; an address or a key that changes is another one's.
+        self._client = lru_cache(_MAX_CLIENTS)(_client)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close them."""
+        await self._kept.close()
+        await self._fresh.close()
+
+    async def answer(self, job: Job) -> AsyncGenerator[Delta, None]:
+        """The answer of the channel, event by event, until it has said all or the connection ends.
+
+        The end of this iteration proves nothing: an answer is whole only if a finish_reason came, or [DONE] after
+        its usage, which is then given as the finish_reason "stop". Raises UpstreamError.
+        """
+        async with aclosing(await self._taken(job)) as response, aclosing(response.aiter_raw()) as chunks:
+            reading, thoughts = _Reading(chunks), Thoughts()
+            async for delta in _deltas(reading):
+                text, thought = thoughts.sort(delta.text)
+                yield replace(delta, text=text, reasoning=delta.reasoning + thought)
+            yield Delta(*thoughts.rest())
+            await reading.drain()
+
+    async def _taken(self, job: Job) -> httpx2.Response:
+        """The response to a question that the channel took, asked as it wants. Raises UpstreamError."""
+        key = (job.base_url, job.upstream_model)
+        way = self._ways.get(key, _Way())
+        while True:
+            try:
+                response = await self._ask(job, way)
+            except transport.Refused as refusal:
+                other = way.after(refusal.complaint)
+                if other == way:
+                    raise refusal.error from None
+                way = other
+            else:
+                self._ways[key] = way
+                return response
+
+    async def _ask(self, job: Job, way: _Way) -> httpx2.Response:
+        """Send the question; once more when the channel hangs up before it answers. Raises Refused, UpstreamError."""
+        try:
+            try:
+                return await self._post(self._kept, job, way)
+            except (aiohttp.ClientConnectionError, transport.Refused) as error:
+                if not _has_hung_up(error):
+                    raise
+                # As it does with a connection that it kept long enough. Nothing of an answer came, so nothing that
+                # was answered is asked twice; and a new connection cannot be such a one.
+                return await self._post(self._fresh, job, way)
+        except transport.ERRORS as error:
+            raise refusals.of_transport(error) from error
+
+    async def _post(self, session: aiohttp.ClientSession, job: Job, way: _Way) -> httpx2.Response:
+        body: dict[str, Any] = {
+            "model": job.upstream_model,
+            "messages": [{"role": turn.role.value, "content": turn.text} for turn in job.turns],
+            "stream": True,
+            way.limit_name: job.max_output_tokens,
+        }
+        if way.wants_usage:
+            body["stream_options"] = {"include_usage": True}
+        client = self._client(session, job.base_url, job.api_key, job.proxy_url)
+        try:
+            # Not by its method for this address, which copies messages field by field: for forty of them that was
+            # measured to take 7 ms, and all other answers would wait.
+            return await client.post("/chat/completions", cast_to=httpx2.Response, body=body, stream=True)
+        except APIConnectionError as error:
+            # What the network says stands behind it (the client wraps errors of TLS, and only those).
+            raise error.__cause__ or error from None
+
+
+def _has_hung_up(error: Exception) -> bool:
+    """Whether the channel left a connection: without a word, or with its farewell, which may cross a question."""
+    if isinstance(error, transport.Refused):
+        return error.status == HTTPStatus.REQUEST_TIMEOUT
+    return not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError)
+
+
+def _client(session: aiohttp.ClientSession, base_url: str, api_key: str, proxy_url: str) -> AsyncOpenAI:
+    return AsyncOpenAI(
+        base_url=base_url,
+        api_key=api_key,
+        # Named here, too: the client would rather believe a header in the environment than the key.
+        default_headers={"Authorization": f"Bearer {api_key}"},
+        timeout=_MAX_SILENCE_SECONDS,
+        max_retries=0,
+        http_client=httpx2.AsyncClient(transport=transport.Transport(session, proxy_url=proxy_url), trust_env=False),
     )
 
 
-def warm_up() -> None:
-    """Load the client's lazy modules now: half a second that the first question would wait."""
-    import_module("openai.resources.chat.completions")
+class _Reading:
+    """The body of a response, chunk by chunk, with our limits on silence and size."""
+
+    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+        self._chunks = chunks
+        self._loop = asyncio.get_running_loop()
+        self._left = _MAX_STREAM_BYTES
+        self._until = self._loop.time() + _MAX_SILENCE_SECONDS
+        self._begins_by = self._loop.time() + _MAX_PREPARATION_SECONDS
+        self._is_ending = False
+
+    def was_heard(self) -> None:
+        """Something that makes sense came: wait again as long as for the first."""
+        if not self._is_ending:
+            self._until = min(self._loop.time() + _MAX_SILENCE_SECONDS, self._begins_by)
+
+    def has_words(self) -> None:
+        """A word or a thought came, so this is no end: from now on only silence is measured."""
+        self._begins_by = math.inf
+        self._is_ending = False
+        self.was_heard()
+
+    def has_yet_to_begin(self) -> None:
+        """It calls itself whole and has said nothing: as long as for the first word, and no longer, we wait for one."""
+        if self._begins_by == math.inf:
+            self._begins_by = self._loop.time() + _MAX_PREPARATION_SECONDS
+
+    def ends_within(self, seconds: float) -> None:
+        """What matters has come: wait so long for the rest, whatever is heard that is no word."""
+        self._is_ending = True
+        self._until = min(self._until, self._loop.time() + seconds)
+
+    async def chunk(self) -> bytes:
+        """The next bytes; none at the end. Raises UpstreamError."""
+        try:
+            async with asyncio.timeout_at(self._until):
+                chunk = await anext(self._chunks, b"")
+        except transport.ERRORS as error:
+            raise refusals.of_transport(error) from error
+        self._left -= len(chunk)
+        if self._left < 0:
+            raise UpstreamError("upstream_garbled", "more bytes than any answer has")
+        return chunk
+
+    async def drain(self) -> None:
+        """Give the body a moment to end: then the connection can be kept for the next question."""
+        self._until = self._loop.time() + _DRAIN_SECONDS
+        with suppress(UpstreamError):
+            while await self.chunk():
+                pass
 
 
-async def stream(http: DefaultAioHttpClient, job: Job) -> AsyncIterator[Delta]:
-    """The answer of the channel, line by line, until it says that it is done or the connection ends.
+async def _deltas(reading: _Reading) -> AsyncIterator[Delta]:
+    """What the body says: a stream of events or, from those who do not stream, one document."""
+    opening = b""
+    while not opening.lstrip(_BLANKS) and len(opening) < _MAX_OPENING_BYTES and (chunk := await reading.chunk()):
+        reading.was_heard()
+        opening += chunk
+    if opening.lstrip(_BLANKS).startswith(b"{"):
+        yield await _document(reading, opening)
+    elif opening.lstrip(_BLANKS).startswith(b"<"):
+        raise UpstreamError("upstream_garbled", "a page in place of an answer")
+    else:
+        async for delta in _of_events(reading, opening):
+            yield delta
 
-    The end of this iteration proves nothing: an answer is whole only if a finish_reason came.
-    Raises UpstreamError.
-    """
-    # No retries here: the client would also repeat what must not be repeated, and never tell.
-    client = AsyncOpenAI(api_key=job.api_key, base_url=job.base_url, http_client=http, max_retries=0)
-    messages: Any = [{"role": turn.role.value, "content": turn.text} for turn in job.turns]
-    call = client.chat.completions.with_streaming_response.create(
-        model=job.upstream_model,
-        messages=messages,
-        max_tokens=job.max_output_tokens,
-        stream=True,
-        stream_options={"include_usage": True},
-    )
+
+async def _document(reading: _Reading, opening: bytes) -> Delta:
+    parts, size = [opening], len(opening)
+    while chunk := await reading.chunk():
+        reading.was_heard()
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _MAX_DOCUMENT_BYTES:
+            raise UpstreamError("upstream_garbled", "a document longer than any answer")
     try:
-        async with call as response:
-            async for line in response.iter_lines():
-                if not line.startswith("data:"):
-                    continue  # blank lines and keep-alive comments
-                data = line[5:].strip()
-                if data == _DONE:
-                    return
-                yield _parse(data)
-    except openai.APIStatusError as error:
-        raise UpstreamError(_code_of_status(error)) from error
-    except (openai.APITimeoutError, httpx2.TimeoutException) as error:
-        raise UpstreamError("upstream_timeout") from error
-    except (openai.APIConnectionError, httpx2.HTTPError) as error:
-        raise UpstreamError("upstream_unreachable") from error
+        return deltas.read_whole(b"".join(parts).lstrip(_BLANKS))
+    except documents.Unreadable:
+        raise UpstreamError("upstream_garbled", "an unreadable document") from None
 
 
-def _parse(data: str) -> Delta:
+async def _of_events(reading: _Reading, opening: bytes) -> AsyncIterator[Delta]:
+    has_usage = is_whole = has_text = is_doubtful = False
+    pieces, unreadable = deltas.Pieces(), 0
+    async for event in _events(reading, opening):
+        if event.data.strip() == _DONE:
+            if has_usage and not is_whole:
+                yield Delta(finish_reason="stop")
+            return
+        try:
+            delta = _read(event, pieces)
+        except documents.Unreadable:
+            unreadable += 1
+            if unreadable > _MAX_UNREADABLE:
+                break
+            continue
+        if has_words := bool(delta.text or delta.reasoning):
+            reading.has_words()
+        yield delta
+        has_text = has_text or bool(delta.text)
+        has_usage = has_usage or delta.has_usage
+        is_whole = is_whole or bool(delta.finish_reason)
+        is_doubtful = is_doubtful or (is_whole and has_words)
+        if is_whole and not has_text:
+            # Not over, whatever its finish_reason.
+            reading.has_yet_to_begin()
+            continue
+        if not is_whole:
+            continue
+        if delta.has_usage and not is_doubtful:
+            return
+        if delta.finish_reason or has_words:
+            reading.ends_within(_DOUBT_SECONDS if is_doubtful else _USAGE_SECONDS)
+    if unreadable:
+        raise UpstreamError("upstream_garbled", f"{unreadable} unreadable events")
+
+
+async def _events(reading: _Reading, opening: bytes) -> AsyncIterator[Event]:
+    stream, lines, lines_with_event = EventStream(), 0, 0
+    chunk = opening
     try:
-        chunk: Any = json.loads(data)
-    except json.JSONDecodeError:
-        raise UpstreamError("upstream_garbled") from None
-    if not isinstance(chunk, dict):
-        raise UpstreamError("upstream_garbled")
-    if error := chunk.get("error"):
-        code = str(error.get("code") or error.get("type") or "") if isinstance(error, dict) else ""
-        raise UpstreamError(_CODES.get(code, "upstream_failed"))
-    choices = chunk.get("choices") or [{}]
-    choice = choices[0]
-    usage = chunk.get("usage") or choice.get("usage") or {}
-    return Delta(
-        text=(choice.get("delta") or {}).get("content") or "",
-        finish_reason=choice.get("finish_reason") or "",
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-    )
+        while True:
+            # A body that ended well has said its last event, with or without the empty line behind it.
+            for event in stream.feed(chunk or b"\n\n"):
+                lines_with_event = stream.lines
+                yield event
+            if not chunk:
+                return
+            if stream.lines > lines:
+                lines = stream.lines
+                reading.was_heard()
+            if lines - lines_with_event > _MAX_IDLE_LINES:
+                raise UpstreamError("upstream_garbled", "more lines without an event than any answer has")
+            chunk = await reading.chunk()
+    except EventTooLong:
+        raise UpstreamError("upstream_garbled", "an event longer than any answer") from None
 
 
-def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _read(event: Event, pieces: deltas.Pieces) -> Delta:
+    if not event.data.strip():
+        return Delta()
+    if event.name == "error":
+        raise _complaint_of(event.data).as_error()
+    return pieces.read(event.data)
 
 
-def _code_of_status(error: openai.APIStatusError) -> str:
-    for code in (error.code, error.type):
-        if str(code) in _CODES:
-            return _CODES[str(code)]
-    return _STATUSES.get(error.status_code, "upstream_failed")
+def _complaint_of(data: str) -> Complaint:
+    """From an event named "error", which holds its error with or without the envelope."""
+    try:
+        return documents.read(data, _complaint_in)
+    except documents.Unreadable:
+        return Complaint()
+
+
+def _complaint_in(document: Any) -> Complaint:
+    has_envelope = isinstance(document, dict) and "error" in document
+    return Complaint.read(document if has_envelope else {"error": document})

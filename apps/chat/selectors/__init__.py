@@ -1,15 +1,17 @@
 """Reads of chat, always through the user: somebody else's row does not exist."""
 
 from apps.chat.selectors.answers import answer_of, generation_detail, generation_of
-from apps.chat.selectors.catalogue import ModelFacts, free_use_left, model_facts, offers, policy
+from apps.chat.selectors.catalogue import ModelFacts, free_use_left, model_facts, offers, policy, policy_on_show
 from apps.chat.selectors.conversations import (
     branch_of,
     conversation_of,
     conversations_of,
+    message_of,
     messages_of,
     recent_conversations,
     search,
     summary,
+    turns_above,
 )
 
 __all__ = [
@@ -21,11 +23,14 @@ __all__ = [
     "free_use_left",
     "generation_detail",
     "generation_of",
+    "message_of",
     "messages_of",
     "model_facts",
     "offers",
     "policy",
+    "policy_on_show",
     "recent_conversations",
     "search",
     "summary",
+    "turns_above",
 ]

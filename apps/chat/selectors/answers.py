@@ -27,21 +27,22 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail
     Raises GenerationNotFound.
     """
     row = generation_of(user_id=user_id, generation_id=generation_id)
-    return generation_detail(row), row.message.text
+    return generation_detail(row), row.text
 
 
 def generation_detail(row: Generation) -> GenerationDetail:
-    """A generation as others see it; its message and model must be loaded."""
+    """A generation as others see it; its message, model and price must be loaded."""
     return GenerationDetail(
         id=row.id,
         message_id=row.message_id,
-        conversation_id=row.message.conversation_id,
+        conversation_id=row.message.conversation_id if row.message is not None else None,
         state=GenerationState(row.state),
         model=row.model.code,
         model_name=row.model.name,
         paid_by=PaidBy(row.paid_by),
-        price_milli=row.price_milli,
+        price_milli=row.price.answer_milli,
         charged_milli=row.charged_milli,
+        is_delivered=row.is_delivered,
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,
         finish_reason=row.finish_reason,
@@ -50,4 +51,4 @@ def generation_detail(row: Generation) -> GenerationDetail:
 
 
 def _with_message() -> QuerySet[Generation]:
-    return Generation.objects.select_related("message", "model")
+    return Generation.objects.select_related("message", "model", "price").defer("request")

@@ -1,8 +1,7 @@
 """Reads of the configuration: models as one user may use them, the limits for everybody."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, fields
-from datetime import date
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
 from typing import Any
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
@@ -10,7 +9,8 @@ from django.db.models.functions import Coalesce
 
 from apps.chat.contracts import Policy
 from apps.chat.models import ChatModel, ChatPolicy, Entitlement, FreeUse
-from apps.kernel.ids import UserId
+from apps.kernel.db import CompiledRead, Given
+from apps.kernel.ids import PersonId, UserId
 
 _DEFAULTS = Policy()
 
@@ -21,6 +21,8 @@ class ModelFacts:
 
     model: ChatModel
     is_entitled: bool
+    # When the right ends that the model needs; None for never.
+    entitled_until: datetime | None
     policy: Policy
 
     @property
@@ -37,36 +39,62 @@ def policy() -> Policy:
     return Policy(**{field.name: getattr(row, field.name) for field in fields(Policy)})
 
 
-def model_facts(*, user_id: UserId, code: str) -> ModelFacts | None:
+def policy_on_show() -> Policy:
+    """The limits as pages may tell them: no message is free where no model takes free messages from everybody."""
+    takers = ChatModel.objects.filter(
+        is_enabled=True, channel__is_enabled=True, is_in_free_allowance=True, needs_entitlement=False
+    )
+    taker = takers.annotate(**_limits()).first()
+    return replace(policy(), free_per_day=0) if taker is None else _policy_beside(taker)
+
+
+def model_facts(*, user_id: UserId, code: str, now: datetime) -> ModelFacts | None:
     """Everything that asking a model needs to know, in one query; None when there is no such model."""
-    return next(_facts(_models_for(user_id).filter(code=code)), None)
+    row = _ASKED.one(user_id=user_id, code=code, now=now)
+    return None if row is None else _facts_of(row)
 
 
-def offers(*, user_id: UserId) -> list[ModelFacts]:
+def offers(*, user_id: UserId, now: datetime) -> list[ModelFacts]:
     """The models that are switched on, in the operators' order."""
-    enabled = _models_for(user_id).filter(is_enabled=True, channel__is_enabled=True)
-    return list(_facts(enabled.order_by("sort", "code")))
+    enabled = _models_for(user_id, now).filter(is_enabled=True, channel__is_enabled=True)
+    return [_facts_of(row) for row in enabled.order_by("sort", "code")]
 
 
-def free_use_left(*, user_id: UserId, day: date, free_per_day: int) -> int:
-    """How many free uses the user has left on a local day."""
-    used = FreeUse.objects.filter(user_id=user_id, day=day).values_list("used", flat=True).first()
+def free_use_left(*, person_id: PersonId, day: date, free_per_day: int) -> int:
+    """How many free uses the person has left on a local day."""
+    used = FreeUse.objects.filter(person_id=person_id, day=day).values_list("used", flat=True).first()
     return max(0, free_per_day - (used or 0))
 
 
-def _models_for(user_id: UserId) -> QuerySet[ChatModel]:
-    limits: dict[str, Any] = {
+def _models_for(user_id: UserId | Given, now: datetime | Given) -> QuerySet[ChatModel]:
+    live = Entitlement.objects.live(now).filter(user_id=user_id, model=OuterRef("pk"))
+    until = Subquery(live.order_by("-number").values("ends_at")[:1])
+    models = ChatModel.objects.select_related("channel", "price")
+    return models.annotate(is_entitled=Exists(live), entitled_until=until, **_limits())
+
+
+def _facts_of(row: Any) -> ModelFacts:
+    return ModelFacts(
+        model=row,
+        is_entitled=not row.needs_entitlement or row.is_entitled,
+        entitled_until=row.entitled_until if row.needs_entitlement else None,
+        policy=_policy_beside(row),
+    )
+
+
+def _limits() -> dict[str, Any]:
+    """The policy as annotations of a model."""
+    return {
         f"policy_{field.name}": Coalesce(
             Subquery(ChatPolicy.objects.values(field.name)[:1]), getattr(_DEFAULTS, field.name)
         )
         for field in fields(Policy)
     }
-    entitled = Exists(Entitlement.objects.filter(user_id=user_id, model=OuterRef("pk")))
-    return ChatModel.objects.select_related("channel").annotate(is_entitled=entitled, **limits)
 
 
-def _facts(rows: QuerySet[Any]) -> Iterator[ModelFacts]:
-    for row in rows:
-        limits = {field.name: getattr(row, f"policy_{field.name}") for field in fields(Policy)}
-        is_entitled = not row.needs_entitlement or row.is_entitled
-        yield ModelFacts(model=row, is_entitled=is_entitled, policy=Policy(**limits))
+def _policy_beside(row: Any) -> Policy:
+    return Policy(**{field.name: getattr(row, f"policy_{field.name}") for field in fields(Policy)})
+
+
+# The subqueries of rights and limits cost the ORM more than all the rest of asking.
+_ASKED = CompiledRead(lambda: _models_for(Given("user_id"), Given("now")).filter(code=Given("code")))

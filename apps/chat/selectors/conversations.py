@@ -1,18 +1,19 @@
 """Reads of conversations and their messages."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.chat import errors
-from apps.chat.contracts import ConversationSummary, MessageDetail, Role, SearchHit
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message
+from apps.chat.contracts import ConversationSummary, MessageDetail, Role, SearchHit, Turn
+from apps.chat.models import SHOWN_TEXT, UNSETTLED, Conversation, Generation, Message
+from apps.chat.rules import MAX_TURNS, limits, text_turn
 from apps.chat.selectors.answers import generation_detail
+from apps.kernel.graphemes import cut
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page, page_of
-
-_SNIPPET_BEFORE, _SNIPPET_AFTER = 30, 90
 
 
 def conversation_of(*, user_id: UserId, conversation_id: UUID) -> ConversationSummary:
@@ -53,6 +54,15 @@ def messages_of(*, user_id: UserId, conversation_id: UUID, cursor: str | None, s
     return page_of(rows, cursor, size).map(lambda row: _detail(row, siblings=()))
 
 
+def message_of(*, user_id: UserId, message_id: UUID) -> MessageDetail:
+    """One message, as it was written; somebody else's does not exist. Raises MessageNotFound."""
+    mine = Message.objects.filter(conversation__user_id=user_id, conversation__deleted_at=None)
+    row = _with_generation(mine).filter(pk=message_id).first()
+    if row is None:
+        raise errors.MessageNotFound(message_id=str(message_id))
+    return _detail(row, siblings=())
+
+
 def branch_of(*, user_id: UserId, conversation_id: UUID, limit: int) -> tuple[MessageDetail, ...]:
     """The last `limit` messages of the branch that the owner looks at, oldest first, in three queries.
 
@@ -79,15 +89,33 @@ def branch_of(*, user_id: UserId, conversation_id: UUID, limit: int) -> tuple[Me
     )
 
 
+def turns_above(answers: Collection[Message]) -> dict[UUID, list[Turn]]:
+    """By answer, the branch that ends in the question to it, oldest first; for all of them in two statements."""
+    if not answers:
+        return {}
+    edges = Message.objects.filter(conversation_id__in={answer.conversation_id for answer in answers})
+    parent_of = dict(edges.values_list("pk", "parent_id"))
+    paths: dict[UUID, list[UUID]] = {answer.pk: [] for answer in answers}
+    for answer in answers:
+        path, at = paths[answer.pk], answer.parent_id
+        while at is not None and len(path) < MAX_TURNS:
+            path.append(at)
+            at = parent_of[at]
+    found = Message.objects.annotate(shown=SHOWN_TEXT).in_bulk({pk for path in paths.values() for pk in path})
+    turns = {pk: text_turn(Role(row.role), row.shown) for pk, row in found.items()}
+    return {answer: [turns[pk] for pk in reversed(path)] for answer, path in paths.items()}
+
+
 def search(*, user_id: UserId, words: str, limit: int) -> list[SearchHit]:
     """Conversations whose title or messages hold the words, the last used first, one hit each.
 
     A plain substring search over this user's rows only; the amount is bounded by `limit`.
     """
-    matching = Message.objects.filter(conversation=OuterRef("pk"), text__icontains=words).order_by("-pk")
+    messages = Message.objects.filter(conversation=OuterRef("pk")).annotate(shown=SHOWN_TEXT)
+    matching = messages.filter(shown__icontains=words).order_by("-pk")
     rows = (
         Conversation.objects.filter(user_id=user_id, deleted_at=None)
-        .annotate(hit_id=Subquery(matching.values("pk")[:1]), hit_text=Subquery(matching.values("text")[:1]))
+        .annotate(hit_id=Subquery(matching.values("pk")[:1]), hit_text=Subquery(matching.values("shown")[:1]))
         .filter(Q(hit_id__isnull=False) | Q(title__icontains=words))
         .order_by("-updated_at")
     )
@@ -111,28 +139,34 @@ def _visible(user_id: UserId) -> QuerySet[Conversation]:
 
 
 def _full(conversation_id: UUID) -> QuerySet[Message]:
-    return Message.objects.filter(conversation_id=conversation_id).select_related("generation__model")
+    return _with_generation(Message.objects.filter(conversation_id=conversation_id))
+
+
+def _with_generation(rows: QuerySet[Message]) -> QuerySet[Message]:
+    return rows.select_related("generation__model", "generation__price").defer("generation__request")
 
 
 def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:
     role = Role(row.role)
-    generation = None
+    generation, text, reasoning = None, row.text, ""
     if role is Role.ASSISTANT:
         row.generation.message = row  # loaded already; spares a query per answer
         generation = generation_detail(row.generation)
+        text, reasoning = row.generation.text, row.generation.reasoning
     return MessageDetail(
         id=row.id,
         parent_id=row.parent_id,
         role=role,
-        text=row.text,
+        text=text,
         created_at=row.created_at,
         generation=generation,
+        reasoning=reasoning,
         sibling_ids=siblings,
     )
 
 
 def _snippet(text: str, words: str) -> str:
     at = max(0, text.lower().find(words.lower()))
-    start = max(0, at - _SNIPPET_BEFORE)
-    end = at + len(words) + _SNIPPET_AFTER
+    start = len(cut(text, max(0, at - limits.SNIPPET_BEFORE)))
+    end = len(cut(text, at + len(words) + limits.SNIPPET_AFTER))
     return f"{'…' if start else ''}{text[start:end].strip()}{'…' if end < len(text) else ''}"

@@ -1,54 +1,81 @@
 """The door of chat: ask, follow, stop; conversations; quota; configuration; and the verbs of the engine."""
 
-from apps.chat.services.asking import ask, regenerate
-from apps.chat.services.catalogue import check_models, save_channel, save_model, save_policy
+from apps.chat.services.asking import ask_question, regenerate_answer
+from apps.chat.services.catalogue import (
+    check_models,
+    follow_port,
+    policy_on_show,
+    save_channel,
+    save_model,
+    save_policy,
+)
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
 from apps.chat.services.own_data import (
     check_nothing_runs,
     erase_texts,
     export_conversations,
     export_entitlements,
+    export_generations,
     export_messages,
     export_quota_entries,
 )
+from apps.chat.services.paying import local_day
 from apps.chat.services.quota import (
+    entitlement_causes,
     grant_entitlement,
     grant_quota,
-    local_day,
     models_for,
     quota_entries,
     quota_of,
+    register_entitlement_cause,
+    take_quota,
 )
-from apps.chat.services.settling import settle_abandoned, stop
-from apps.chat.services.working import claim, finish, follow, keep, stop_requests
+from apps.chat.services.settling import settle_abandoned, stop_generation
+from apps.chat.services.starting import start_generation
+from apps.chat.services.working import (
+    claim_jobs,
+    find_stop_requests,
+    finish_run,
+    keep_text,
+    read_answer,
+    read_progress,
+)
 
 __all__ = [
-    "ask",
+    "ask_question",
     "change_conversation",
     "check_models",
     "check_nothing_runs",
-    "claim",
+    "claim_jobs",
     "create_conversation",
     "delete_conversation",
+    "entitlement_causes",
     "erase_texts",
     "export_conversations",
     "export_entitlements",
+    "export_generations",
     "export_messages",
     "export_quota_entries",
-    "finish",
-    "follow",
+    "find_stop_requests",
+    "finish_run",
+    "follow_port",
     "grant_entitlement",
     "grant_quota",
-    "keep",
+    "keep_text",
     "local_day",
     "models_for",
+    "policy_on_show",
     "quota_entries",
     "quota_of",
-    "regenerate",
+    "read_answer",
+    "read_progress",
+    "regenerate_answer",
+    "register_entitlement_cause",
     "save_channel",
     "save_model",
     "save_policy",
     "settle_abandoned",
-    "stop",
-    "stop_requests",
+    "start_generation",
+    "stop_generation",
+    "take_quota",
 ]

@@ -1,31 +1,21 @@
-"""What operators configure: channels, models, limits. Saving is idempotent by code and leaves an audit entry."""
+"""What operators configure: channels, models, limits. Saving the same again changes nothing and leaves no entry."""
 
 from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.db import transaction
 
-from apps.chat import errors, selectors
-from apps.chat.contracts import ChannelKind, Policy
-from apps.chat.models import Channel, ChatModel, ChatPolicy
-from apps.chat.services import secrets
-from apps.kernel import audit
+from apps.chat import errors, rules, selectors
+from apps.chat.contracts import OPENAI_COMPATIBLE, Policy, PriceKind
+from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice
+from apps.chat.registries import CHANNELS
+from apps.kernel import audit, configuration, sealing
+from apps.kernel.db import one_at_a_time
+from apps.kernel.fresh import Fresh
 
-_CHANNEL_FIELDS = ("kind", "base_url", "is_enabled")
-_MODEL_FIELDS = (
-    "name",
-    "upstream_name",
-    "price_milli",
-    "context_tokens",
-    "max_output_tokens",
-    "is_in_free_allowance",
-    "needs_entitlement",
-    "is_enabled",
-    "sort",
-)
+_policy_on_show = Fresh(selectors.policy_on_show)
 
 
 def save_channel(
@@ -34,41 +24,56 @@ def save_channel(
     base_url: str,
     api_key: str | None,
     now: datetime,
-    kind: ChannelKind = ChannelKind.OPENAI_COMPATIBLE,
+    kind: str = OPENAI_COMPATIBLE,
+    proxy_url: str = "",
     is_enabled: bool = True,
     actor: str = audit.SYSTEM,
     reason: str = "configuration",
 ) -> None:
     """Create or change the channel of this code; api_key None keeps the key that it has.
 
+    Without `proxy_url` its calls go out directly, whatever the machine's environment says. Raises
+    CodeUnknown, ConfigurationNotValid, ChannelKeyNeeded (the kept key would go to another scheme, host, port or proxy).
+    """
+    rules.check_channel_addresses(base_url=base_url, proxy_url=proxy_url)
+    if api_key is not None and not rules.is_header_value(api_key):
+        raise errors.ConfigurationNotValid(field="api_key")
+    values: dict[str, Any] = {
+        "kind": CHANNELS[kind].code,
+        "base_url": base_url,
+        "proxy_url": proxy_url,
+        "is_enabled": is_enabled,
+    }
+    if api_key:
+        values["api_key_sealed"] = sealing.seal("channel_key", api_key)
+    elif not Channel.objects.filter(code=code).exists():
+        raise errors.ConfigurationNotValid(field="api_key")
+
+    def check(channel: Channel) -> None:
+        if not api_key:
+            rules.check_key_may_stay(saved=(channel.base_url, channel.proxy_url), wanted=(base_url, proxy_url))
+
+    configuration.save(Channel, key={"code": code}, values=values, actor=actor, reason=reason, now=now, check=check)
+    _policy_on_show.forget()
+
+
+def follow_port(*, base_url: str, api_key: str, now: datetime, reason: str) -> None:
+    """Bring the channels that differ from this address of this machine in the port alone to it: the site has moved.
+
     Raises ConfigurationNotValid.
     """
-    if urlsplit(base_url).scheme not in {"http", "https"} or not urlsplit(base_url).hostname:
-        raise errors.ConfigurationNotValid(field="base_url")
-    values: dict[str, Any] = {"kind": kind, "base_url": base_url, "is_enabled": is_enabled}
-    with transaction.atomic():
-        channel = Channel.objects.filter(code=code).first()
-        if channel is None and not api_key:
-            raise errors.ConfigurationNotValid(field="api_key")
-        before = _facts(channel, _CHANNEL_FIELDS)
-        if api_key:
-            values["api_key_sealed"] = secrets.seal(api_key)
-        Channel.objects.update_or_create(
-            code=code,
-            defaults={**values, "updated_at": now},
-            create_defaults={**values, "updated_at": now, "created_at": now},
-        )
-        # The key itself never enters the trail, only that it was set.
-        after = {**_facts_of(values, _CHANNEL_FIELDS), "api_key_changed": bool(api_key)}
-        audit.record(
-            actor=actor,
-            action="chat.save_channel",
-            target=("channel", code),
-            reason=reason,
-            before=before,
-            after=after,
-            now=now,
-        )
+    for channel in Channel.objects.order_by("code"):
+        if rules.differ_in_port(channel.base_url, base_url):
+            save_channel(
+                code=channel.code,
+                kind=channel.kind,
+                base_url=base_url,
+                proxy_url=channel.proxy_url,
+                is_enabled=channel.is_enabled,
+                api_key=api_key,
+                reason=reason,
+                now=now,
+            )
 
 
 def save_model(
@@ -88,7 +93,7 @@ def save_model(
     actor: str = audit.SYSTEM,
     reason: str = "configuration",
 ) -> None:
-    """Create or change the model of this code. The price holds for generations that start from now on.
+    """Create or change the model of this code. Another price is a new version, for generations from now on.
 
     Raises ConfigurationNotValid.
     """
@@ -96,10 +101,13 @@ def save_model(
         raise errors.ConfigurationNotValid(field="price_milli")
     if not 0 < max_output_tokens < context_tokens:
         raise errors.ConfigurationNotValid(field="max_output_tokens")
+    channel = Channel.objects.filter(code=channel_code).first()
+    if channel is None:
+        raise errors.ConfigurationNotValid(field="channel_code")
     values: dict[str, Any] = {
         "name": name,
+        "channel": channel,
         "upstream_name": upstream_name,
-        "price_milli": price_milli,
         "context_tokens": context_tokens,
         "max_output_tokens": max_output_tokens,
         "is_in_free_allowance": is_in_free_allowance,
@@ -108,39 +116,23 @@ def save_model(
         "sort": sort,
     }
     with transaction.atomic():
-        channel = Channel.objects.filter(code=channel_code).first()
-        if channel is None:
-            raise errors.ConfigurationNotValid(field="channel_code")
-        before = _facts(ChatModel.objects.filter(code=code).first(), _MODEL_FIELDS)
-        stored = {**values, "channel": channel, "updated_at": now}
-        ChatModel.objects.update_or_create(code=code, defaults=stored, create_defaults={**stored, "created_at": now})
-        audit.record(
-            actor=actor,
-            action="chat.save_model",
-            target=("model", code),
-            reason=reason,
-            before=before,
-            after={**values, "channel": channel_code},
-            now=now,
-        )
+        one_at_a_time(f"chat.save_model:{code}")
+        values["price"] = _price(code=code, price_milli=price_milli, actor=actor, reason=reason, now=now)
+        configuration.save(ChatModel, key={"code": code}, values=values, actor=actor, reason=reason, now=now)
+    _policy_on_show.forget()
 
 
 def save_policy(*, policy: Policy, now: datetime, actor: str = audit.SYSTEM, reason: str = "configuration") -> None:
     """Replace the limits for everybody. Raises ConfigurationNotValid."""
-    if policy.free_per_day < 0 or policy.max_running < 1 or policy.max_message_chars < 1:
+    if policy.free_per_day < 0 or min(policy.max_running, policy.max_message_chars, policy.max_unpaid_per_day) < 1:
         raise errors.ConfigurationNotValid(field="policy")
-    with transaction.atomic():
-        before = asdict(selectors.policy())
-        ChatPolicy.objects.update_or_create(id=1, defaults={**asdict(policy), "updated_at": now})
-        audit.record(
-            actor=actor,
-            action="chat.save_policy",
-            target=("policy", "1"),
-            reason=reason,
-            before=before,
-            after=asdict(policy),
-            now=now,
-        )
+    configuration.save(ChatPolicy, key={"id": 1}, values=asdict(policy), actor=actor, reason=reason, now=now)
+    _policy_on_show.forget()
+
+
+def policy_on_show() -> Policy:
+    """The limits as pages tell them, a second old at most: where no model takes free messages, `free_per_day` is 0."""
+    return _policy_on_show.get()
 
 
 def check_models(*, model_ids: Collection[str]) -> None:
@@ -151,9 +143,17 @@ def check_models(*, model_ids: Collection[str]) -> None:
             raise errors.ModelNotFound(model=model_id)
 
 
-def _facts(row: Channel | ChatModel | None, fields: tuple[str, ...]) -> dict[str, Any] | None:
-    return None if row is None else {field: getattr(row, field) for field in fields}
-
-
-def _facts_of(values: dict[str, Any], fields: tuple[str, ...]) -> dict[str, Any]:
-    return {field: values[field] for field in fields}
+def _price(*, code: str, price_milli: int, actor: str, reason: str, now: datetime) -> ModelPrice:
+    """The version of the model's price that says this: the present one, or the next."""
+    model = ChatModel.objects.select_related("price").filter(code=code).first()
+    if model is not None and model.price_milli == price_milli:
+        return model.price
+    number = 1 if model is None else model.price.number + 1
+    return configuration.save(
+        ModelPrice,
+        key={"code": f"{code}/{number}"},
+        values={"number": number, "kind": PriceKind.PER_ANSWER.value, "answer_milli": price_milli},
+        actor=actor,
+        reason=reason,
+        now=now,
+    )

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 
+from apps.accounts import services as accounts
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import ConversationSummary
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message
@@ -12,10 +13,15 @@ from apps.kernel.ids import UserId
 
 
 def create_conversation(*, user_id: UserId, now: datetime, title: str = "") -> ConversationSummary:
-    """Start an empty conversation; without a title it takes one from its first message. Raises TitleNotValid."""
+    """Start an empty conversation; without a title it takes one from its first message.
+
+    Raises TitleNotValid, and of accounts MemberClosed, MemberNotFound.
+    """
     name = rules.check_title(title) if title else ""
     row = Conversation(user_id=user_id, title=name, created_at=now, updated_at=now)
-    row.save(force_insert=True)
+    with transaction.atomic():
+        accounts.hold_open(user_id=user_id)
+        row.save(force_insert=True)
     return selectors.summary(row)
 
 
@@ -31,18 +37,20 @@ def change_conversation(
     """Rename a conversation, archive it, or look at the branch of another message; None leaves things as they are.
 
     Looking at a message means the branch from its newest descendant up; new messages follow there. All or
-    nothing. Raises ConversationNotFound, MessageNotFound, TitleNotValid.
+    nothing. Raises ConversationNotFound, MessageNotFound, TitleNotValid, and of accounts MemberClosed, MemberNotFound.
     """
     changes: dict[str, object] = {}
     if title is not None:
         changes["title"] = rules.check_title(title)
     if is_archived is not None:
         changes["archived_at"] = now if is_archived else None
-    selectors.conversation_of(user_id=user_id, conversation_id=conversation_id)
-    if head_id is not None:
-        changes["head_id"] = _newest_leaf_below(head_id, conversation_id=conversation_id)
-    if changes:
-        Conversation.objects.filter(pk=conversation_id, user_id=user_id, deleted_at=None).update(**changes)
+    with transaction.atomic():
+        accounts.hold_open(user_id=user_id)
+        selectors.conversation_of(user_id=user_id, conversation_id=conversation_id)
+        if head_id is not None:
+            changes["head_id"] = _newest_leaf_below(head_id, conversation_id=conversation_id)
+        if changes:
+            Conversation.objects.filter(pk=conversation_id, user_id=user_id, deleted_at=None).update(**changes)
     return selectors.conversation_of(user_id=user_id, conversation_id=conversation_id)
 
 
@@ -62,6 +70,7 @@ def delete_conversation(*, user_id: UserId, conversation_id: UUID, now: datetime
         row.title, row.deleted_at = "", now
         row.save(update_fields=["title", "deleted_at"])
         Message.objects.filter(conversation=row).update(text="")
+        Generation.objects.filter(message__conversation=row).update(text="", reasoning="")
 
 
 def _newest_leaf_below(message_id: UUID, *, conversation_id: UUID) -> UUID:

@@ -29,12 +29,30 @@ def export_messages(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "conversation_id": row.conversation_id,
             "parent_id": row.parent_id,
             "role": row.role,
-            "text": row.text,
+            "text": generation.text if generation else row.text,
+            "reasoning": (generation.reasoning if generation else "") or None,
             "created_at": row.created_at,
             "model": generation.model.code if generation else None,
             "state": generation.state if generation else None,
             "paid_by": generation.paid_by if generation else None,
             "charged_milli": generation.charged_milli if generation else None,
+        }
+
+
+def export_generations(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
+    """What was asked without a conversation and answered, oldest first; what it cost."""
+    rows = Generation.objects.filter(user_id=user_id, message=None).select_related("model")
+    for row in rows.order_by("pk").iterator(_CHUNK):
+        yield {
+            "id": row.pk,
+            "request": row.request,
+            "text": row.text,
+            "reasoning": row.reasoning or None,
+            "created_at": row.created_at,
+            "model": row.model.code,
+            "state": row.state,
+            "paid_by": row.paid_by,
+            "charged_milli": row.charged_milli,
         }
 
 
@@ -51,16 +69,21 @@ def export_quota_entries(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
 
 
 def export_entitlements(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
-    """The models that the member may use beyond the common ones."""
+    """What gave the member the right to use models beyond the common ones, and when it ends; for ever without days."""
     rows = Entitlement.objects.filter(user_id=user_id).select_related("model").order_by("pk")
     for row in rows.iterator(_CHUNK):
-        yield {"model": row.model.code, "given_by": row.cause_type, "created_at": row.created_at}
+        yield {
+            "model": row.model.code,
+            "given_by": row.cause_type,
+            "days": row.days,
+            "ends_at": row.ends_at,
+            "created_at": row.created_at,
+        }
 
 
 def check_nothing_runs(*, user_id: UserId) -> AnswerUnderWay | None:
     """Why a member cannot leave yet: an answer is being written, with quota set aside for it."""
-    # Under these locks nobody can start another one: asking moves the head of its conversation.
-    list(Conversation.objects.select_for_update(of=("self",), no_key=True).filter(user_id=user_id, deleted_at=None))
+    # Asking holds the member (hold_active), so does closing: an answer that was asked for is seen here.
     is_running = Generation.objects.filter(user_id=user_id, state__in=UNSETTLED).exists()
     return AnswerUnderWay() if is_running else None
 
@@ -69,3 +92,4 @@ def erase_texts(*, user_id: UserId, now: datetime) -> None:
     """Erase everything that the member and the models wrote; what was paid stays in the ledger."""
     Conversation.objects.filter(user_id=user_id, deleted_at=None).update(title="", deleted_at=now)
     Message.objects.filter(user_id=user_id).update(text="")
+    Generation.objects.filter(user_id=user_id).update(request=None, text="", reasoning="")

@@ -1,37 +1,42 @@
-"""What users can spend: quota in the ledger, free uses of the day, entitlements."""
+"""What users have: quota in the ledger, free uses of the day, entitlements."""
 
-from datetime import date, datetime
+from datetime import datetime
 from uuid import UUID
 
-from django.conf import settings
-from django.db import connection
-
-from apps.chat import errors, selectors
+from apps.accounts import services as accounts
+from apps.chat import errors, rules, selectors
 from apps.chat.contracts import QUOTA, ModelOffer, QuotaEntry, QuotaState
-from apps.chat.models import ChatModel, Entitlement, FreeUse
-from apps.kernel import clock
+from apps.chat.models import ChatModel, Entitlement
+from apps.chat.rules import pricing
+from apps.chat.services.paying import local_day
+from apps.kernel.db import one_at_a_time
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page
 from apps.ledger import services as ledger
-from apps.ledger.contracts import Cause, Entry
+from apps.ledger.contracts import Cause, Entry, Purse
 
-# Taking a free use is one statement that inserts, adds one, or does nothing. PostgreSQL locks the row even when
-# it does nothing, so that one user's payments queue up behind each other.
-_TAKE_FREE_USE = """
-    INSERT INTO chat_freeuse (user_id, day, used) VALUES (%s, %s, %s)
-    ON CONFLICT (user_id, day) DO UPDATE SET used = chat_freeuse.used + 1 WHERE chat_freeuse.used < %s
-"""
+_entitlement_causes: set[str] = set()
 
 
-def grant_quota(*, user_id: UserId, amount_milli: int, kind: str, cause: Cause, now: datetime) -> None:
+def register_entitlement_cause(*, cause_type: str) -> None:
+    """Add to the closed list of what gives entitlements; called when the app's invariants are loaded."""
+    _entitlement_causes.add(cause_type)
+
+
+def entitlement_causes() -> frozenset[str]:
+    """What may give entitlements."""
+    return frozenset(_entitlement_causes)
+
+
+def grant_quota(*, user_id: UserId, amount_milli: int, purse: Purse, kind: str, cause: Cause, now: datetime) -> None:
     """Give a user quota, in the caller's transaction; the same cause gives it once.
 
     Raises ledger.InvalidAmount, ledger.CauseConflict.
     """
-    ledger.transfer(
-        debit=ledger.system_account("issuer", QUOTA),
-        credit=ledger.user_account(user_id, QUOTA),
+    ledger.grant(
+        account=ledger.user_account(user_id, QUOTA),
         amount=amount_milli,
+        purse=purse,
         kind=kind,
         cause=cause,
         leg="quota",
@@ -39,29 +44,61 @@ def grant_quota(*, user_id: UserId, amount_milli: int, kind: str, cause: Cause, 
     )
 
 
-def grant_entitlement(*, user_id: UserId, model_id: str, cause: Cause, now: datetime) -> None:
-    """Give a user the right to use a model, in the caller's transaction; having it already changes nothing.
+def take_quota(*, user_id: UserId, amount_milli: int, kind: str, cause: Cause, now: datetime) -> None:
+    """Take quota from a user, in the caller's transaction; the same cause takes it once.
 
-    Raises ModelNotFound.
+    Raises ledger.InsufficientFunds when less is available, ledger.InvalidAmount, ledger.CauseConflict.
+    """
+    ledger.spend(
+        account=ledger.user_account(user_id, QUOTA),
+        amount=amount_milli,
+        sink="issuer",
+        kind=kind,
+        cause=cause,
+        leg="quota",
+        now=now,
+    )
+
+
+def grant_entitlement(*, user_id: UserId, model_id: str, cause: Cause, now: datetime, days: int | None = None) -> None:
+    """Give a user the right to use a model, for some days or for ever; the same cause gives it once.
+
+    In the caller's transaction, which gives several models in the order of their codes. Days follow those that are
+    left of the right. Raises ModelNotFound.
     """
     model = ChatModel.objects.filter(code=model_id).first()
     if model is None:
         raise errors.ModelNotFound(model=model_id)
-    row = Entitlement(user_id=user_id, model=model, cause_type=cause.type, cause_id=cause.id, created_at=now)
-    Entitlement.objects.bulk_create([row], ignore_conflicts=True)
+    # Each grant begins at the end of the one before.
+    one_at_a_time(f"chat.entitlement:{user_id}:{model.pk}")
+    grants = Entitlement.objects.filter(user_id=user_id, model=model).order_by("-number")
+    if grants.filter(cause_type=cause.type, cause_id=cause.id).exists():
+        return
+    last = grants.first()
+    Entitlement.objects.create(
+        user_id=user_id,
+        model=model,
+        cause_type=cause.type,
+        cause_id=cause.id,
+        number=last.number + 1 if last else 1,
+        days=days,
+        ends_at=rules.lengthened(ends_at=last.ends_at if last else now, days=days, now=now),
+        created_at=now,
+    )
 
 
 def quota_of(*, user_id: UserId, now: datetime) -> QuotaState:
     """What a user can spend on chat now."""
+    person_id = accounts.person_of(user_id=user_id)
     limits = selectors.policy()
     balance = ledger.balance(account=ledger.user_account(user_id, QUOTA))
-    entitled = Entitlement.objects.filter(user_id=user_id).order_by("model__sort", "model__code")
+    entitled = Entitlement.objects.live(now).filter(user_id=user_id).order_by("model__sort", "model__code")
     return QuotaState(
         balance_milli=balance.total,
         held_milli=balance.held,
-        free_left=selectors.free_use_left(user_id=user_id, day=local_day(now), free_per_day=limits.free_per_day),
+        free_left=selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=limits.free_per_day),
         free_per_day=limits.free_per_day,
-        entitlements=tuple(entitled.values_list("model__code", flat=True)),
+        entitlements=tuple(entitled.values_list("model__code", flat=True).distinct()),
     )
 
 
@@ -73,33 +110,19 @@ def quota_entries(*, user_id: UserId, cursor: str | None, size: int = 20) -> Pag
 
 def models_for(*, user_id: UserId, now: datetime) -> list[ModelOffer]:
     """The models on offer and, for each, whether this user can ask it now and if not, why."""
-    facts = selectors.offers(user_id=user_id)
+    facts = selectors.offers(user_id=user_id, now=now)
     if not facts:
         return []
     available = ledger.balance(account=ledger.user_account(user_id, QUOTA)).available
-    free_left = selectors.free_use_left(user_id=user_id, day=local_day(now), free_per_day=facts[0].policy.free_per_day)
+    person_id = accounts.person_of(user_id=user_id)
+    free_per_day = facts[0].policy.free_per_day
+    free_left = selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=free_per_day)
     return [_offer(item, available=available, free_left=free_left) for item in facts]
-
-
-def take_free_use(*, user_id: UserId, day: date, free_per_day: int) -> bool:
-    """Take one free use of the day in the caller's transaction; False when all are taken.
-
-    Called with 0 it takes none and still makes one user's payments queue up, whatever pays for them.
-    """
-    user = FreeUse._meta.get_field("user").get_db_prep_value(user_id, connection)
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE_FREE_USE, [user, day, min(free_per_day, 1), free_per_day])
-        return bool(cursor.rowcount == 1) and free_per_day > 0
-
-
-def local_day(now: datetime) -> date:
-    """The day that free uses count for: it begins at midnight of the business time zone."""
-    return clock.local_date(now, settings.TIME_ZONE)
 
 
 def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> ModelOffer:
     model = facts.model
-    is_affordable = available >= model.price_milli or (model.is_in_free_allowance and free_left > 0)
+    is_affordable = available >= pricing.most(model.price.terms) or (model.is_in_free_allowance and free_left > 0)
     reason = ""
     if not facts.is_entitled:
         reason = errors.ModelNotEntitled.code
@@ -112,6 +135,7 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
         price=model.price_milli,
         in_free_allowance=model.is_in_free_allowance,
         entitled=facts.is_entitled,
+        entitled_until=facts.entitled_until,
         affordable=is_affordable,
         reason=reason,
     )

@@ -8,14 +8,16 @@ from django.db.models import F, Q
 
 from apps.accounts import services as accounts
 from apps.chat import rules, selectors
-from apps.chat.contracts import QUOTA, GenerationDetail, GenerationState, Outcome, PaidBy
+from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, PaidBy
 from apps.chat.engine import feed
-from apps.chat.models import FreeUse, Generation, Message
+from apps.chat.models import Conversation, FreeUse, Generation
+from apps.chat.rules import limits, pricing
+from apps.chat.services.paying import count_unpaid, local_day
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 
-# Nobody waits longer for an engine to take up a question.
-QUEUE_LIMIT = timedelta(minutes=2)
+# No lease lies further ahead, whatever the clocks of several hosts say: its engine's clock was ahead, and is gone.
+LEASE_BOUND = timedelta(minutes=5)
 
 
 def settle(*, row: Generation, guard: Q, outcome: Outcome, now: datetime) -> bool:
@@ -24,9 +26,10 @@ def settle(*, row: Generation, guard: Q, outcome: Outcome, now: datetime) -> boo
     The guard names what the caller relies on (a lease token, an expired lease), so that an engine and a
     sweeper can both try and only one succeeds.
     """
-    is_delivered = bool(outcome.text.strip())
-    paid_by = PaidBy(row.paid_by)
-    charged = rules.charge_for(price_milli=row.price_milli, paid_by=paid_by, is_delivered=is_delivered)
+    is_delivered = rules.is_delivered(text=outcome.text, error_code=outcome.error_code)
+    charged = pricing.charge(row.price.terms, is_delivered=is_delivered) if row.paid_by == PaidBy.QUOTA else 0
+    is_unpaid = rules.is_unpaid(outcome=outcome, is_delivered=is_delivered)
+    day = local_day(row.created_at)
     with transaction.atomic():
         unsettled = Generation.objects.filter(guard, pk=row.pk, state__in=rules.sources_of(outcome.state))
         won = unsettled.update(
@@ -37,18 +40,44 @@ def settle(*, row: Generation, guard: Q, outcome: Outcome, now: datetime) -> boo
             completion_tokens=outcome.completion_tokens,
             finish_reason=outcome.finish_reason[:40],
             error_code=outcome.error_code,
+            unpaid_day=day if is_unpaid else None,
             lease_until=None,
             settled_at=now,
+            text=outcome.text,
+            reasoning=outcome.reasoning,
         )
         if not won:
             return False
-        Message.objects.filter(pk=row.message_id).update(text=outcome.text)
+        if is_unpaid:
+            # Before the payment: asking locks this row and then the account, and so must settling.
+            count_unpaid(person_id=accounts.person_of(user_id=UserId(row.user_id)), day=day)
         _resolve_payment(row, charged=charged, is_delivered=is_delivered, now=now)
         transaction.on_commit(lambda: feed.announce_end(row.pk))
     return True
 
 
-def stop(*, user_id: UserId, generation_id: UUID, now: datetime) -> GenerationDetail:
+def keep_what_was_shown(*, generation_id: UUID, lease_token: UUID, text: str) -> None:
+    """Add what readers saw to an answer that a sweeper settled from older text, because its engine could not save.
+
+    Only the engine whose lease it was may, and only while the text is still there: an erased one stays erased.
+    """
+    rows = Generation.objects.select_related("message").defer("request")
+    row = rows.filter(pk=generation_id, lease_token=lease_token, error_code=rules.ENGINE_LOST).first()
+    if row is None or len(text) <= len(row.text) or not text.startswith(row.text):
+        return
+    same = Generation.objects.filter(pk=row.pk, text=row.text)
+    with transaction.atomic():
+        if row.message is None:
+            # Erased together with its request, in the same row.
+            same.filter(request__isnull=False).update(text=text)
+            return
+        # The lock under which texts are erased.
+        kept = Conversation.objects.select_for_update(of=("self",), no_key=True).filter(deleted_at=None)
+        if kept.filter(pk=row.message.conversation_id).exists():
+            same.update(text=text)
+
+
+def stop_generation(*, user_id: UserId, generation_id: UUID, now: datetime) -> GenerationDetail:
     """Ask for an answer to end here; its text so far is kept. Stopping a settled one changes nothing.
 
     One that waits in the queue ends at once; a running one when its engine hears of it, within about a
@@ -68,10 +97,11 @@ def settle_abandoned(*, now: datetime, limit: int = 100) -> int:
 
     Returns how many. May run anywhere at any time, also beside a living engine.
     """
-    waited_too_long = Q(state=GenerationState.QUEUED, created_at__lt=now - QUEUE_LIMIT)
-    lease_ran_out = Q(state=GenerationState.RUNNING, lease_until__lt=now)
-    rows = Generation.objects.filter(waited_too_long | lease_ran_out).select_related("message").order_by("pk")
-    return sum(_settle_abandoned(row, now=now) for row in rows[:limit])
+    waited_too_long = Q(state=GenerationState.QUEUED, created_at__lt=now - limits.QUEUE_LIMIT)
+    over = Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE_BOUND)
+    lease_ran_out = Q(over, state=GenerationState.RUNNING)
+    rows = Generation.objects.filter(waited_too_long | lease_ran_out).select_related("price").defer("request")
+    return sum(_settle_abandoned(row, now=now) for row in rows.order_by("pk")[:limit])
 
 
 def _settle_abandoned(row: Generation, *, now: datetime) -> bool:
@@ -82,19 +112,21 @@ def _settle_abandoned(row: Generation, *, now: datetime) -> bool:
     else:
         outcome = Outcome(
             state=rules.abandoned_state(is_stop_requested=row.stop_requested_at is not None),
-            text=row.message.text,
-            error_code="" if row.stop_requested_at else "engine_lost",
-            completion_tokens=rules.estimate_tokens(row.message.text),
+            text=row.text,
+            error_code=rules.ENGINE_LOST,
+            completion_tokens=rules.estimate_tokens(row.text),
+            # Without a word nobody can tell whether the channel had taken the question.
+            was_taken=bool(row.text),
         )
     return settle(row=row, guard=guard, outcome=outcome, now=now)
 
 
 def _resolve_payment(row: Generation, *, charged: int, is_delivered: bool, now: datetime) -> None:
     if row.hold_id is not None:
-        revenue = ledger.system_account("revenue", QUOTA)
-        ledger.post(hold_id=row.hold_id, amount=charged, credit=revenue, now=now)
-        if row.api_key_id is not None and charged < row.price_milli:
-            accounts.give_back_to_key(key_id=row.api_key_id, amount_milli=row.price_milli - charged)
+        ledger.post(hold_id=row.hold_id, amount=charged, sink="revenue", now=now)
+        if row.api_key_id is not None and charged < row.held_milli:
+            accounts.give_back_to_key(key_id=row.api_key_id, amount_milli=row.held_milli - charged)
     elif row.free_day is not None and not is_delivered:
-        uses = FreeUse.objects.filter(user_id=row.user_id, day=row.free_day, used__gt=0)
+        person_id = accounts.person_of(user_id=UserId(row.user_id))
+        uses = FreeUse.objects.filter(person_id=person_id, day=row.free_day, used__gt=0)
         uses.update(used=F("used") - 1)

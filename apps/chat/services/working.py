@@ -1,19 +1,20 @@
 """The verbs of the engine: claim jobs, keep what is written, finish; and what readers of an answer see."""
 
 import logging
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
-from cryptography.fernet import InvalidToken
 from django.db import DatabaseError, transaction
 from django.db.models import Q
 
 from apps.chat import rules, selectors
-from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, Role, Turn
-from apps.chat.models import Generation, Message
-from apps.chat.services import secrets
-from apps.chat.services.settling import settle
+from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, Progress, Turn
+from apps.chat.models import Channel, Generation
+from apps.chat.registries import CHANNELS
+from apps.chat.services.settling import keep_what_was_shown, settle
+from apps.kernel import sealing
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 
@@ -22,47 +23,58 @@ logger = logging.getLogger(__name__)
 # Renewed with every save, at least each five seconds: three misses and the sweeper takes over.
 LEASE = timedelta(seconds=15)
 
-# How far up a branch the context reaches at most; the token budget usually ends it sooner.
-_MAX_TURNS = 200
 
-
-def claim(*, limit: int, now: datetime) -> list[Job]:
+def claim_jobs(
+    *, limit: int, now: datetime, per_channel: int | None = None, running: Mapping[str, int] | None = None
+) -> list[Job]:
     """Take up to `limit` queued generations, the oldest first, each under a new lease token.
 
-    One whose channel cannot be used is settled as failed, without a charge, and left out. One that the database
-    refuses is left out too and stays queued: the others, once claimed, are nobody's but this caller's.
+    With `per_channel`, no more of one channel than that, counting those that run already (by channel code). One whose
+    channel cannot be used is settled as failed, without a charge, and left out. One that the database refuses is left
+    out too and stays queued: the others, once claimed, are nobody's but this caller's.
     """
-    queued = Generation.objects.filter(state=GenerationState.QUEUED).order_by("pk")
-    rows = queued.select_related("message", "model__channel")[:limit]
-    claimed = [_try_to_claim(row, now=now) for row in rows]
-    return [job for job in claimed if job is not None]
+    taken = Counter(running)
+    full = [code for code, count in taken.items() if per_channel is not None and count >= per_channel]
+    queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__channel__code__in=full)
+    rows = []
+    for row in queued.order_by("pk").select_related("message", "model__channel")[:limit]:
+        channel = row.model.channel.code
+        if per_channel is None or taken[channel] < per_channel:
+            taken[channel] += 1
+            rows.append(row)
+    if not rows:
+        return []
+    try:
+        return _claim(rows, now=now)
+    except DatabaseError:
+        # Which of them it was, nobody says: each by itself.
+        return [job for row in rows for job in _try_to_claim(row, now=now)]
 
 
-def keep(*, generation_id: UUID, lease_token: UUID, text: str, now: datetime) -> bool:
-    """Save the text so far and renew the lease; False when the lease was lost, and then nothing is written."""
-    with transaction.atomic():
-        # The generation's row first: its lock keeps the sweeper out until the text is saved too.
-        held = Generation.objects.filter(pk=generation_id, state=GenerationState.RUNNING, lease_token=lease_token)
-        if not held.update(lease_until=now + LEASE):
-            return False
-        Message.objects.filter(generation=generation_id).exclude(text=text).update(text=text)
-    return True
+def keep_text(*, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime) -> bool:
+    """Renew the lease and save the text so far, if it is given; False when the lease was lost: nothing is written."""
+    held = Generation.objects.filter(pk=generation_id, state=GenerationState.RUNNING, lease_token=lease_token)
+    saved = {} if text is None else {"text": text}
+    return bool(held.update(lease_until=now + LEASE, **saved))
 
 
-def finish(*, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
+def finish_run(*, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
     """Settle a job that its engine has ended; False when the lease was lost and somebody else settled it."""
-    row = Generation.objects.get(pk=generation_id)
+    row = Generation.objects.select_related("price").defer("request").get(pk=generation_id)
     guard = Q(state=GenerationState.RUNNING, lease_token=lease_token)
-    return settle(row=row, guard=guard, outcome=outcome, now=now)
+    is_settled = settle(row=row, guard=guard, outcome=outcome, now=now)
+    if not is_settled:
+        keep_what_was_shown(generation_id=generation_id, lease_token=lease_token, text=outcome.text)
+    return is_settled
 
 
-def stop_requests(*, generation_ids: Collection[UUID]) -> set[UUID]:
+def find_stop_requests(*, generation_ids: Collection[UUID]) -> set[UUID]:
     """Those of the given generations that their owners want stopped."""
     wanted = Generation.objects.filter(pk__in=generation_ids, stop_requested_at__isnull=False)
     return set(wanted.values_list("pk", flat=True))
 
 
-def follow(*, user_id: UserId, generation_id: UUID) -> AnswerView:
+def read_answer(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     """How an answer stands; once it is settled, with the balance that it left. Raises GenerationNotFound."""
     generation, text = selectors.answer_of(user_id=user_id, generation_id=generation_id)
     balance = None
@@ -71,56 +83,77 @@ def follow(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     return AnswerView(generation=generation, text=text, balance_milli=balance)
 
 
-def _try_to_claim(row: Generation, *, now: datetime) -> Job | None:
+def read_progress(*, generation_ids: Collection[UUID]) -> dict[UUID, Progress]:
+    """How far these answers have come, in one statement, for those who may read them; unknown ones are left out."""
+    rows = Generation.objects.filter(pk__in=generation_ids).values_list("pk", "state", "text")
+    return {pk: Progress(state=GenerationState(state), text=text) for pk, state, text in rows}
+
+
+def _try_to_claim(row: Generation, *, now: datetime) -> list[Job]:
     try:
-        with transaction.atomic():
-            return _claim(row, now=now)
+        return _claim([row], now=now)
     except DatabaseError:
         logger.exception("generation %s could not be claimed; it stays queued", row.pk)
-        return None
+        return []
 
 
-def _claim(row: Generation, *, now: datetime) -> Job | None:
+def _claim(rows: Sequence[Generation], *, now: datetime) -> list[Job]:
+    """Take all of these that are still queued, in as many statements as for one."""
     token = uuid4()
-    won = Generation.objects.filter(pk=row.pk, state=GenerationState.QUEUED).update(
-        state=GenerationState.RUNNING, lease_token=token, lease_until=now + LEASE, started_at=now
-    )
-    if not won:
-        return None
+    with transaction.atomic():
+        mine = Generation.objects.filter(pk__in=[row.pk for row in rows])
+        won = mine.filter(state=GenerationState.QUEUED).update(
+            state=GenerationState.RUNNING, lease_token=token, lease_until=now + LEASE, started_at=now
+        )
+        if won < len(rows):
+            ids = set(mine.filter(lease_token=token).values_list("pk", flat=True)) if won else set()
+            rows = [row for row in rows if row.pk in ids]
+        keys = {row.pk: _usable_key(row.model.channel) for row in rows}
+        for row in rows:
+            if keys[row.pk] is None:
+                failed = Outcome(state=GenerationState.FAILED, text="", error_code="channel_unavailable")
+                settle(row=row, guard=Q(lease_token=token), outcome=failed, now=now)
+        usable = [(row, key) for row in rows if (key := keys[row.pk]) is not None]
+        turns = selectors.turns_above([row.message for row, _ in usable if row.message is not None])
+        return [_job(row, token=token, api_key=key, turns=_turns_of(row, turns)) for row, key in usable]
+
+
+def _job(row: Generation, *, token: UUID, api_key: str, turns: tuple[Turn, ...]) -> Job:
     channel = row.model.channel
-    api_key = _key_of(channel.code, channel.api_key_sealed) if channel.is_enabled else None
-    if api_key is None:
-        failed = Outcome(state=GenerationState.FAILED, text="", error_code="channel_unavailable")
-        settle(row=row, guard=Q(lease_token=token), outcome=failed, now=now)
-        return None
     return Job(
         generation_id=row.pk,
         lease_token=token,
+        channel=channel.code,
+        channel_kind=channel.kind,
         base_url=channel.base_url,
+        proxy_url=channel.proxy_url,
         api_key=api_key,
         upstream_model=row.model.upstream_name,
         max_output_tokens=row.model.max_output_tokens,
-        turns=_context_of(row),
+        turns=turns,
     )
 
 
-def _key_of(channel: str, sealed: str) -> str | None:
-    try:
-        return secrets.unseal(sealed)
-    except InvalidToken:
-        logger.error("channel %s: its key was sealed with another SECRET_KEY; enter it again", channel)
-        return None
+def _turns_of(row: Generation, above: Mapping[UUID, Sequence[Turn]]) -> tuple[Turn, ...]:
+    """What is asked: the request as it was sent, or the branch above the answer, as much of it as fits the model."""
+    if row.message is None:
+        return rules.turns_of(row.request)
+    return rules.fit_history(above[row.message.pk], budget_tokens=row.model.prompt_tokens)
 
 
-def _context_of(row: Generation) -> tuple[Turn, ...]:
-    """The branch that ends in the question, as much of it as fits the model."""
-    edges = Message.objects.filter(conversation_id=row.message.conversation_id).values_list("pk", "parent_id")
-    parent_of = dict(edges)
-    path: list[UUID] = []
-    at = row.message.parent_id
-    while at is not None and len(path) < _MAX_TURNS:
-        path.append(at)
-        at = parent_of[at]
-    found = Message.objects.in_bulk(path)
-    turns = [Turn(role=Role(found[pk].role), text=found[pk].text) for pk in reversed(path)]
-    return rules.fit_history(turns, budget_tokens=row.model.context_tokens - row.model.max_output_tokens)
+def _usable_key(channel: Channel) -> str | None:
+    return _key_of(channel) if channel.is_enabled and _is_spoken(channel) else None
+
+
+def _is_spoken(channel: Channel) -> bool:
+    """Whether a class stands for the channel's kind; I-02-codes names it, too."""
+    if channel.kind not in CHANNELS:
+        logger.error("channel %s: nobody speaks %s", channel.code, channel.kind)
+    return channel.kind in CHANNELS
+
+
+def _key_of(channel: Channel) -> str | None:
+    api_key = sealing.unseal("channel_key", channel.api_key_sealed)
+    if api_key is None:
+        logger.error("channel %s: no SEALING_KEY opens its key; enter it again", channel.code)
+    return api_key

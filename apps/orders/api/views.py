@@ -62,7 +62,7 @@ class Products(Endpoint):
     unpaged_list = True
 
     class Output(serializers.Serializer[Any]):
-        """A product; amounts in fen, quota in thousandths of a credit."""
+        """A product; amounts in fen, quota in thousandths of a credit; `offer` is the version of all that."""
 
         id = serializers.UUIDField()
         code = serializers.CharField()
@@ -72,6 +72,7 @@ class Products(Endpoint):
         amount_fen = serializers.IntegerField()
         quota_milli = serializers.IntegerField()
         entitlements = serializers.ListField(child=serializers.CharField())
+        offer = serializers.CharField()
 
     def get(self, request: Request) -> Response:
         """All products on sale, in shop order."""
@@ -85,11 +86,12 @@ class Orders(IdempotentPost):
     paged = True
 
     class Input(StrictSerializer):
-        """`expected_amount_fen` is the price that the buyer saw; another one now is refused, never charged."""
+        """`offer` and `expected_amount_fen` are what the buyer saw; another offer now is refused, never charged."""
 
         product_id = serializers.UUIDField()
         gateway = serializers.CharField(max_length=16)
         expected_amount_fen = serializers.IntegerField(min_value=1)
+        offer = serializers.CharField(required=False, max_length=32)
 
     Output = OrderOutput
     PostOutput = OrderWithSteps
@@ -102,8 +104,8 @@ class Orders(IdempotentPost):
 
     def post_once(self, request: Request, *, request_id: str, **url: Any) -> Response:
         """Order a product and get the code to pay it with."""
-        wish = self.parse(request, self.Input)
-        order = services.place_order(user_id=self.user_id, request_id=request_id, now=clock.now(), **wish)
+        body = self.parse(request, self.Input)
+        order = services.place_order(user_id=self.user_id, request_id=request_id, now=clock.now(), **body)
         return Response(self.PostOutput(order).data, status=201)
 
 

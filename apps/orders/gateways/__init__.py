@@ -6,10 +6,16 @@ from apps.orders.errors import GatewayUnknown
 from apps.orders.gateways import wechat_pay
 from apps.orders.gateways.contract import Gateway
 
-__all__ = ["REGISTRY", "Gateway", "for_code"]
+__all__ = ["REGISTRY", "Gateway", "for_code", "preferred"]
 
-# Each entry gives the gateway, or None where it is not set up.
+# Each entry gives the gateway, or None where it is not set up; the shop offers the first that is
+# (docs/how-to/add-a-gateway.md).
 REGISTRY: dict[str, Callable[[], Gateway | None]] = {"wechat": wechat_pay.from_settings}
+
+
+def preferred() -> str:
+    """The code of the gateway that the shop offers: the first that is set up, or else the first."""
+    return next((code for code, made in REGISTRY.items() if made()), next(iter(REGISTRY)))
 
 
 def for_code(code: str) -> Gateway:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Protocol
 
-from apps.orders.contracts import PayInstruction
+from apps.orders.contracts import NoticeReply, PayInstruction
 from apps.orders.rules import Terms
 
 
@@ -53,6 +53,10 @@ class Capture:
     is_refunded: bool = False
 
 
+class AnswerToAnother(TemporaryFailure):
+    """A good answer to a question that we did not ask: about another trade, or signed with another key."""
+
+
 class TradeState(Enum):
     """What the provider knows of an order of ours."""
 
@@ -64,10 +68,18 @@ class TradeState(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class Trade:
-    """The answer to a query; `capture` is set exactly when `state` is PAID."""
+    """The answer to a query about `out_trade_no`; `capture` is set exactly when `state` is PAID.
 
+    Raises AnswerToAnother when the capture is another trade's, whichever gateway made it.
+    """
+
+    out_trade_no: str
     state: TradeState
     capture: Capture | None = None
+
+    def __post_init__(self) -> None:
+        if self.capture is not None and self.capture.out_trade_no != self.out_trade_no:
+            raise AnswerToAnother("the capture of another trade")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +93,10 @@ class Notice:
 
 class Gateway(Protocol):
     """One way of paying."""
+
+    @property
+    def thanks(self) -> NoticeReply:
+        """What tells the provider not to send a notification again."""
 
     @property
     def merchant_id(self) -> str:

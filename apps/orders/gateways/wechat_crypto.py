@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from apps.orders.rules import MAX_SKEW_SECONDS
+
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
-MAX_SKEW_SECONDS = 300
 _PROBE = "WECHATPAY/SIGNTEST/"
 
 
@@ -57,20 +58,26 @@ def verify(headers: Mapping[str, str], body: bytes, *, keys: Mapping[str, RSAPub
     timestamp = headers.get("Wechatpay-Timestamp", "")
     nonce = headers.get("Wechatpay-Nonce", "")
     signature = headers.get("Wechatpay-Signature", "")
-    serial = headers.get("Wechatpay-Serial", "")
+    serial = _plain_serial(headers.get("Wechatpay-Serial", ""))
     if headers.get("Wechatpay-Signature-Type", SCHEME) != SCHEME:
         raise Untrusted("signature type")
     if not _is_fresh(timestamp, now):
         raise Untrusted("timestamp")
     if signature.startswith(_PROBE):
         raise Probe("signature probe")
-    if serial not in keys:
+    known = {_plain_serial(name): key for name, key in keys.items()}
+    if serial not in known:
         raise Untrusted("unknown serial")
     message = timestamp.encode() + b"\n" + nonce.encode() + b"\n" + body + b"\n"
     try:
-        keys[serial].verify(base64.b64decode(signature, validate=True), message, PKCS1v15(), hashes.SHA256())
+        known[serial].verify(base64.b64decode(signature, validate=True), message, PKCS1v15(), hashes.SHA256())
     except (InvalidSignature, ValueError):  # binascii.Error is a ValueError
         raise Untrusted("signature") from None
+
+
+def _plain_serial(serial: str) -> str:
+    """A certificate's number as everybody may write it: in either case, with zeros before it or without."""
+    return serial.upper().lstrip("0")
 
 
 def _is_fresh(timestamp: str, now: datetime) -> bool:
@@ -94,7 +101,7 @@ def open_resource(api_v3_key: bytes, resource: Mapping[str, Any]) -> dict[str, A
             str(resource.get("associated_data") or "").encode(),
         )
         opened = json.loads(plain)
-    except (InvalidTag, KeyError, ValueError):
+    except (InvalidTag, KeyError, ValueError, RecursionError):
         raise Untrusted("resource") from None
     if not isinstance(opened, dict):
         raise Untrusted("resource")

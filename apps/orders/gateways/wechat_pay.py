@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPubl
 from django.conf import settings
 
 from apps.kernel import clock, http
-from apps.orders.contracts import PayInstruction
+from apps.orders.contracts import NoticeReply, PayInstruction
 from apps.orders.gateways import wechat_crypto
 from apps.orders.gateways.contract import (
+    AnswerToAnother,
     BadNotice,
     Capture,
     Charge,
@@ -30,13 +31,14 @@ from apps.orders.gateways.contract import (
     Trade,
     TradeState,
 )
-from apps.orders.rules import Terms
+from apps.orders.rules import FURTHEST_AHEAD, LARGEST_AMOUNT_FEN, LONGEST_TITLE_BYTES, Terms
 
 logger = logging.getLogger(__name__)
 
 _BEIJING = ZoneInfo("Asia/Shanghai")
-# WeChat's amounts are 32-bit integers, and so are our columns.
-_LARGEST_FEN = 2**31 - 1
+# As wide as the column that keeps it.
+_LONGEST_CODE = 512
+_SERIAL = "Wechatpay-Serial"
 _NOT_THERE = frozenset({"ORDER_NOT_EXIST", "ORDERNOTEXIST", "RESOURCE_NOT_EXISTS"})
 _TRADE_STATES = {
     "NOTPAY": TradeState.NOT_PAID,
@@ -76,6 +78,11 @@ class WechatPay:
         self._http = http.client(config.base_url, transport=transport)
 
     @property
+    def thanks(self) -> NoticeReply:
+        """204; an answer with FAIL means "not accepted"."""
+        return NoticeReply(status=204)
+
+    @property
     def merchant_id(self) -> str:
         """The merchant number."""
         return self._config.merchant_id
@@ -93,7 +100,7 @@ class WechatPay:
             {
                 "appid": self.app_id,
                 "mchid": self.merchant_id,
-                "description": charge.title,
+                "description": _fitting(charge.title, LONGEST_TITLE_BYTES),
                 "out_trade_no": charge.out_trade_no,
                 "time_expire": charge.expires_at.astimezone(_BEIJING).isoformat(timespec="seconds"),
                 "notify_url": self._config.notify_url,
@@ -101,7 +108,8 @@ class WechatPay:
             },
         )
         code_url = answer.get("code_url")
-        if not isinstance(code_url, str) or not code_url:
+        # The answer names no trade; that it is a code of WeChat's which fits our column is all there is to check.
+        if not isinstance(code_url, str) or not code_url.startswith("weixin://") or len(code_url) > _LONGEST_CODE:
             raise TemporaryFailure("no code_url in the answer")
         return PayInstruction(kind="qr", content=code_url)
 
@@ -112,15 +120,19 @@ class WechatPay:
             answer = self._call("GET", path)
         except PermanentFailure as refusal:
             if refusal.code in _NOT_THERE:
-                return Trade(state=TradeState.UNKNOWN)
+                return Trade(out_trade_no=out_trade_no, state=TradeState.UNKNOWN)
             raise
+        # Before anything else is read: an unpaid or closed stranger would mislead us as much as a paid one.
+        _check_about(answer, out_trade_no=out_trade_no)
         state = _TRADE_STATES.get(str(answer.get("trade_state")))
         if state is None:
             raise TemporaryFailure("unknown trade_state")
         if state is not TradeState.PAID:
-            return Trade(state=state)
+            # Money that another merchant took is compared with the order; that none was taken, only ours can say.
+            _check_about(answer, mchid=self.merchant_id)
+            return Trade(out_trade_no=out_trade_no, state=state)
         try:
-            return Trade(state=state, capture=_capture(answer))
+            return Trade(out_trade_no=out_trade_no, state=state, capture=_capture(answer, now=clock.now()))
         except ValueError:
             raise TemporaryFailure("malformed transaction") from None
 
@@ -128,9 +140,11 @@ class WechatPay:
         """Close an unpaid trade; closing twice is fine, and one that was never opened counts as closed."""
         path = f"/v3/pay/transactions/out-trade-no/{quote(out_trade_no)}/close"
         try:
-            self._call("POST", path, {"mchid": self.merchant_id})
+            answer = self._call("POST", path, {"mchid": self.merchant_id})
         except PermanentFailure as refusal:
             return refusal.code in _NOT_THERE
+        if answer:
+            raise AnswerToAnother("words where a close has none")
         return True
 
     def read_notice(self, *, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
@@ -138,13 +152,13 @@ class WechatPay:
         try:
             wechat_crypto.verify(headers, body, keys=self._platform_keys, now=now)
             envelope = _json_object(body)
-            event_id, kind = _word(envelope["id"], 64), str(envelope["event_type"])
+            event_id, kind = _word(envelope["id"], 64), _word(envelope["event_type"], 64)
             if kind != "TRANSACTION.SUCCESS":
                 return Notice(event_id=event_id, kind=kind, capture=None)
             opened = wechat_crypto.open_resource(self._config.api_v3_key.encode(), envelope["resource"])
             if opened.get("trade_state") != "SUCCESS":
                 raise BadNotice("a success without success")
-            return Notice(event_id=event_id, kind=kind, capture=_capture(opened))
+            return Notice(event_id=event_id, kind=kind, capture=_capture(opened, now=now))
         except wechat_crypto.Probe as probe:
             raise SignatureProbe(str(probe)) from None
         except wechat_crypto.Untrusted as reason:
@@ -161,7 +175,7 @@ class WechatPay:
             response = self._http.send(request)
         except httpx2.TransportError as failure:
             raise TemporaryFailure(type(failure).__name__) from failure
-        return self._read(response, clock.now())
+        return self._read(response, asked_key=request.headers[_SERIAL], now=clock.now())
 
     def _headers(self, request: httpx2.Request, body: str, now: datetime) -> dict[str, str]:
         newest_serial, _ = self._config.platform_keys[0]
@@ -169,7 +183,7 @@ class WechatPay:
             "Accept": "application/json",
             "Content-Type": "application/json",
             # Decides which key signs the answer.
-            "Wechatpay-Serial": newest_serial,
+            _SERIAL: newest_serial,
             "Authorization": wechat_crypto.authorization(
                 private_key=self._private_key,
                 merchant_id=self.merchant_id,
@@ -182,10 +196,12 @@ class WechatPay:
             ),
         }
 
-    def _read(self, response: httpx2.Response, now: datetime) -> dict[str, Any]:
+    def _read(self, response: httpx2.Response, *, asked_key: str, now: datetime) -> dict[str, Any]:
         if response.is_success:
             try:
-                wechat_crypto.verify(response.headers, response.content, keys=self._platform_keys, now=now)
+                # An answer is signed with the key that its request named; only notifications come with either.
+                keys = {asked_key: self._platform_keys[asked_key]}
+                wechat_crypto.verify(response.headers, response.content, keys=keys, now=now)
                 return _json_object(response.content) if response.content else {}
             except (wechat_crypto.Untrusted, ValueError) as reason:
                 # Somebody between us and WeChat, or a broken answer: we know nothing.
@@ -224,14 +240,15 @@ def _connected(config: Config) -> WechatPay:
     return WechatPay(config)
 
 
-def _capture(transaction: Mapping[str, Any]) -> Capture:
+def _capture(transaction: Mapping[str, Any], *, now: datetime) -> Capture:
     """A transaction of WeChat's, typed. Raises ValueError when something needed is missing or odd."""
     try:
         amount = transaction["amount"]
         total = amount["total"]
         # bool is an int in Python, and 990.0 is not 990 fen.
-        if type(total) is not int or not 1 <= total <= _LARGEST_FEN:
+        if type(total) is not int or not 1 <= total <= LARGEST_AMOUNT_FEN:
             raise ValueError("amount")
+        payer = (transaction.get("payer") or {}).get("openid")
         return Capture(
             out_trade_no=_word(transaction["out_trade_no"], 32),
             transaction_id=_word(transaction["transaction_id"], 64),
@@ -241,29 +258,52 @@ def _capture(transaction: Mapping[str, Any]) -> Capture:
                 amount_fen=total,
                 currency=_word(amount.get("currency", "CNY"), 16),
             ),
-            payer=str((transaction.get("payer") or {}).get("openid", "")),
-            paid_at=_moment(transaction["success_time"]),
+            payer=_word(payer, 128) if payer else "",
+            paid_at=_moment(transaction["success_time"], now=now),
             is_refunded=transaction.get("trade_state") == "REFUND",
         )
     except (KeyError, TypeError, AttributeError) as odd:
         raise ValueError("transaction") from odd
 
 
+def _check_about(answer: Mapping[str, Any], **asked: str) -> None:
+    """Raise AnswerToAnother unless the answer names everything that was asked about."""
+    for name, value in asked.items():
+        if answer.get(name) != value:
+            logger.error("wechat pay: an answer about another %s than was asked about", name)
+            raise AnswerToAnother(f"another {name}")
+
+
+def _fitting(text: str, most_bytes: int) -> str:
+    """The text, or as much of it as fits, cut between two characters: the same in every repeat."""
+    return text.encode()[:most_bytes].decode(errors="ignore")
+
+
 def _word(value: object, longest: int) -> str:
-    if not isinstance(value, str) or not 0 < len(value) <= longest:
+    """A name of the provider's: plain characters, so that it can be stored, hashed and shown."""
+    if not isinstance(value, str) or not 0 < len(value) <= longest or not (value.isascii() and value.isprintable()):
         raise ValueError("word")
     return value
 
 
-def _moment(value: object) -> datetime:
+def _moment(value: object, *, now: datetime) -> datetime:
     moment = datetime.fromisoformat(str(value))
     if moment.tzinfo is None:
         raise ValueError("time without offset")
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("time beyond the calendar") from None
+    if moment > now + FURTHEST_AHEAD:
+        raise ValueError("time to come")
     return moment
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    parsed = json.loads(body)
+    try:
+        parsed = json.loads(body)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(parsed, dict):
         raise ValueError("not an object")
     return parsed

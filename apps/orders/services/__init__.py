@@ -1,5 +1,6 @@
 """The door of orders: commands for members, operators, providers and the beat."""
 
+from apps.kernel.errors import OfferChanged
 from apps.orders.errors import (
     GatewayUnavailable,
     GatewayUnknown,
@@ -9,43 +10,51 @@ from apps.orders.errors import (
     OrderNotFound,
     OrderUnderWay,
     PriceChanged,
+    ProductAmountNotPayable,
+    ProductEmpty,
     ProductModelUnknown,
     ProductNotFound,
     ProductNotOnSale,
     ProductQuotaNotDeliverable,
+    ProductTitleTooLong,
     ShopClosed,
 )
-from apps.orders.services._checks import cancel_order, check_order, recheck_order
-from apps.orders.services._deliveries import redeliver_order
-from apps.orders.services._notices import receive_notice
-from apps.orders.services._own_data import check_no_order_under_way, export_orders, export_payments
-from apps.orders.services._placing import place_order
-from apps.orders.services._products import check_deliverable, save_product
-from apps.orders.services._sweeps import check_unpaid_orders, close_expired_orders, deliver_paid_orders
+from apps.orders.services.checks import cancel_order, check_order, recheck_order
+from apps.orders.services.deliveries import redeliver_order
+from apps.orders.services.notices import receive_notice
+from apps.orders.services.own_data import check_no_order_under_way, export_orders, export_payments, forget_payer
+from apps.orders.services.placing import place_order
+from apps.orders.services.products import check_sellable, save_product
+from apps.orders.services.sweeps import check_unpaid_orders, close_expired_orders, deliver_paid_orders
 
 __all__ = [
     "GatewayUnavailable",
     "GatewayUnknown",
     "IllegalTransition",
     "NoticeRejected",
+    "OfferChanged",
     "OrderNotCancellable",
     "OrderNotFound",
     "OrderUnderWay",
     "PriceChanged",
+    "ProductAmountNotPayable",
+    "ProductEmpty",
     "ProductModelUnknown",
     "ProductNotFound",
     "ProductNotOnSale",
     "ProductQuotaNotDeliverable",
+    "ProductTitleTooLong",
     "ShopClosed",
     "cancel_order",
-    "check_deliverable",
     "check_no_order_under_way",
     "check_order",
+    "check_sellable",
     "check_unpaid_orders",
     "close_expired_orders",
     "deliver_paid_orders",
     "export_orders",
     "export_payments",
+    "forget_payer",
     "place_order",
     "receive_notice",
     "recheck_order",

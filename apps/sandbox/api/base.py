@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from django.conf import settings
 from rest_framework import serializers
 from rest_framework.request import Request
 
+from apps.kernel import visitors
 from apps.kernel.api import Endpoint, StrictSerializer
 from apps.sandbox.rules.visitors import check_is_local
 
@@ -19,7 +21,9 @@ class LocalEndpoint(Endpoint):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Refuse other machines and other sites before anything is read."""
         check_is_local(
-            address=request.META.get("REMOTE_ADDR", ""),
+            is_published=settings.SANDBOX_IS_PUBLISHED,
+            address=visitors.address_of(request),
+            is_forwarded=visitors.is_forwarded(request),
             origin=request.headers.get("Origin", ""),
             host=request.get_host(),
         )

@@ -33,8 +33,8 @@ class Faults(LocalEndpoint):
 
     def post(self, request: Request) -> Response:
         """Switch one on, or change how often it still strikes."""
-        wish = self.parse(request, self.PostInput)
-        switched = faults.switch_on(name=wish["name"], times=wish.get("times"), now=clock.now())
+        body = self.parse(request, self.PostInput)
+        switched = faults.switch_on(name=body["name"], times=body.get("times"), now=clock.now())
         return Response(asdict(switched), status=201)
 
     def delete(self, request: Request) -> Response:
@@ -60,6 +60,6 @@ class AccountType(LocalEndpoint):
 
     def put(self, request: Request) -> Response:
         """Make it another kind."""
-        wish = self.parse(request, self.Input)
-        changed = account_type.change(kind=wish["kind"], is_verified=wish["is_verified"], now=clock.now())
+        body = self.parse(request, self.Input)
+        changed = account_type.change(kind=body["kind"], is_verified=body["is_verified"], now=clock.now())
         return Response(asdict(changed))

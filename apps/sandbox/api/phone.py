@@ -9,6 +9,7 @@ from rest_framework.response import Response
 from apps.kernel import clock
 from apps.sandbox.api.base import Content, Empty, LocalEndpoint, Nickname
 from apps.sandbox.contracts import ScannedLogin
+from apps.sandbox.rules.payments import DUPLICATE_TIMES
 from apps.sandbox.services import phone
 
 
@@ -83,13 +84,13 @@ class Confirm(LocalEndpoint):
         """What the login code holds, and which of the two buttons is pressed."""
 
         answer = serializers.ChoiceField(choices=["confirm", "refuse"], default="confirm")
+        # What the sign-in page shows; without it the phone finds it where only a sandbox can look.
+        number = serializers.CharField(max_length=2, default="", allow_blank=True)
 
     def post(self, request: Request, openid: str) -> Response:
         """Confirm a scanned login, or refuse it."""
-        wish = self.parse(request, self.Input)
-        return Response(
-            asdict(phone.confirm(openid=openid, content=wish["content"], answer=wish["answer"], now=clock.now()))
-        )
+        body = self.parse(request, self.Input)
+        return Response(asdict(phone.confirm(openid=openid, now=clock.now(), **body)))
 
 
 class Pay(LocalEndpoint):
@@ -104,14 +105,13 @@ class Pay(LocalEndpoint):
 
     def post(self, request: Request, openid: str) -> Response:
         """Pay, fail to pay or cancel."""
-        wish = self.parse(request, self.Input)
-        # A duplicate is at least two.
-        times = wish.get("times", 2 if wish["notify"] == "duplicate" else 1)
+        body = self.parse(request, self.Input)
+        times = body.get("times", DUPLICATE_TIMES if body["notify"] == "duplicate" else 1)
         state = phone.pay(
             openid=openid,
-            content=wish["content"],
-            outcome=wish["outcome"],
-            notify=wish["notify"],
+            content=body["content"],
+            outcome=body["outcome"],
+            notify=body["notify"],
             times=times,
             now=clock.now(),
         )

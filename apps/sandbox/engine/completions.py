@@ -33,7 +33,7 @@ class NotValid(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class CompletionRequest:
     """A checked request."""
 
     model: str
@@ -42,6 +42,7 @@ class Wish:
     is_stream: bool
     wants_usage: bool
     max_tokens: int | None
+    has_older_limit: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +69,7 @@ class Plan:
         }
 
 
-def read(body: Any) -> Wish:
+def read(body: Any) -> CompletionRequest:
     """Check a request's shape; raises NotValid."""
     if not isinstance(body, dict):
         raise NotValid("the body must be a JSON object")
@@ -80,30 +81,31 @@ def read(body: Any) -> Wish:
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise NotValid("max_tokens must be a positive integer")
     options = body.get("stream_options")
-    return Wish(
+    return CompletionRequest(
         model=str(body.get("model", "")),
         texts=[text for _, text in spoken],
         questions=[text for role, text in spoken if role == "user"],
         is_stream=body.get("stream") is True,
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
         max_tokens=limit,
+        has_older_limit="max_tokens" in body,
     )
 
 
-def plan(wish: Wish, *, pace: Pace) -> Plan:
+def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
     """Work out the whole answer to a request."""
-    answer = answers.compose(wish.questions, is_deep=pace.is_deep)
+    answer = answers.compose(request.questions, is_deep=pace.is_deep)
     reasoning, content = tokens.split(answer.reasoning), tokens.split(answer.content)
-    limit = len(reasoning) + len(content) if wish.max_tokens is None else wish.max_tokens
+    limit = len(reasoning) + len(content) if request.max_tokens is None else request.max_tokens
     return Plan(
         id=f"chatcmpl-{secrets.token_hex(12)}",
         created=int(time.time()),
-        model=wish.model,
+        model=request.model,
         reasoning=reasoning[:limit],
         content=content[: max(limit - len(reasoning), 0)],
         finish_reason="length" if limit < len(reasoning) + len(content) else "stop",
-        prompt_tokens=tokens.count(wish.texts),
-        wants_usage=wish.wants_usage,
+        prompt_tokens=tokens.count(request.texts),
+        wants_usage=request.wants_usage,
     )
 
 

@@ -75,7 +75,7 @@ CHINESE = Phrases(
     again="这是这段对话里你的第 {turn} 个问题，前面的内容我都收到了。",
     closers=(
         "想看别的排版，可以让我列一个清单、写一段代码、做一张表格，或者写一个公式。",
-        "你也可以点「停止」试试：已经写出的部分会留下，费用也只算到那里。",
+        "你也可以点「停止」试试：已经写出的部分会留下。",
         "换一个模型再问一遍，可以比较它们的快慢。",
     ),
     reasoning=(
@@ -141,7 +141,7 @@ ENGLISH = Phrases(
     again="This is your question number {turn} in this conversation; I have received everything before it.",
     closers=(
         "To see other formatting, ask me for a list, a piece of code, a table or a formula.",
-        "You can also press Stop: what is written stays, and only that much is charged.",
+        "You can also press Stop: what is written stays.",
         "Ask another model the same thing to compare their pace.",
     ),
     reasoning=(

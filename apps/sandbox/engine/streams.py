@@ -12,22 +12,50 @@ Faults are chosen by the model's name, answer like `demo-swift` otherwise, and a
     fault-split-utf8      a good answer whose network chunks end inside a character
     fault-empty           finish_reason stop without a word of content
 
+Odd, and yet good answers (engine/oddities.py):
+
+    fault-bom             a byte order mark before the first event
+    fault-cr-lines        lines that end at CR
+    fault-data-lines      JSON over several data lines
+    fault-separators      U+2028, U+2029 and U+0085 inside the text
+    fault-half-emoji      an emoji whose halves come in two events
+    fault-unreadable      one event that is no JSON among the others
+    fault-list-content    content as a list of parts
+    fault-refusal         the answer as delta.refusal
+    fault-number-reason   finish_reason as a number
+    fault-done-no-reason  usage and [DONE], but no finish_reason
+    fault-heartbeats      comments for ever after the finish_reason
+    fault-silent-end      silence for ever after the finish_reason
+    fault-error-after-end an error after the finish_reason
+    fault-json            one JSON document, though a stream was asked for
+    fault-max-tokens      takes max_completion_tokens only, else HTTP 400 unsupported_parameter
+
+And hostile ones:
+
+    fault-huge-delta      one delta of eight million characters
+    fault-gzip            a compressed body that unfolds to 50 MB
+    fault-redirect        HTTP 307 to another host
+    fault-json-error      HTTP 200 with an error as its body
+
 Without `stream` the first three do the same; drop-mid and eof-no-done send half of the JSON;
 error-in-stream sends the error as the body; no-usage leaves the usage out.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from apps.sandbox.engine import completions
-from apps.sandbox.engine.completions import Pace, Plan, Wish
+from apps.sandbox.engine import completions, oddities
+from apps.sandbox.engine.completions import CompletionRequest, Pace, Plan
 
 FAULTS = frozenset(
     f"fault-{name}"
     for name in (
         "500", "429", "hang", "drop-mid", "eof-no-done", "error-in-stream", "no-usage", "split-utf8", "empty",
+        "bom", "cr-lines", "data-lines", "separators", "half-emoji", "unreadable", "list-content", "refusal",
+        "number-reason", "done-no-reason", "heartbeats", "silent-end", "error-after-end", "json", "max-tokens",
+        "huge-delta", "gzip", "redirect", "json-error",
     )
 )  # fmt: skip
 
@@ -55,12 +83,12 @@ class Meter:
 meter = Meter()
 
 
-def plan(wish: Wish, *, pace: Pace) -> Plan:
+def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
     """The answer, with the faults that are visible in what it says."""
-    planned = completions.plan(wish, pace=pace)
-    if wish.model == "fault-empty":
+    planned = completions.plan(request, pace=pace)
+    if request.model == "fault-empty":
         return replace(planned, reasoning=[], content=[], finish_reason="stop")
-    if wish.model == "fault-no-usage":
+    if request.model == "fault-no-usage":
         return replace(planned, wants_usage=False)
     return planned
 
@@ -97,7 +125,7 @@ async def _with_fault(planned: Plan, *, pace: Pace) -> AsyncIterator[bytes]:
     if planned.model == "fault-hang":
         await hang()
     is_cut = planned.model in ("fault-drop-mid", "fault-eof-no-done", "fault-error-in-stream")
-    events = completions.events(planned, tokens_per_chunk=pace.tokens_per_chunk)
+    events = oddities.change(planned.model, completions.events(planned, tokens_per_chunk=pace.tokens_per_chunk))
     async for part in _paced(islice(events, _EVENTS_BEFORE_FAULT) if is_cut else events, pace=pace):
         if planned.model == "fault-split-utf8":
             for piece in _split_inside_a_character(part):
@@ -106,13 +134,18 @@ async def _with_fault(planned: Plan, *, pace: Pace) -> AsyncIterator[bytes]:
                 await asyncio.sleep(0.002)
         else:
             yield part
-    if planned.model == "fault-error-in-stream":
+    if planned.model in ("fault-error-in-stream", "fault-error-after-end"):
         yield completions.event(STREAM_ERROR)
     if planned.model == "fault-drop-mid":
         raise Dropped
+    if planned.model == "fault-silent-end":
+        await hang()
+    while planned.model == "fault-heartbeats":
+        yield b": keep-alive\n\n"
+        await asyncio.sleep(_KEEP_ALIVE_SECONDS)
 
 
-async def _paced(events: Iterator[bytes], *, pace: Pace) -> AsyncIterator[bytes]:
+async def _paced(events: Iterable[bytes], *, pace: Pace) -> AsyncIterator[bytes]:
     waited = 0.0
     while pace.is_deep and pace.first_token_seconds - waited > _KEEP_ALIVE_SECONDS:
         yield b": keep-alive\n\n"

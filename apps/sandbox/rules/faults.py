@@ -1,7 +1,8 @@
 """What can be switched to go wrong: the one list of faults.
 
 A new fault is one line here, its Chinese in the texts, and one `faults.take(...)` where it strikes. A new area also
-gets its box on the phone page's Faults screen.
+gets its box on the phone page's Faults screen. Payments go wrong as the phone says (services/phone.py), models by their
+name (docs/sandbox.md).
 """
 
 from dataclasses import dataclass

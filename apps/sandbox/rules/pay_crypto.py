@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 SCHEME = "WECHATPAY2-SHA256-RSA2048"
+_LONGEST_NONCE = 32
 _MEMBER = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -32,7 +33,9 @@ def parse_authorization(header: str) -> Authorization | None:
     scheme, _, rest = header.partition(" ")
     members = dict(_MEMBER.findall(rest))
     timestamp = members.get("timestamp", "")
-    if scheme != SCHEME or not (timestamp.isascii() and timestamp.isdigit()):
+    if scheme != SCHEME or not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 12):
+        return None
+    if len(members.get("nonce_str", "")) > _LONGEST_NONCE:
         return None
     try:
         return Authorization(

@@ -24,9 +24,9 @@ def switch_on(*, name: str, times: int | None, now: datetime) -> FaultState:
     kind = BY_NAME.get(name)
     if kind is None:
         raise UnknownFault(name=name)
-    wish = {"times_left": times}
+    values = {"times_left": times}
     fault, _is_new = Fault.objects.update_or_create(
-        name=name, defaults=wish, create_defaults={**wish, "created_at": now}
+        name=name, defaults=values, create_defaults={**values, "created_at": now}
     )
     return _state(kind, fault)
 

@@ -15,9 +15,9 @@ from apps.sandbox.contracts import (
     LoginCode,
     PaymentCard,
     Phone,
+    PhoneReplies,
     ScannedLogin,
     Screen,
-    Told,
 )
 from apps.sandbox.errors import CodeExpired, NothingToConfirm, UnknownCode
 from apps.sandbox.models import Direction, Follower, LoginAnswer, Payment, PhoneMessage, Scan, Ticket
@@ -66,21 +66,21 @@ def rename_phone(*, openid: str, nickname: str, now: datetime) -> Phone:
     return _phone(Follower.objects.get(openid=openid))
 
 
-def follow(*, openid: str, now: datetime) -> Told:
+def follow(*, openid: str, now: datetime) -> PhoneReplies:
     """Follow the account and return its replies."""
     _set_following(openid, is_following=True, now=now)
     _say(openid, Direction.NOTICE, _("You follow the account."), now=now)
     return _tell(openid, _event("subscribe", openid=openid, key="", now=now), now=now)
 
 
-def unfollow(*, openid: str, now: datetime) -> Told:
+def unfollow(*, openid: str, now: datetime) -> PhoneReplies:
     """Unfollow the account, which cannot reply to that any more."""
     _set_following(openid, is_following=False, now=now)
     _say(openid, Direction.NOTICE, _("You no longer follow the account."), now=now)
     return _tell(openid, _event("unsubscribe", openid=openid, key="", now=now), now=now)
 
 
-def text(*, openid: str, content: str, now: datetime) -> Told:
+def text(*, openid: str, content: str, now: datetime) -> PhoneReplies:
     """Send the account a text and return its replies, as the member would read them."""
     _follower(openid, now=now)
     _say(openid, Direction.SENT, content, now=now)
@@ -110,8 +110,11 @@ def scan_early(*, content: str, now: datetime) -> None:
         _scan_login(Ticket.objects.get(url=content), openid=eager.openid, now=now)
 
 
-def confirm(*, openid: str, content: str, answer: str, now: datetime) -> Told:
+def confirm(*, openid: str, content: str, answer: str, now: datetime, number: str = "") -> PhoneReplies:
     """Confirm or refuse the login that this phone has scanned, and return the account's replies.
+
+    To confirm, the member sends the number that the sign-in page shows; without one given, the one at the end of
+    the code's scene, as somebody who looks at the page would.
 
     The member presses a `weixin://bizmsgmenu` link: the account receives a text with the link's id,
     which is the scene. A link may be pressed again, and late; what that means is the site's business.
@@ -120,7 +123,8 @@ def confirm(*, openid: str, content: str, answer: str, now: datetime) -> Told:
     scan = Scan.objects.filter(ticket__url=content, openid=openid).select_related("ticket").order_by("-id").first()
     if scan is None:
         raise NothingToConfirm
-    words = _WORDS[LoginAnswer(answer)]
+    is_yes = answer == LoginAnswer.CONFIRM
+    words = (number or _number_on_the_page(scan.ticket.scene)) if is_yes else _WORDS[LoginAnswer(answer)]
     Scan.objects.filter(pk=scan.pk).update(answer=answer)
     _say(openid, Direction.SENT, words, now=now)
     return _tell(openid, {**_text(words, openid=openid, now=now), "bizmsgmenuid": scan.ticket.scene}, now=now)
@@ -155,6 +159,11 @@ def pay(*, openid: str, content: str, outcome: str, notify: str, times: int, now
     return payment.state
 
 
+def _number_on_the_page(scene: str) -> str:
+    number = scene.rpartition("_")[2]
+    return number if number.isdigit() else _WORDS[LoginAnswer.CONFIRM]
+
+
 def _scan_login(ticket: Ticket, *, openid: str, now: datetime) -> ScannedLogin:
     scan = Scan.objects.create(ticket=ticket, openid=openid, created_at=now)
     _say(openid, Direction.NOTICE, _("You scanned a login code."), now=now)
@@ -173,7 +182,7 @@ def _scan_login(ticket: Ticket, *, openid: str, now: datetime) -> ScannedLogin:
     )
 
 
-def _tell(openid: str, fields: dict[str, str | int], *, now: datetime, scan: Scan | None = None) -> Told:
+def _tell(openid: str, fields: dict[str, str | int], *, now: datetime, scan: Scan | None = None) -> PhoneReplies:
     """Send one message or event to the site and put the reply on the phone, as a card if it answers a scan."""
     fault = faults.take(area=Area.CALLBACK)
     callbacks = gateways.call_back(fields, openid=openid, fault=fault, now=now)
@@ -187,10 +196,10 @@ def _tell(openid: str, fields: dict[str, str | int], *, now: datetime, scan: Sca
         replies = []
     elif trouble and not replies:
         _say(openid, Direction.NOTICE, OUT_OF_SERVICE, now=now)
-        return Told(replies=[OUT_OF_SERVICE], fault=fault, callbacks=callbacks)
+        return PhoneReplies(replies=[OUT_OF_SERVICE], fault=fault, callbacks=callbacks)
     for reply in replies:
         _say(openid, Direction.REPLY, reply, now=now, scan=scan)
-    return Told(replies=replies, fault=fault, callbacks=callbacks)
+    return PhoneReplies(replies=replies, fault=fault, callbacks=callbacks)
 
 
 def _event(event: str, *, openid: str, key: str, now: datetime) -> dict[str, str | int]:

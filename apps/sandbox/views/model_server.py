@@ -12,12 +12,19 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    HttpResponseRedirect,
+    JsonResponse,
+    StreamingHttpResponse,
+)
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
-from apps.sandbox.engine import completions, streams
-from apps.sandbox.engine.completions import MODELS, SWIFT, Pace, Plan
+from apps.sandbox.engine import completions, oddities, streams
+from apps.sandbox.engine.completions import MODELS, SWIFT, CompletionRequest, Pace, Plan
 
 P = ParamSpec("P")
 _CREATED = 1_790_000_000
@@ -44,20 +51,43 @@ def _with_key(
 async def completions_view(request: HttpRequest) -> HttpResponseBase:
     """POST v1/chat/completions"""
     try:
-        wish = completions.read(json.loads(request.body))
+        asked = completions.read(json.loads(request.body))
     except (completions.NotValid, ValueError) as error:
         return _refusal(400, str(error), code="invalid_request")
-    pace = MODELS.get(wish.model, SWIFT if wish.model in streams.FAULTS else None)
+    pace = MODELS.get(asked.model, SWIFT if asked.model in streams.FAULTS else None)
     if pace is None:
-        return _refusal(404, f"The model `{wish.model}` does not exist.", code="model_not_found")
-    if wish.model == "fault-500":
-        return _refusal(500, "The server had an error.", code="server_error", kind="server_error")
-    if wish.model == "fault-429":
-        return _refusal(429, "Rate limit reached.", code="rate_limit_exceeded", headers={"Retry-After": "1"})
-    planned = streams.plan(wish, pace=pace)
-    if not wish.is_stream:
+        return _refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
+    if (failure := _failure(asked)) is not None:
+        return failure
+    planned = streams.plan(asked, pace=pace)
+    if not asked.is_stream or asked.model == "fault-json":
         return await _whole(planned)
     return _streamed(planned, pace=pace)
+
+
+def _failure(asked: CompletionRequest) -> HttpResponseBase | None:
+    """The answer of a model that fails before it has begun."""
+    if asked.model == "fault-max-tokens" and not asked.has_older_limit:
+        return None
+    fail = _FAILURES.get(asked.model)
+    return fail() if fail else None
+
+
+_FAILURES: dict[str, Callable[[], HttpResponseBase]] = {
+    "fault-500": lambda: _refusal(500, "The server had an error.", code="server_error", kind="server_error"),
+    "fault-429": lambda: _refusal(429, "Rate limit reached.", code="rate_limit_exceeded", headers={"Retry-After": "1"}),
+    "fault-max-tokens": lambda: _refusal(
+        400,
+        "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
+        code="unsupported_parameter",
+        param="max_tokens",
+    ),
+    "fault-redirect": lambda: HttpResponseRedirect("https://models.example/v1/chat/completions", status=307),
+    "fault-json-error": lambda: JsonResponse(streams.STREAM_ERROR),
+    "fault-gzip": lambda: HttpResponse(
+        oddities.bomb(), content_type="text/event-stream", headers={"Content-Encoding": "gzip"}
+    ),
+}
 
 
 @require_GET
@@ -122,7 +152,8 @@ def _refusal(
     *,
     code: str | None,
     kind: str = "invalid_request_error",
+    param: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> JsonResponse:
-    error = {"message": message, "type": kind, "param": None, "code": code}
+    error = {"message": message, "type": kind, "param": param, "code": code}
     return JsonResponse({"error": error}, status=status, headers=headers)

@@ -8,7 +8,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from apps.kernel import clock
+from apps.kernel import clock, visitors
 from apps.sandbox.errors import OAuthRefused
 from apps.sandbox.rules.visitors import check_is_local
 from apps.sandbox.services import oauth, phone
@@ -48,4 +48,10 @@ def authorize(request: HttpRequest) -> HttpResponse:
 
 
 def _check_is_local(request: HttpRequest) -> None:
-    check_is_local(address=request.META.get("REMOTE_ADDR", ""), origin="", host=request.get_host())
+    check_is_local(
+        is_published=settings.SANDBOX_IS_PUBLISHED,
+        address=visitors.address_of(request),
+        is_forwarded=visitors.is_forwarded(request),
+        origin="",
+        host=request.get_host(),
+    )

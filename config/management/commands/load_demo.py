@@ -5,11 +5,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from apps.kernel import clock
-from config import demo
+from config import demo, env
 
 
 class Command(BaseCommand):
-    """Load the demonstration into a site that nobody has set up; a second call changes nothing."""
+    """Load the demonstration into a site that nobody has set up; a second call does nothing."""
 
     help = "Load models, products, an activity and an operator account, if the site has no operator yet."
 
@@ -18,7 +18,8 @@ class Command(BaseCommand):
         if demo.is_loaded():
             return
         password = demo.load(now=clock.now())
+        another = env.again(f".venv/bin/python manage.py changepassword {demo.OPERATOR}")
         self.stdout.write(
             f"\n  Operator account · 后台账号: {demo.OPERATOR}   password · 密码: {password}\n"
-            "  It is shown only now · 只显示这一次. Another one: .venv/bin/python manage.py changepassword operator\n"
+            f"  It is shown only now · 只显示这一次. Another one: {another}\n"
         )

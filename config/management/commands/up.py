@@ -13,15 +13,18 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+import psycopg
 import redis
 from django.conf import settings
+from django.core.checks import Tags, run_checks
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.db.utils import OperationalError
+from django.db.utils import DatabaseError
 
-from config import env, supervisor, valkey
+from apps.kernel import clock
+from config import demo, env, stores, supervisor, valkey
 
 _CANNOT_START = 2
 
@@ -123,7 +126,7 @@ def _check_redis() -> None:
 
 
 def _start_valkey(var: Path) -> subprocess.Popen[bytes]:
-    socket_path = env.valkey_socket(var)
+    socket_path = stores.valkey_socket(var)
     with (var / "log" / "valkey.log").open("wb") as log:
         try:
             server = subprocess.Popen(
@@ -146,10 +149,17 @@ def _start_valkey(var: Path) -> subprocess.Popen[bytes]:
 
 def _prepare_database() -> None:
     try:
+        if connection.vendor == "postgresql":
+            # The pool would say for ten seconds, attempt by attempt, what this says once.
+            psycopg.connect(**connection.get_connection_params()).close()
         executor = MigrationExecutor(connection)
         # Asking first: an empty `migrate` still walks every permission and content type.
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             call_command("migrate", interactive=False, verbosity=0)
-    except OperationalError as error:
-        raise _refuse(f"The database cannot be used: {str(error).strip()}") from error
+    except (DatabaseError, psycopg.Error) as error:
+        reason, _, _ = str(error).strip().partition("\n")
+        raise _refuse(f"The database cannot be used: {reason}") from error
+    for problem in run_checks(tags=[Tags.database], databases=["default"]):
+        raise _refuse(f"{problem.msg}; see {problem.hint}")
     call_command("load_demo")
+    demo.follow_port(now=clock.now())

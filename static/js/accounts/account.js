@@ -1,6 +1,7 @@
 // The member's own page: avatar and nickname, language, signing out.
 import { api } from "../core/api.js";
 import { closeSheet } from "../core/dialog.js";
+import { leave } from "../core/member.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
 
@@ -67,7 +68,7 @@ document.getElementById("languages").addEventListener("click", async (event) => 
 document.getElementById("logout").addEventListener("click", async () => {
   try {
     await api.post("auth/logout");
-    location.replace("/");
+    leave("/");
   } catch (error) {
     toast(error.title, "bad");
   }

@@ -1,7 +1,11 @@
 // Taking a copy of one's data, and closing the account.
 import { api } from "../core/api.js";
+import { leave } from "../core/member.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
+
+// A copy may be large, and its line slow.
+const PATIENCE_MS = 600_000;
 
 const link = document.getElementById("export");
 const exportState = document.getElementById("export-state");
@@ -25,7 +29,7 @@ function save(blob, name) {
 }
 
 async function download() {
-  const answer = await fetch(link.href, { credentials: "same-origin" });
+  const answer = await fetch(link.href, { credentials: "same-origin", signal: AbortSignal.timeout(PATIENCE_MS) });
   if (answer.status === 429) return show(exportState, text("export-later"));
   if (!answer.ok) return show(exportState, text("request-failed"));
   const name = /filename="?([^";]+)/.exec(answer.headers.get("Content-Disposition") ?? "");
@@ -50,10 +54,13 @@ link.addEventListener("click", async (event) => {
 
 const plain = (value) => value.normalize("NFC").trim().replace(/\s+/g, " ");
 
-confirmInput.addEventListener("input", () => {
+function compare() {
   button.disabled = plain(confirmInput.value) !== form.dataset.nickname;
   show(closeState, "");
-});
+}
+
+confirmInput.addEventListener("input", compare);
+compare(); // what was typed before this script came
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
@@ -62,7 +69,7 @@ form.addEventListener("submit", async (event) => {
   document.getElementById("close-next").hidden = true;
   try {
     await api.delete("me", { body: { confirm: confirmInput.value } });
-    location.replace("/");
+    leave("/");
   } catch (error) {
     show(closeState, error.title);
     document.getElementById("close-next").hidden = error.code !== "order_under_way";

@@ -1,5 +1,6 @@
 // API keys: make one, show it once, revoke.
 import { api } from "../core/api.js";
+import { now } from "../core/clock.js";
 import { ask, closeSheet, openSheet } from "../core/dialog.js";
 import { element } from "../core/dom.js";
 import { text } from "../core/texts.js";
@@ -34,7 +35,7 @@ function wish() {
   return {
     name: name.value.trim(),
     scopes,
-    expires_at: days.value ? new Date(Date.now() + days.value * DAY_MS).toISOString() : null,
+    expires_at: days.value ? new Date(now() + days.value * DAY_MS).toISOString() : null,
     spend_cap_milli: cap.value === "" ? null : Math.round(cap.valueAsNumber * 1000),
     allowed_networks: networks.value.split(/[\s,]+/).filter(Boolean),
     allowed_models: checked("models"),
@@ -86,6 +87,7 @@ document.addEventListener("click", async (event) => {
     toast(text("key-revoked"), "ok");
     revoke.closest(".key-card").remove();
     if (!document.querySelector(".key-card")) location.reload();
+    document.querySelector("[data-open=key-sheet]").focus();
   } catch (error) {
     revoke.removeAttribute("aria-busy");
     toast(error.title, "bad");

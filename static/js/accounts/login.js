@@ -26,8 +26,19 @@ function showError(message) {
 
 // -- the attempt
 
+const isQrShown = () => qrPanel !== null && qrPanel.getClientRects().length > 0;
+
 async function openAttempt() {
-  const opened = await attempts.open(invite, showState);
+  show(await attempts.open(invite, showState, { qr: isQrShown() }));
+}
+
+async function begin() {
+  const waiting = await attempts.resume(showState, { qr: isQrShown() });
+  if (waiting) show(waiting);
+  else await openAttempt();
+}
+
+function show(opened) {
   document.getElementById("official-account").textContent = opened.official_account;
   document.getElementById("keyword").textContent = opened.keyword;
   showCode(opened);
@@ -42,7 +53,7 @@ async function renewIfOver() {
 
 function showCode(opened) {
   if (!qrPanel) return;
-  const canScan = Boolean(opened.qr_image);
+  const canScan = opened.methods.includes("qr");
   panels.toggleAttribute("data-no-qr", !canScan);
   ways.hidden = !canScan;
   if (!canScan) {
@@ -51,6 +62,7 @@ function showCode(opened) {
     qrState.textContent = text("qr-none");
     return;
   }
+  if (!opened.qr_image) return;
   const image = new Image();
   image.alt = "";
   image.src = opened.qr_image;
@@ -62,7 +74,9 @@ function showState(standing) {
   if (!qrPanel) return;
   qrPanel.dataset.state = standing;
   qrState.dataset.state = standing;
-  const words = text(`qr-${standing}`);
+  const number = attempts.attempt()?.confirm_number ?? "";
+  document.getElementById("qr-number").textContent = number;
+  const words = text(`qr-${standing}`, { number });
   // Said once: a status that is written again is read out again.
   if (qrState.textContent !== words) qrState.textContent = words;
   // While a code is on its way it is that answer which brings the session: leaving now would lose it.
@@ -89,6 +103,13 @@ function choose(way) {
   for (const option of ways.children) option.setAttribute("aria-pressed", String(option.dataset.way === way));
 }
 
+/** A QR code is asked for when it is looked at. */
+async function chooseAndShow(way) {
+  choose(way);
+  const needsCode = isQrShown() && attempts.attempt()?.methods.includes("qr") && !attempts.attempt().qr_image;
+  if (needsCode) await openAttempt().catch((error) => (qrState.textContent = error.title));
+}
+
 // -- the code
 
 async function explain(error) {
@@ -98,6 +119,12 @@ async function explain(error) {
   if (error.code !== "code_not_valid") return;
   input.value = "";
   await renewIfOver().catch(attempts.drop);
+}
+
+/** The server hands a session out again after a second at the earliest. */
+async function lookInAWhile() {
+  await new Promise((resolve) => setTimeout(resolve, 1_500));
+  return attempts.look().catch(() => "unknown");
 }
 
 async function signIn() {
@@ -115,7 +142,9 @@ async function signIn() {
     enter();
   } catch (error) {
     button.removeAttribute("aria-busy");
-    await explain(error);
+    // The answer may have been lost on its way, and the code used up: then the session waits for this browser.
+    if (error.status === 0 && (await lookInAWhile()) === "confirmed") enter();
+    else await explain(error);
   }
 }
 
@@ -134,7 +163,7 @@ input.addEventListener("input", (event) => {
 
 ways?.addEventListener("click", (event) => {
   const option = event.target.closest("[data-way]");
-  if (option) choose(option.dataset.way);
+  if (option) chooseAndShow(option.dataset.way);
 });
 
 document.getElementById("qr-renew")?.addEventListener("click", async (event) => {
@@ -144,6 +173,6 @@ document.getElementById("qr-renew")?.addEventListener("click", async (event) => 
   renew.removeAttribute("aria-busy");
 });
 
-openAttempt().catch((error) => showError(error.title));
+begin().catch((error) => showError(error.title));
 // On a phone the keyboard would cover the steps.
 if (matchMedia("(pointer: fine)").matches) input.focus({ preventScroll: true });

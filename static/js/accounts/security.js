@@ -12,7 +12,7 @@ async function end(button) {
     const more = document.querySelector("[data-end-session]");
     if (!more) document.getElementById("end-others")?.remove();
     toast(text("session-ended"), "ok");
-    more?.focus();
+    (more ?? document.getElementById("page")).focus({ preventScroll: true });
   } catch (error) {
     button.removeAttribute("aria-busy");
     toast(error.title, "bad");

@@ -1,37 +1,20 @@
 // The box to write in: Enter sends, drafts survive, an input method's Enter does not send, Send becomes Stop.
+import { isSheetOpen } from "../core/dialog.js";
+import { disable, isComposing } from "../core/dom.js";
 import { text } from "../core/texts.js";
+import { keepWords, keptWords } from "./kept.js";
 
 const form = document.getElementById("composer");
 const input = document.getElementById("composer-input");
 const button = document.getElementById("composer-send");
 const hint = document.getElementById("composer-hint");
-const chat = document.getElementById("chat");
 
-const maxChars = Number(chat.dataset.maxChars);
+const maxChars = Number(document.getElementById("chat").dataset.maxChars);
 const SAVE_AFTER_MS = 200;
 
-let composing = false;
 let mode = "send";
 let idleHint = "";
 let saveTimer = 0;
-
-const draftKey = () => `chat:draft:${chat.dataset.conversation || "new"}`;
-
-// Storage may be full or forbidden (private windows); a draft is then only in the box.
-function store(value) {
-  try {
-    if (value) localStorage.setItem(draftKey(), value);
-    else localStorage.removeItem(draftKey());
-  } catch { /* see above */ }
-}
-
-function stored() {
-  try {
-    return localStorage.getItem(draftKey()) ?? "";
-  } catch {
-    return "";
-  }
-}
 
 function fit() {
   if (CSS.supports("field-sizing", "content")) return;
@@ -45,7 +28,10 @@ function refresh() {
   const surplus = length - maxChars;
   hint.dataset.state = surplus > 0 ? "over" : "";
   hint.textContent = surplus > 0 ? text("hint-over", { n: surplus }) : idleHint;
-  button.disabled = mode === "send" && (surplus > 0 || !input.value.trim());
+  const isIdle = mode === "send" && (surplus > 0 || !input.value.trim());
+  // Who sent with a key goes on writing; after a tap the keyboard on the screen stays where it is.
+  if (isIdle && button.matches(":focus-visible")) disable(button, input);
+  else button.disabled = isIdle;
   button.dataset.mode = mode;
   button.setAttribute("aria-label", text(mode));
 }
@@ -54,7 +40,7 @@ function edited() {
   fit();
   refresh();
   clearTimeout(saveTimer);
-  saveTimer = setTimeout(() => store(input.value), SAVE_AFTER_MS);
+  saveTimer = setTimeout(() => keepWords(input.value), SAVE_AFTER_MS);
 }
 
 export const currentText = () => input.value;
@@ -62,7 +48,7 @@ export const currentText = () => input.value;
 export function setText(value) {
   input.value = value;
   clearTimeout(saveTimer);
-  store(value);
+  keepWords(value);
   fit();
   refresh();
 }
@@ -90,22 +76,21 @@ export function wireComposer({ send, stop }) {
     event.preventDefault();
     act();
   });
-  input.addEventListener("compositionstart", () => { composing = true; });
-  input.addEventListener("compositionend", () => {
-    // Safari ends the composition before the keydown of the Enter that did it.
-    setTimeout(() => { composing = false; });
-  });
   input.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || composing) return;
+    if (event.key !== "Enter" || event.shiftKey || isComposing(event)) return;
     event.preventDefault();
     if (mode === "send" && !button.disabled) send();
   });
   input.addEventListener("input", edited);
-  addEventListener("pagehide", () => store(input.value));
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Escape" && mode === "stop" && !document.querySelector("dialog[open], details.menu[open]")) stop();
+  addEventListener("pagehide", () => keepWords(input.value));
+  // On the window, so after whoever else takes it: a menu, the drawer. In the search box it clears what was sought.
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || mode !== "stop" || isComposing(event) || event.defaultPrevented) return;
+    if (!event.target.closest?.(".sidebar") && !isSheetOpen()) stop();
   });
-  input.value = stored();
+  // What was typed before this script came is newer than what was kept; and an input method may be in the middle of it.
+  if (input.value) keepWords(input.value);
+  else input.value = keptWords();
   fit();
   refresh();
   if (matchMedia("(hover: hover)").matches) focusInput();

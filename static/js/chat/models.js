@@ -1,19 +1,24 @@
 // Which model is asked; the choice is remembered for new chats.
 import { closeSheet } from "../core/dialog.js";
 import { creditNumber } from "../core/format.js";
+import { ofMember } from "../core/storage.js";
 import { text } from "../core/texts.js";
 import { setHint } from "./composer.js";
+import { keepModel, keptModel } from "./kept.js";
 
-const REMEMBERED = "chat:model";
+const REMEMBERED = "model";
 const chosen = () => document.querySelector('input[name="model"]:checked');
 
 let freeLeft = 0;
 
-/** {id, name} of the chosen model, or null when there is none. */
+/** {id, name, isFreeDaily} of the chosen model, or null when there is none. */
 export function chosenModel() {
   const radio = chosen();
-  return radio && { id: radio.value, name: radio.dataset.name };
+  return radio && { id: radio.value, name: radio.dataset.name, isFreeDaily: radio.dataset.free === "true" };
 }
+
+/** The name of a model by its id; the id where it is not offered any more. */
+export const modelName = (id) => document.querySelector(`input[name="model"][value="${CSS.escape(id)}"]`)?.dataset.name ?? id;
 
 function show() {
   const radio = chosen();
@@ -23,13 +28,15 @@ function show() {
   setHint(freeLeft > 0 && radio.dataset.free === "true" ? text("hint-free", { n: freeLeft }) : price);
 }
 
+/** Begins with the model that the question in the box is for, if one was chosen for it. */
 export function wireModels({ isNewChat }) {
-  const remembered = isNewChat && localStorage.getItem(REMEMBERED);
+  const remembered = keptModel() || (isNewChat && ofMember.get(REMEMBERED));
   const radio = remembered && document.querySelector(`input[name="model"][value="${CSS.escape(remembered)}"]:not(:disabled)`);
   if (radio) radio.checked = true;
   document.getElementById("model-sheet").addEventListener("change", () => {
-    localStorage.setItem(REMEMBERED, chosen().value);
     show();
+    ofMember.set(REMEMBERED, chosen().value);
+    keepModel(chosen().value);
   });
   document.getElementById("model-sheet").addEventListener("click", (event) => {
     if (event.target.matches('input[name="model"]') && event.detail > 0) closeSheet("model-sheet");

@@ -1,23 +1,38 @@
 // The chat page: sends, follows, stops, and keeps its tabs alike.
 import { api, newKey } from "../core/api.js";
+import { copy } from "../core/clipboard.js";
 import { openSheet } from "../core/dialog.js";
+import { element } from "../core/dom.js";
+import { freshPage } from "../core/fresh_page.js";
+import { Intentions } from "../core/intentions.js";
+import { rememberChat } from "../core/last_chat.js";
+import { tabsAbout } from "../core/tabs.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
 import { currentText, focusInput, setMode, setText, wireComposer } from "./composer.js";
-import { chosenModel, wireModels } from "./models.js";
-import { setRunning, showCurrent, wireSidebar } from "./sidebar.js";
+import { watchElsewhere } from "./elsewhere.js";
+import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept.js";
+import { chosenModel, modelName, wireModels } from "./models.js";
+import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
 import { follow } from "./stream.js";
-import { addAnswer, addQuestion, answerText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
+import { addAnswer, addQuestion, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
 
 const chat = document.getElementById("chat");
 const status = document.getElementById("chat-status");
-const tabs = "BroadcastChannel" in window ? new BroadcastChannel("chatloop:chat") : null;
+const tabs = tabsAbout("chat");
+
+// By answer and model: the click after a lost answer asks for the same new answer.
+const newAnswers = new Intentions();
 
 let sending = false;
-// The same words sent again after a failure are the same act: the server answers it once.
-let attempt = { content: "", model: "", clientId: "" };
+// The same words sent again after a failure, even after the page was loaded again, are the same act: the server answers
+// it once.
+let attempt = keptAttempt();
 let conversationId = chat.dataset.conversation;
+// When the conversation was last written to, as far as this page shows it.
+let shownUntil = Date.parse(chat.dataset.updatedAt);
 let stopFollowing = () => {};
+let lookElsewhere = () => {};
 
 const conversationPath = () => `chat/conversations/${conversationId}`;
 
@@ -26,7 +41,8 @@ function watch(message) {
   setRunning(conversationId, true);
   status.textContent = text("answering");
   stopFollowing();
-  stopFollowing = follow(message, ended);
+  // Signed out meanwhile, or erased on another device: the page as it is now says so.
+  stopFollowing = follow(message, { ended, refused: () => location.reload() });
 }
 
 function ended(message) {
@@ -36,17 +52,29 @@ function ended(message) {
   document.dispatchEvent(new CustomEvent("balances:changed"));
 }
 
-/** The conversation of this page; made now if this is its first message. */
+/** The conversation of this page; made now if this is its first message and no earlier try made it. */
 async function ensureConversation() {
-  if (!conversationId) conversationId = (await api.post("chat/conversations")).id;
+  conversationId ||= attempt.conversation || (await api.post("chat/conversations")).id;
+  attempt.conversation = conversationId;
+  keepAttempt(attempt);
+}
+
+/** The address is that of a chat which is gone: what was not sent there begins a new one here. */
+function replaceGone() {
+  const gone = document.getElementById("gone");
+  if (!gone) return;
+  inherit(gone.dataset.conversation);
+  history.replaceState(null, "", "/chat/");
 }
 
 /** The page stands for its conversation from now on. */
 function settleAddress() {
   if (chat.dataset.conversation) return;
+  document.getElementById("gone")?.remove();
   setText(""); // the draft of "new" is sent
   chat.dataset.conversation = conversationId;
   history.pushState(null, "", `/chat/${conversationId}/`);
+  rememberChat();
 }
 
 async function send() {
@@ -54,14 +82,17 @@ async function send() {
   const content = currentText();
   if (sending || !model || !content.trim()) return;
   sending = true;
-  if (attempt.content !== content || attempt.model !== model.id) attempt = { content, model: model.id, clientId: newKey() };
+  // Also for another model: if the first try arrived after all, its answer is the one.
+  if (attempt?.content !== content) attempt = { content, clientId: newKey() };
+  keepModel(model.id);
   const shown = [addQuestion(content), addAnswer(model.name)];
   setText("");
   scrollToEnd();
   try {
     await ensureConversation();
     const asked = await api.post(`${conversationPath()}/messages`, { content, model: model.id, client_id: attempt.clientId });
-    attempt = { content: "", model: "", clientId: "" };
+    attempt = null;
+    forgetQuestion();
     settleAddress();
     begin(asked, ...shown);
   } catch (error) {
@@ -73,27 +104,56 @@ async function send() {
 }
 
 function begin(asked, question, answer) {
-  question.dataset.message = asked.message.id;
-  answer.dataset.message = asked.answer.id;
+  if (document.querySelector(`[data-message="${asked.message.id}"]`)) {
+    // Sent before, its answer lost on the way, and seen since.
+    question.remove();
+    answer.remove();
+    reload();
+    return;
+  }
+  shownUntil = Date.parse(asked.message.created_at);
+  identify(question, asked.message.id);
+  identify(answer, asked.answer.id);
   answer.dataset.generation = asked.generation.id;
-  showCurrent({ id: conversationId, title: document.querySelector(".message--mine") === question ? titleFrom(asked.message.content) : "" });
+  nameModel(answer, modelName(asked.generation.model));
+  showCurrent({ id: conversationId });
   watch(answer);
-  tabs?.postMessage(conversationId);
+  tabs.tell(conversationId);
+  if (document.querySelector(".message--mine") === question) entitle();
 }
 
-/** As the server titles a conversation, so that the list is right without asking. */
-function titleFrom(content) {
-  const line = content.split(/\s+/).filter(Boolean).join(" ");
-  const characters = [...line];
-  return characters.length > 30 ? `${characters.slice(0, 30).join("")}…` : line;
+/** The server titles a conversation by its first question: the page is named as it will be when it is loaded again. */
+async function entitle() {
+  const { title } = await api.get(conversationPath()).catch(() => ({})); // the list tells it later, then
+  if (!title) return;
+  showCurrent({ id: conversationId, title });
+  document.title = [title, ...document.title.split(" · ").slice(-1)].join(" · ");
+  const heading = chat.querySelector("h1") ?? element("h1", { class: "visually-hidden" });
+  heading.textContent = title;
+  chat.prepend(heading);
+}
+
+/** Tomorrow's free messages are a way out only for a model that they pay for. */
+function askToTopUp() {
+  document.getElementById("topup-wait")?.toggleAttribute("hidden", !chosenModel()?.isFreeDaily);
+  openSheet("topup-sheet");
 }
 
 function refused(error, content) {
   // What was typed meanwhile is not lost either.
   setText(currentText() ? `${content}\n${currentText()}` : content);
-  if (error.code === "quota_exhausted") openSheet("topup-sheet");
-  else toast(error.message, "bad");
+  // What it was to be said in is erased: the next try begins anew, and the page as it is now says so.
+  if (error.status === 404) keepAttempt((attempt = null));
+  if (error.code === "conversation_not_found") return location.reload();
+  if (error.code === "quota_exhausted") askToTopUp();
+  else toast(error.status === 0 ? text("question-unsure") : error.message, "bad");
   focusInput();
+}
+
+/** Says what went wrong, and looks at once whether the whole chat is gone. */
+function complain(error) {
+  toast(error.message, "bad");
+  if (error.status === 404) lookElsewhere();
 }
 
 async function stop() {
@@ -110,17 +170,18 @@ async function regenerate(message) {
   const model = chosenModel();
   if (sending || runningAnswer() || !model) return;
   sending = true;
-  try {
-    const address = `chat/messages/${message.dataset.message}/regenerate`;
-    await api.post(address, { model: model.id }, { idempotencyKey: newKey() });
-    await reload();
-    tabs?.postMessage(conversationId);
-  } catch (error) {
-    if (error.code === "quota_exhausted") openSheet("topup-sheet");
-    else toast(error.message, "bad");
-  } finally {
-    sending = false;
-  }
+  const id = message.dataset.message;
+  const name = `${id} ${model.id}`;
+  const send = ({ key }) => api.post(`chat/messages/${id}/regenerate`, { model: model.id }, { idempotencyKey: key });
+  const refusal = await newAnswers.carryOut(name, send).then(() => null, (error) => error);
+  sending = false;
+  if (refusal?.code === "quota_exhausted") askToTopUp();
+  else if (refusal) complain(refusal);
+  if (refusal && !refusal.isUnsure) return;
+  await reload();
+  // Its answer was lost, but the new one has taken the old one's place.
+  if (!document.querySelector(`[data-message="${id}"]`)) newAnswers.settle(name);
+  tabs.tell(conversationId);
 }
 
 async function showBranch(messageId) {
@@ -129,17 +190,32 @@ async function showBranch(messageId) {
     await api.patch(conversationPath(), { head_id: messageId });
     await reload();
   } catch (error) {
-    toast(error.message, "bad");
+    complain(error);
   }
 }
 
+const pageNow = () => freshPage(`/chat/${chat.dataset.conversation ? `${conversationId}/` : ""}`);
+
 /** Takes the transcript as the server has it now, and follows what is being written. */
 async function reload() {
-  const response = await fetch(`/chat/${conversationId}/`, { credentials: "same-origin" });
-  if (!response.ok) return;
+  const page = await pageNow();
+  if (!page) return;
   stopFollowing();
-  replaceWith(new DOMParser().parseFromString(await response.text(), "text/html"));
+  replaceWith(page);
+  shownUntil = Date.parse(page.getElementById("chat").dataset.updatedAt);
   resume();
+}
+
+function changedElsewhere({ updated_at: updatedAt, running_generation_id: running }) {
+  if (sending || !chat.dataset.conversation) return;
+  const isShown = Date.parse(updatedAt) === shownUntil && (running ?? undefined) === runningAnswer()?.dataset.generation;
+  if (!isShown) reload();
+}
+
+/** "Today" was yesterday: the list is grouped anew. */
+async function groupAnew() {
+  const page = await pageNow();
+  if (page) replaceListWith(page);
 }
 
 function resume() {
@@ -148,22 +224,13 @@ function resume() {
   else setMode("send");
 }
 
-async function copy(value) {
-  try {
-    await navigator.clipboard.writeText(value);
-    toast(text("copied"), "ok");
-  } catch {
-    toast(text("copy-failed"), "warn");
-  }
-}
-
 function wireActions() {
   chat.addEventListener("click", (event) => {
     const button = event.target.closest("button");
     const message = button?.closest(".message");
     if (!button) return;
     if ("copyCode" in button.dataset) copy(button.closest(".code-block").querySelector("code").textContent);
-    else if ("copyAnswer" in button.dataset) copy(answerText(message));
+    else if ("copyAnswer" in button.dataset) copy(writtenText(message));
     else if ("regenerate" in button.dataset) regenerate(message);
     else if ("branch" in button.dataset) showBranch(button.dataset.branch);
     else if ("idea" in button.dataset) {
@@ -171,15 +238,19 @@ function wireActions() {
       focusInput();
     }
   });
+  document.addEventListener("day:changed", groupAnew);
   addEventListener("popstate", () => location.reload());
-  tabs?.addEventListener("message", ({ data }) => {
-    if (data === conversationId && !sending) reload();
+  tabs.hear((changed) => {
+    if (changed === conversationId && !sending) reload();
   });
 }
 
+replaceGone();
 wireTranscript();
 wireComposer({ send, stop });
 wireModels({ isNewChat: !conversationId });
 wireSidebar();
 wireActions();
+rememberChat();
 resume();
+lookElsewhere = watchElsewhere({ current: () => conversationId, changed: changedElsewhere, gone: () => location.reload() });

@@ -1,4 +1,5 @@
 // The messages: adding them, filling a running answer block by block, saying in words how it ended, scrolling.
+import { api } from "../core/api.js";
 import { element } from "../core/dom.js";
 import { creditText } from "../core/format.js";
 import { text } from "../core/texts.js";
@@ -38,9 +39,19 @@ export function addQuestion(content) {
   return message;
 }
 
+/** Gives a message that was added here the names that it has on the server. */
+export function identify(message, id) {
+  message.id = `m-${id}`;
+  message.dataset.message = id;
+}
+
+export function nameModel(message, name) {
+  part(message, "model").textContent = name;
+}
+
 export function addAnswer(modelName) {
   const message = clone("answer-template");
-  part(message, "model").textContent = modelName;
+  nameModel(message, modelName);
   log().append(message);
   describe(message);
   return message;
@@ -71,14 +82,15 @@ const isRunning = (message) => ["queued", "running"].includes(message.dataset.st
 /** The answer that is being written, if any. */
 export const runningAnswer = () => [...log().querySelectorAll(".message--answer")].find(isRunning) ?? null;
 
-function costOf({ paidBy, chargedMilli, state }, hasText) {
-  if (state === "failed" || !hasText) return text("cost-none");
+function costOf({ paidBy, chargedMilli, delivered }) {
+  if (delivered !== "yes") return text("cost-none");
   return paidBy === "free" ? text("cost-free") : creditText(Number(chargedMilli));
 }
 
-function noteOf({ state, error, finish }) {
+function noteOf({ state, error, finish }, hasText) {
   if (state === "stopped") return text("note-stopped");
-  if (state === "interrupted") return text("note-interrupted");
+  if (hasText && ["interrupted", "failed"].includes(state)) return text("note-interrupted");
+  if (state === "interrupted") return text("note-nothing");
   if (state === "failed") {
     const key = `error-${error}`;
     const special = text(key);
@@ -96,9 +108,9 @@ export function describe(message) {
   part(message, "thinking").hidden = !running || hasText;
   part(message, "foot").hidden = running;
   if (running) return;
-  part(message, "cost").textContent = costOf(message.dataset, hasText);
+  part(message, "cost").textContent = costOf(message.dataset);
   const note = part(message, "note");
-  const words = noteOf(message.dataset);
+  const words = noteOf(message.dataset, hasText);
   note.hidden = !words;
   note.classList.toggle("message__note--bad", message.dataset.state === "failed");
   note.classList.toggle("message__note--warn", message.dataset.state === "interrupted");
@@ -108,15 +120,33 @@ export function describe(message) {
   }
 }
 
-/** The text of an answer as it is read, for the clipboard. */
-export const answerText = (message) => part(message, "body").innerText.trim();
+/** A promise of an answer's text as the model wrote it: what is shown has lost fractions, stars and fences. */
+export const writtenText = async (message) => (await api.get(`chat/messages/${message.dataset.message}`)).content;
 
 /** Takes the messages of a freshly fetched page instead of ours. */
 export function replaceWith(page) {
   const fresh = page.getElementById("log");
+  const giveFocusBack = keepPlace();
   if (fresh) log().replaceChildren(...fresh.childNodes);
   describeAll();
   keepUp();
+  giveFocusBack();
+}
+
+const nameOf = (control) => control.ariaLabel ?? control.textContent;
+
+/** The focus in the talk: it goes back to the same button of the message that stands there then, or to that message. */
+function keepPlace() {
+  const { activeElement: focused } = document;
+  const place = [...log().children].indexOf(focused.closest(".message"));
+  if (place < 0) return () => {};
+  return () => {
+    const message = log().children[place] ?? log().lastElementChild ?? box;
+    const isSame = (button) => nameOf(button) === nameOf(focused) && !button.disabled && button.checkVisibility();
+    const next = [...message.querySelectorAll("button")].find(isSame) ?? message;
+    if (next === message) message.tabIndex = -1;
+    next.focus({ preventScroll: true });
+  };
 }
 
 function describeAll() {

@@ -1,9 +1,15 @@
 // The JSON API from a page: same origin, session cookie, CSRF header, problem+json errors.
+import { hear } from "./clock.js";
 import { text } from "./texts.js";
 
-/** A refused or failed call. `status` is 0 and `code` "network" when no answer came. */
+// A connection that died while the machine slept never answers, and never says so. A change may wait for a provider of
+// the server's, ten seconds at the most.
+const PATIENCE_MS = 12_000;
+const PATIENCE_WITH_CHANGES_MS = 15_000;
+
+/** A refused or failed call. `status` is 0 and `code` "network" when no answer came; `isSilent` if all patience went into it. */
 export class ApiError extends Error {
-  constructor({ status, code, title, detail = "", context = {}, errors = [], retryAfter = null }) {
+  constructor({ status, code, title, detail = "", context = {}, errors = [], retryAfter = null, isSilent = false }) {
     super(detail || title);
     this.name = "ApiError";
     this.status = status;
@@ -13,6 +19,7 @@ export class ApiError extends Error {
     this.context = context;
     this.errors = errors;
     this.retryAfter = retryAfter;
+    this.isSilent = isSilent;
   }
 }
 
@@ -26,7 +33,8 @@ function address(path) {
   return path.startsWith("/") ? path : `/api/v1/${path}`;
 }
 
-async function problemOf(response) {
+/** What a refused or failed response says, as an ApiError. */
+export async function refusalOf(response) {
   const body = await response.json().catch(() => ({}));
   const retryAfter = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   return new ApiError({
@@ -40,26 +48,55 @@ async function problemOf(response) {
   });
 }
 
-async function call(method, path, body, { idempotencyKey, signal } = {}) {
+/** A gateway's own 502 or 504 says nothing about what the server behind it did. */
+const isOurs = (response) => response.headers.get("Content-Type")?.startsWith("application/problem+json") ?? false;
+
+// The member whose page this is; the server refuses what a page of somebody else asks for.
+const { member } = document.documentElement.dataset;
+
+function headersFor(method, body, idempotencyKey) {
   const headers = { Accept: "application/json" };
+  if (member) headers["X-Member"] = member;
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
   if (body !== undefined) headers["Content-Type"] = "application/json";
   if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
-  let response;
+  return headers;
+}
+
+/** A page that was made for another member than is signed in by now gives way to the one who is. */
+function heed(refusal) {
+  if (refusal.code === "another_member") location.reload();
+  return refusal;
+}
+
+async function call(method, path, body, { idempotencyKey, signal } = {}) {
+  const isReading = method === "GET";
+  const patience = new AbortController();
+  const giveUp = () => patience.abort();
+  const timer = setTimeout(giveUp, isReading ? PATIENCE_MS : PATIENCE_WITH_CHANGES_MS);
+  signal?.addEventListener("abort", giveUp);
+  const askedAt = performance.now();
   try {
-    response = await fetch(address(path), {
+    const response = await fetch(address(path), {
       method,
-      headers,
-      signal,
+      headers: headersFor(method, body, idempotencyKey),
+      signal: patience.signal,
       credentials: "same-origin",
       body: body === undefined ? undefined : JSON.stringify(body),
     });
+    hear(response.headers.get("Date"), performance.now() - askedAt);
+    if (!response.ok && !isReading && !isOurs(response)) throw new Error("not an answer of ours");
+    if (!response.ok) throw heed(await refusalOf(response));
+    return response.status === 204 ? null : await response.json();
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new ApiError({ status: 0, code: "network", title: text("network") });
+    if (error instanceof ApiError || signal?.aborted) throw error;
+    // An answer that was lost says nothing about whether the wish was carried out.
+    const title = text(isReading ? "network" : "network-unsure");
+    throw new ApiError({ status: 0, code: "network", title, isSilent: patience.signal.aborted });
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", giveUp);
   }
-  if (!response.ok) throw await problemOf(response);
-  return response.status === 204 ? null : response.json();
 }
 
 export const api = {

@@ -1,9 +1,16 @@
-// The three balances of the top bar. Anything that changes one dispatches on document:
+// The three balances of the top bar: asked for now, every half minute, on return, and when something here changes one:
 //   document.dispatchEvent(new CustomEvent("balances:changed"))
 import { api } from "./api.js";
 import { count, creditNumber } from "./format.js";
+import { leave } from "./member.js";
+import { keepAsking } from "./polling.js";
 
 const FORMATS = { quota_milli: creditNumber, free_left: count, points: count, chances: count };
+// What happens on another device shows here as late as this.
+const ASK_EVERY_MS = 30_000;
+
+let holds = 0;
+let held = null;
 
 function write(node, shown) {
   const before = node.textContent.trim();
@@ -14,13 +21,7 @@ function write(node, shown) {
   node.addEventListener("animationend", () => delete node.dataset.changed, { once: true });
 }
 
-async function refresh() {
-  let balances;
-  try {
-    balances = await api.get("balances");
-  } catch {
-    return; // The numbers on the page stay; the next change asks again.
-  }
+function show(balances) {
   for (const [name, format] of Object.entries(FORMATS)) {
     for (const node of document.querySelectorAll(`[data-balance="${name}"]`)) {
       if (Number.isFinite(balances[name])) write(node, format(balances[name]));
@@ -29,11 +30,30 @@ async function refresh() {
   document.dispatchEvent(new CustomEvent("balances:read", { detail: balances }));
 }
 
+async function refresh(signal) {
+  const balances = await api.get("balances", { signal });
+  if (holds) held = balances;
+  else show(balances);
+}
+
+/** Keeps the shown numbers while a draw is on show: they would tell its result first. Returns how to let them go. */
+export function holdBalances() {
+  holds += 1;
+  return () => {
+    holds -= 1;
+    if (holds || !held) return;
+    show(held);
+    held = null;
+  };
+}
+
 export function wireBalances() {
   if (!document.querySelector("[data-balance]")) return;
-  document.addEventListener("balances:changed", refresh);
-  document.addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") refresh();
+  const asking = keepAsking(refresh, {
+    everyMs: () => ASK_EVERY_MS,
+    refused: (error) => {
+      if (error.status === 401) leave();
+    },
   });
-  refresh();
+  document.addEventListener("balances:changed", asking.now);
 }

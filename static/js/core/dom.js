@@ -23,3 +23,25 @@ export function element(tag, attributes = {}, ...children) {
   node.append(...children.filter((child) => child !== null && child !== undefined));
   return node;
 }
+
+/** Is this key an input method's: choosing or dropping a candidate? Safari ends the composition before it tells the key. */
+export const isComposing = (event) => event.isComposing || event.keyCode === 229;
+
+/** `act` disables or hides things; if the focus was in one of them it goes to what `next()` finds, and not to nowhere. */
+export function keepingFocus(act, next) {
+  const before = document.activeElement;
+  const had = before && before !== document.body;
+  act();
+  // The browser itself lets go of it only later.
+  if (had && (before.disabled || !before.checkVisibility())) next()?.focus({ preventScroll: true });
+}
+
+/** Disables a button; the focus that it had goes to `next` and not to nowhere. */
+export function disable(button, next) {
+  keepingFocus(
+    () => {
+      button.disabled = true;
+    },
+    () => next,
+  );
+}

@@ -1,4 +1,6 @@
 // The sidebar as a drawer on phones: opened by the top bar's menu button, closed by Esc, the scrim or a link.
+import { isSheetOpen } from "./dialog.js";
+import { isComposing } from "./dom.js";
 
 export function wireDrawer() {
   const button = document.querySelector("[data-drawer]");
@@ -20,9 +22,10 @@ export function wireDrawer() {
     if (event.target.closest("a[href], [data-drawer-close]")) show(false);
   });
   document.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !sidebar.hasAttribute("data-open")) return;
+    if (event.key !== "Escape" || isComposing(event) || isSheetOpen() || !sidebar.hasAttribute("data-open")) return;
     show(false);
     button.focus();
+    event.preventDefault();
   });
   matchMedia("(min-width: 768px)").addEventListener("change", () => show(false));
 }

@@ -1,21 +1,28 @@
 // Numbers and times as people read them, in the language of the page.
+import { now, timeZone } from "./clock.js";
 import { text } from "./texts.js";
 
 const language = document.documentElement.lang || "zh-hans";
 const locale = language.toLowerCase().startsWith("zh") ? "zh-CN" : language;
 
 const plain = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-const credits = new Intl.NumberFormat(locale, { maximumFractionDigits: 3 });
+const exact = new Intl.NumberFormat(locale, { maximumFractionDigits: 3 });
 const yuan = new Intl.NumberFormat(locale, { style: "currency", currency: "CNY", currencyDisplay: "narrowSymbol" });
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
-const dateTime = new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" });
-const dayOnly = new Intl.DateTimeFormat(locale, { month: "short", day: "numeric" });
+// With its zone: whoever looks the exact time up may be elsewhere.
+const dateTime = new Intl.DateTimeFormat(locale, {
+  timeZone, year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+});
+const dayOnly = new Intl.DateTimeFormat(locale, { timeZone, month: "short", day: "numeric" });
 
 /** 1234 -> "1,234" */
 export const count = (value) => plain.format(value);
 
+/** 12500 of which 1000 are one -> "12.5" */
+export const numberOf = (amount, per) => exact.format(amount / per);
+
 /** 12500 milli-credits -> "12.5" */
-export const creditNumber = (milli) => credits.format(milli / 1000);
+export const creditNumber = (milli) => numberOf(milli, 1000);
 
 /** 12500 milli-credits -> "12.5 额度" */
 export const creditText = (milli) => text("credits", { n: creditNumber(milli) });
@@ -31,8 +38,8 @@ const STEPS = [
 ];
 
 /** An ISO time or Date -> "3 minutes ago"; the date itself when more than a week away. */
-export function relativeTime(when, now = Date.now()) {
-  let distance = (new Date(when).getTime() - now) / 1000;
+export function relativeTime(when) {
+  let distance = (new Date(when).getTime() - now()) / 1000;
   if (Math.abs(distance) < 10) return text("just-now");
   for (const [unit, size] of STEPS) {
     if (Math.abs(distance) < size) return relative.format(Math.round(distance), unit);

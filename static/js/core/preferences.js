@@ -1,14 +1,11 @@
 // Theme and language, wherever components/preferences.html is included.
+import { ofDevice } from "./storage.js";
 
 const ORDER = ["auto", "light", "dark"];
 
 function chosenTheme() {
-  try {
-    const theme = localStorage.getItem("theme");
-    return ORDER.includes(theme) ? theme : "auto";
-  } catch {
-    return "auto";
-  }
+  const theme = ofDevice.get("theme");
+  return ORDER.includes(theme) ? theme : "auto";
 }
 
 function showTheme(theme) {
@@ -24,11 +21,7 @@ export function wirePreferences() {
   document.addEventListener("click", (event) => {
     if (!event.target.closest("[data-theme-switch]")) return;
     const next = ORDER[(ORDER.indexOf(chosenTheme()) + 1) % ORDER.length];
-    try {
-      localStorage.setItem("theme", next);
-    } catch {
-      // Not remembered, but still shown.
-    }
+    ofDevice.set("theme", next);
     showTheme(next);
   });
 }

@@ -1,43 +1,42 @@
 // Drawing: ask the server, then show its answer. The grid stands still until there is one.
-import { api, newKey } from "../core/api.js";
+import { api } from "../core/api.js";
+import { holdBalances } from "../core/balances.js";
 import { openSheet } from "../core/dialog.js";
-import { icon } from "../core/dom.js";
+import { Intentions } from "../core/intentions.js";
 import { text } from "../core/texts.js";
 import { clear, runTo } from "./nine_grid.js";
-import { followDeliveries, prizeRow } from "./prizes.js";
-
-const ICONS = { quota: "quota", points: "points", nothing: "star" };
+import { followDeliveries, leaveDeliveries, prizeIcon, prizeRow } from "./prizes.js";
 
 const byId = (id) => document.getElementById(id);
 
-// One key per intention: when the answer is lost, the next tap asks for the same draw again.
-let pending = null;
+// When the answer is lost, the next tap asks for the same draw again.
+const intentions = new Intentions();
+let isDrawing = false;
 
 function clientSeed() {
   const bytes = crypto.getRandomValues(new Uint8Array(12));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function ask(activity, count) {
-  if (pending?.count !== count) pending = { count, key: newKey(), seed: clientSeed() };
-  const body = { count, client_seed: pending.seed };
-  try {
-    const receipt = await api.post(`activities/${activity}/draws`, body, { idempotencyKey: pending.key });
-    pending = null;
-    return receipt;
-  } catch (error) {
-    // Only an answer settles the intention; silence, a crash or a twin in flight does not.
-    if (error.status >= 400 && error.status < 500 && error.code !== "request_in_flight") pending = null;
-    throw error;
-  }
+function ask({ activity, version }, count) {
+  const name = `${activity} ${count}`;
+  intentions.of(name, { wish: { count, client_seed: clientSeed(), odds_version: version } });
+  return intentions.carryOut(name, ({ key, wish }) => api.post(`activities/${activity}/draws`, wish, { idempotencyKey: key }));
+}
+
+/** After a lost answer nothing is said of chances: the lost draw may have used one. */
+function problemOf(error) {
+  if (error.isUnsure) return text("draw-unknown");
+  return error.wasLost ? error.message : text("draw-failed", { reason: error.message });
 }
 
 function showProblem(error) {
   const box = byId("draw-problem");
-  const isOpen = pending !== null;
-  box.textContent = isOpen ? text("draw-unknown") : text("draw-failed", { reason: error.message });
+  box.textContent = problemOf(error);
   box.hidden = false;
   if (error.code === "no_chances") openSheet("chances-sheet");
+  // The grid shows odds that are no longer drawn by.
+  if (error.code === "odds_changed") setTimeout(() => location.reload(), 2500);
 }
 
 function explain(draw) {
@@ -54,7 +53,7 @@ function showResult(draws, isRare) {
   const title = first.prize.kind === "nothing" ? first.prize.title : text("won", { title: first.prize.title });
   sheet.dataset.kind = kind;
   sheet.toggleAttribute("data-rare", isRare);
-  byId("result-badge").replaceChildren(icon(ICONS[kind] ?? "gift"));
+  byId("result-badge").replaceChildren(prizeIcon(kind));
   byId("result-title").textContent = isTen ? text("ten-title") : title;
   byId("result-text").textContent = isTen ? text("ten-text", { n: wins.length }) : explain(first);
   byId("result-list").hidden = !isTen;
@@ -69,52 +68,61 @@ async function refreshAccount(activity) {
   const account = await api.get(`activities/${activity}/account`);
   const left = account.chances.today;
   byId("draws-left").textContent = text("left-today", { n: left });
-  byId("more-chances").hidden = left > 0;
+  byId("more-chances").hidden = left > 0 || account.limit_reached !== "";
   byId("draw-ten").hidden = left < 10;
   byId("next-hash").textContent = account.next_server_seed_hash;
-  const note = byId("limit-note");
-  note.hidden = !(account.chances.total > 0 && left === 0);
-  note.textContent = text("limit-day");
-  return left;
+  byId("limit-note").hidden = !account.limit_reached;
+  byId("limit-note").textContent = account.limit_reached && text(`limit-${account.limit_reached}`);
 }
 
+/** Asks, and shows the answer; nothing else on the page tells it before the light has stopped. */
 async function draw(grid, count) {
+  if (isDrawing) return;
+  isDrawing = true;
+  // Not disabled: a disabled button drops the focus.
   const buttons = [byId("draw"), byId("draw-ten")];
   byId("draw-problem").hidden = true;
   clear(grid);
-  buttons.forEach((button) => (button.disabled = true));
+  leaveDeliveries();
+  const release = holdBalances();
+  buttons.forEach((button) => button.setAttribute("aria-disabled", "true"));
   byId("draw").setAttribute("aria-busy", "true");
   try {
-    const receipt = await ask(grid.dataset.activity, count);
-    byId("draw").removeAttribute("aria-busy");
-    const [first] = receipt.draws;
-    // New odds were published since this page was made: its cells no longer show what was drawn.
-    const isStale = first.proof.version !== grid.dataset.version;
-    grid.setAttribute("data-running", "");
-    if (!isStale) await runTo(grid, first.position);
-    const cell = grid.querySelector(`[data-position="${first.position}"]`);
-    showResult(receipt.draws, count === 1 && !isStale && Boolean(cell?.hasAttribute("data-rare")));
-    if (isStale) byId("result-sheet").addEventListener("close", () => location.reload(), { once: true });
-    followDeliveries();
+    await show(grid, await ask(grid.dataset, count));
   } catch (error) {
     showProblem(error);
   } finally {
+    isDrawing = false;
+    release();
     byId("draw").removeAttribute("aria-busy");
     grid.removeAttribute("data-running");
-    buttons.forEach((button) => (button.disabled = false));
+    buttons.forEach((button) => button.removeAttribute("aria-disabled"));
     refreshAccount(grid.dataset.activity).catch(() => {});
+    followDeliveries();
   }
 }
 
-/** Wires the grid, if an activity is on show and open. */
+async function show(grid, { draws }) {
+  const [first] = draws;
+  byId("draw").removeAttribute("aria-busy");
+  grid.setAttribute("data-running", "");
+  await runTo(grid, first.position);
+  const cell = grid.querySelector(`[data-position="${first.position}"]`);
+  showResult(draws, draws.length === 1 && Boolean(cell?.hasAttribute("data-rare")));
+}
+
+/** Wires the grid, whichever is on show: the page renews it. */
 export function wireDraw() {
-  const grid = byId("grid");
-  if (!grid || byId("draw").dataset.closed) return;
-  byId("draw").addEventListener("click", () => draw(grid, 1));
-  byId("draw-ten").addEventListener("click", () => draw(grid, 10));
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("#draw, #draw-ten");
+    if (button && !byId("draw").dataset.closed) draw(byId("grid"), button.id === "draw" ? 1 : 10);
+  });
+  // "Draw ten times" may be gone by then, and the focus with it.
+  byId("result-sheet").addEventListener("close", () => byId("draw")?.focus({ preventScroll: true }));
   let shown = null;
   document.addEventListener("balances:read", ({ detail }) => {
-    if (shown !== null && shown !== detail.chances) refreshAccount(grid.dataset.activity).catch(() => {});
+    const grid = byId("grid");
+    if (grid && shown !== null && shown !== detail.chances) refreshAccount(grid.dataset.activity).catch(() => {});
     shown = detail.chances;
   });
 }

@@ -8,7 +8,7 @@ const LAPS = 4;
 const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 
 /** How many steps of `total` are done at `share` (0..1) of the time: fast first, then slower. */
-export function stepsAt(share, total) {
+function stepsAt(share, total) {
   const rest = 1 - Math.min(Math.max(share, 0), 1);
   return Math.round(total * (1 - rest * rest));
 }

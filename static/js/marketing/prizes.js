@@ -2,12 +2,19 @@
 import { api } from "../core/api.js";
 import { element, icon } from "../core/dom.js";
 import { fullTime, relativeTime } from "../core/format.js";
+import { keepAsking } from "../core/polling.js";
 import { text } from "../core/texts.js";
 
-const ICONS = { quota: "quota", points: "points" };
-const PATIENCE_MS = [400, 800, 1500, 3000, 5000, 8000, 13000];
+const PATIENCE_MS = [400, 800, 1500, 3000, 5000, 8000, 13_000, 30_000];
 
-const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+let following = null;
+
+/** The icon of a kind of prize; the page may be older than the kind. */
+export function prizeIcon(kind) {
+  const key = `icon-${kind}`;
+  const name = text(key);
+  return icon(name === key ? "gift" : name);
+}
 
 function badge(state) {
   const isDone = state === "done";
@@ -21,7 +28,7 @@ export function prizeRow(draw, end = badge(draw.delivery_state)) {
   return element(
     "div",
     { class: "list-row", "data-draw": draw.id },
-    element("span", { class: "list-row__icon" }, icon(ICONS[draw.prize.kind] ?? "star")),
+    element("span", { class: "list-row__icon" }, prizeIcon(draw.prize.kind)),
     element(
       "span",
       { class: "list-row__body" },
@@ -32,8 +39,8 @@ export function prizeRow(draw, end = badge(draw.delivery_state)) {
   );
 }
 
-async function refresh() {
-  const page = await api.get("draws?won=true&size=10");
+async function refresh(signal) {
+  const page = await api.get("draws?won=true&size=10", { signal });
   document.getElementById("prize-list").replaceChildren(...page.results.map((draw) => prizeRow(draw)));
   document.getElementById("prize-card").hidden = page.results.length === 0;
   document.getElementById("no-prizes").hidden = page.results.length > 0;
@@ -41,16 +48,20 @@ async function refresh() {
 }
 
 /** Shows new prizes and keeps asking until all of them are delivered; balances follow each step. */
-export async function followDeliveries() {
-  for (const pause of PATIENCE_MS) {
-    let owed = true;
-    try {
-      owed = (await refresh()).some((draw) => draw.delivery_state !== "done");
-    } catch {
-      // The list keeps what it shows; the next round asks again.
-    }
-    document.dispatchEvent(new CustomEvent("balances:changed"));
-    if (!owed) return;
-    await wait(pause);
-  }
+export function followDeliveries() {
+  let round = 0;
+  leaveDeliveries();
+  following = keepAsking(
+    async (signal) => {
+      const prizes = await refresh(signal);
+      document.dispatchEvent(new CustomEvent("balances:changed"));
+      return prizes.every((draw) => draw.delivery_state === "done");
+    },
+    { everyMs: () => PATIENCE_MS[Math.min(round++, PATIENCE_MS.length - 1)] },
+  );
+}
+
+/** Leaves the list as it is: while a draw is on show, it would tell the result first. */
+export function leaveDeliveries() {
+  following?.stop();
 }

@@ -7,7 +7,7 @@ const encode = (words) => new TextEncoder().encode(words);
 const toHex = (buffer) => Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, "0")).join("");
 const fromHex = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16));
 
-export async function sha256(bytes) {
+async function sha256(bytes) {
   return toHex(await crypto.subtle.digest("SHA-256", bytes));
 }
 

@@ -1,18 +1,10 @@
 // My orders: cancelling from the list.
-import { api, ApiError } from "../core/api.js";
-import { ask } from "../core/dialog.js";
-import { toast } from "../core/toast.js";
+import { cancel } from "./acts.js";
 
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-cancel]");
-  if (!button || (await ask("cancel-sheet")) !== "yes") return;
+  if (!button || button.disabled) return;
   button.disabled = true;
-  try {
-    await api.post(`orders/${button.dataset.cancel}/cancel`);
-    location.reload();
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    toast(error.title, "warn");
-    button.disabled = false;
-  }
+  if (await cancel(button.dataset.cancel)) location.reload();
+  else button.disabled = false;
 });

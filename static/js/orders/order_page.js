@@ -1,9 +1,7 @@
 // One order: the pay panel lives on the page, and the timeline below grows with it.
-import { api } from "../core/api.js";
 import { element, icon } from "../core/dom.js";
 import { writeRelativeTimes } from "../core/format.js";
 import { text } from "../core/texts.js";
-import { toast } from "../core/toast.js";
 import { PayPanel } from "./pay.js";
 
 const root = document.getElementById("pay-panel");
@@ -29,10 +27,4 @@ function grow(order) {
   writeRelativeTimes(timeline);
 }
 
-try {
-  const order = await api.get(`orders/${root.dataset.order}`);
-  grow(order);
-  new PayPanel(root, { onChange: grow }).start(order);
-} catch (error) {
-  toast(error.title ?? String(error), "warn");
-}
+new PayPanel(root, { onChange: grow }).follow(root.dataset.order);

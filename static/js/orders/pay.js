@@ -1,99 +1,77 @@
 // The pay panel (templates/orders/pay_panel.html): shows an order, follows it, lets the member act on it.
-import { api, ApiError } from "../core/api.js";
-import { ask } from "../core/dialog.js";
+import { api } from "../core/api.js";
+import { now } from "../core/clock.js";
+import { keepingFocus } from "../core/dom.js";
 import { countdown, creditNumber, money } from "../core/format.js";
+import { lastChat } from "../core/last_chat.js";
+import { keepAsking } from "../core/polling.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
+import { cancel, check, OPEN } from "./acts.js";
 
 const FOLLOWED = new Set(["created", "paying", "paid"]);
-const OPEN = new Set(["created", "paying"]);
 const QUICK_MS = 2000; // while the member most likely holds the phone in the hand
 const CALM_MS = 5000;
 const QUICK_FOR_MS = 2 * 60_000;
-const LONGEST_MS = 30_000;
 
 export class PayPanel {
-  /** `root` holds the panel; `onChange(order)` hears of every new state. */
+  /** `root` holds the panel; `onChange(order)` hears of every new state, the first one too. */
   constructor(root, { onChange = () => {} } = {}) {
     this.root = root;
     this.onChange = onChange;
     this.order = null;
-    this.failures = 0;
     this.part("check").addEventListener("click", () => this.check());
-    this.part("cancel").addEventListener("click", () => this.cancel());
-    document.addEventListener("visibilitychange", () => {
-      if (document.visibilityState === "visible" && this.isFollowing) this.poll();
-    });
+    this.part("cancel").addEventListener("click", () => this.act(this.part("cancel"), cancel));
+    this.part("back").href = lastChat();
   }
 
   part(name) {
     return this.root.querySelector(`[data-pay="${name}"]`);
   }
 
-  get isFollowing() {
-    return this.order !== null && FOLLOWED.has(this.order.state) && !this.isStopped;
-  }
-
-  /** Follow an order from this picture of it on. */
+  /** Show this picture of an order, and follow the order from there on. */
   start(order) {
     this.stop();
-    this.isStopped = false;
-    this.failures = 0;
-    this.startedAt = Date.now();
     this.order = null;
     this.show(order);
+    this.follow(order.id);
+  }
+
+  /** Follow an order, whatever becomes of the connection, until nothing more will happen to it by itself. */
+  follow(id) {
+    this.stop();
     this.ticking = setInterval(() => this.tick(), 1000);
-    this.plan();
+    const look = async (signal) => {
+      const order = await api.get(`orders/${id}`, { signal });
+      this.show(order);
+      return !FOLLOWED.has(order.state);
+    };
+    // Signed out, or another member by now: the page as it is now says so.
+    const since = performance.now();
+    const everyMs = () => (performance.now() - since < QUICK_FOR_MS ? QUICK_MS : CALM_MS);
+    this.following = keepAsking(look, { everyMs, refused: () => location.reload() });
   }
 
   /** Stop asking; the order itself goes on at the server. */
   stop() {
-    this.isStopped = true;
-    clearTimeout(this.timer);
+    this.following?.stop();
     clearInterval(this.ticking);
   }
 
-  plan() {
-    clearTimeout(this.timer);
-    if (!this.isFollowing || document.visibilityState !== "visible") return;
-    const usual = Date.now() - this.startedAt < QUICK_FOR_MS ? QUICK_MS : CALM_MS;
-    this.timer = setTimeout(() => this.poll(), Math.min(usual * 2 ** this.failures, LONGEST_MS));
-  }
-
-  async poll() {
-    clearTimeout(this.timer);
-    const { id } = this.order;
-    try {
-      const order = await api.get(`orders/${id}`);
-      this.failures = 0;
-      // Another order may have taken the panel while we asked.
-      if (this.order?.id === id && !this.isStopped) this.show(order);
-    } catch {
-      this.failures += 1;
-    }
-    this.plan();
-  }
-
   async check() {
-    const order = await this.act(this.part("check"), `orders/${this.order.id}/check`);
+    const order = await this.act(this.part("check"), check);
     if (order && (OPEN.has(order.state) || order.state === "closed")) toast(text("order-not-yet"), "info");
   }
 
-  async cancel() {
-    if ((await ask("cancel-sheet")) === "yes") await this.act(this.part("cancel"), `orders/${this.order.id}/cancel`);
-  }
-
-  async act(button, path) {
+  async act(button, verb) {
+    if (!this.order || button.hasAttribute("aria-busy")) return null;
     button.setAttribute("aria-busy", "true");
     try {
-      const order = await api.post(path);
-      this.show(order);
-      this.plan();
+      const { id } = this.order;
+      const order = await verb(id);
+      // Another order may have taken the panel while we asked.
+      if (order && this.order.id === id) this.start(order);
       return order;
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      toast(error.title, "warn");
-      return null;
     } finally {
       button.removeAttribute("aria-busy");
     }
@@ -104,9 +82,12 @@ export class PayPanel {
     this.order = order;
     this.part("title").textContent = order.title;
     this.part("amount").textContent = money(order.amount_fen);
-    for (const node of this.root.querySelectorAll("[data-when]")) {
-      node.hidden = !node.dataset.when.split(" ").includes(order.state);
-    }
+    const fit = () => {
+      for (const node of this.root.querySelectorAll("[data-when]")) {
+        node.hidden = !node.dataset.when.split(" ").includes(order.state);
+      }
+    };
+    keepingFocus(fit, () => [...this.root.querySelectorAll("a[href], button")].find((node) => node.checkVisibility()));
     this.part("check").classList.toggle("button--primary", order.state !== "closed");
     this.showHint();
     this.showCode();
@@ -115,11 +96,11 @@ export class PayPanel {
     state.textContent = text(`order-${order.state}`);
     this.part("gain").textContent = order.quota_milli ? text("order-gain", { n: creditNumber(order.quota_milli) }) : "";
     this.tick();
-    if (before && before.state !== order.state) this.announce(order);
+    if (before?.state !== order.state) this.announce(before, order);
   }
 
-  announce(order) {
-    if (order.state === "delivered") document.dispatchEvent(new CustomEvent("balances:changed"));
+  announce(before, order) {
+    if (before && order.state === "delivered") document.dispatchEvent(new CustomEvent("balances:changed"));
     this.onChange(order);
   }
 
@@ -146,7 +127,8 @@ export class PayPanel {
   }
 
   tick() {
-    const seconds = (new Date(this.order.expires_at).getTime() - Date.now()) / 1000;
+    if (!this.order) return;
+    const seconds = (new Date(this.order.expires_at).getTime() - now()) / 1000;
     this.part("countdown").textContent = countdown(seconds);
     if (this.order.state !== "paying" || seconds > 0) {
       delete this.part("frame").dataset.state;

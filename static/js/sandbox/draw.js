@@ -1,4 +1,5 @@
 // What the screens show, drawn from one answer of the sandbox.
+import { timeZone } from "../core/clock.js";
 import { element, icon } from "../core/dom.js";
 import { fullTime, money } from "../core/format.js";
 import { text } from "../core/texts.js";
@@ -6,7 +7,7 @@ import { held } from "./line.js";
 
 const CODE = /(?<![0-9A-Za-z])(?=[0-9A-Z]*[0-9])[0-9A-Z]{6}(?![0-9A-Za-z])|(?<![0-9A-Za-z])[A-Z]{6}(?![0-9A-Za-z])/;
 const byId = (id) => document.getElementById(id);
-const clock = new Intl.DateTimeFormat(document.documentElement.lang, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+const clock = new Intl.DateTimeFormat(document.documentElement.lang, { timeZone, hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 
 export const time = (iso) => clock.format(new Date(iso));
 
@@ -32,7 +33,8 @@ function bubble(line) {
 function loginCard({ content, state }) {
   if (state !== "open") return element("p", { class: "line__state meta" }, text(`sandbox-login-${state}`));
   const button = (answer, kind) => element("button", { class: `button ${kind}`, type: "button", "data-login": content, "data-answer": answer }, text(`sandbox-${answer}`));
-  return element("div", { class: "line__answers" }, button("confirm", "button--primary"), button("refuse", ""));
+  const number = element("input", { class: "input line__number", inputmode: "numeric", maxlength: "2", autocomplete: "off", "aria-label": text("sandbox-number"), placeholder: text("sandbox-number") });
+  return element("div", { class: "line__answers" }, number, button("confirm", "button--primary"), button("refuse", ""));
 }
 
 export function drawChat(shown) {

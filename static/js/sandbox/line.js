@@ -1,16 +1,17 @@
 // The phone's connection: which phone this window holds, and what its buttons ask of the sandbox.
 import { api } from "../core/api.js";
+import { ofDevice } from "../core/storage.js";
 import { text } from "../core/texts.js";
 
 const KEY = "sandbox.openid";
 const ROOT = "/sandbox/phone/";
 
 /** The openid of the phone in this window's hand; other windows on this machine start with the same one. */
-export const held = { openid: localStorage.getItem(KEY) ?? "" };
+export const held = { openid: ofDevice.get(KEY) };
 
 export function hold(openid) {
   held.openid = openid;
-  localStorage.setItem(KEY, openid);
+  ofDevice.set(KEY, openid);
   // The authorize page reads there who is asking.
   document.cookie = `sandbox_openid=${openid}; path=/sandbox/; samesite=lax`;
 }
@@ -18,7 +19,7 @@ export function hold(openid) {
 export const phones = () => api.get(ROOT);
 export const newPhone = (nickname) => api.post(ROOT, { nickname });
 export const rename = (nickname) => api.patch(`${ROOT}${held.openid}`, { nickname });
-export const screen = () => api.get(`${ROOT}${held.openid}`);
+export const screen = (signal) => api.get(`${ROOT}${held.openid}`, { signal });
 export const press = (button, body = {}) => api.post(`${ROOT}${held.openid}/${button}`, body);
 
 /** Makes sure that a phone is held; the very first visitor finds one on the table. */

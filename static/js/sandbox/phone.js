@@ -1,5 +1,7 @@
 // The phone page: buttons in, screens out. The sandbox is asked every two seconds while the page is looked at.
 import { ApiError } from "../core/api.js";
+import { now } from "../core/clock.js";
+import { keepAsking } from "../core/polling.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
 import { changeAccount, showAccount, showFaults, switchAllOff, switchFault } from "./bench.js";
@@ -37,12 +39,12 @@ function report(error) {
   toast(error.message, "bad");
 }
 
-async function refresh() {
-  const shown = await screen();
+async function refresh(signal) {
+  const shown = await screen(signal);
   drawChat(shown);
   drawCodes(shown);
   drawService(shown);
-  byId("clock").textContent = time(new Date());
+  byId("clock").textContent = time(now());
   handset.removeAttribute("aria-busy");
 }
 
@@ -80,7 +82,10 @@ handset.addEventListener("click", (event) => {
   if (name) show(name);
   else if (words) act(button, () => say(words));
   else if (content) act(button, () => scan(content));
-  else if (login) act(button, () => press("confirm", { content: login, answer }));
+  else if (login) {
+    const number = button.parentElement.querySelector("input").value.trim();
+    act(button, () => press("confirm", { content: login, answer, number }));
+  }
   else if (fault) act(button, () => switchFault(fault, button.dataset.switch));
   else if (button.id === "all-off") act(button, switchAllOff);
   else if (openid) {
@@ -138,11 +143,6 @@ byId("renaming").addEventListener("submit", (event) => {
 
 byId("account-type").addEventListener("change", () => act(null, changeAccount));
 
-function watch() {
-  setInterval(() => {
-    // A page in the background asks nothing; a lost answer is told by the next press.
-    if (!document.hidden) refresh().catch(() => {});
-  }, ASK_EVERY_MS);
-}
+const watch = () => keepAsking(refresh, { everyMs: () => ASK_EVERY_MS, refused: report });
 
-pickUp().then(refresh).then(watch, report);
+pickUp().then(watch, report);

@@ -1,20 +1,21 @@
 """API keys: made in a browser, shown once, and held to what their owner allowed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from apps.accounts import services
+from apps.accounts import selectors, services
 from apps.accounts.contracts import ListKind, ListScope, Member
 from apps.accounts.errors import ApiKeyNotValid, NetworkNotAllowed
 from apps.accounts.models import ApiKey
-from apps.kernel import clock
-from tests.cast import browser_of
+from apps.kernel import audit, clock
+from apps.kernel.models import AuditEntry
+from tests.cast import browser_of, operator
 
 pytestmark = pytest.mark.django_db
 
@@ -80,7 +81,10 @@ def test_a_key_that_does_not_count_is_told_nothing_more(alice: Member, alice_bro
     elif case == "revoked":
         alice_browser.delete(f"{KEYS}/{made['id']}")
     elif case == "expired":
-        ApiKey.objects.update(expires_at=clock.now() - timedelta(seconds=1))
+        ended = clock.now() - timedelta(seconds=1)
+        key = services.create_api_key(
+            user_id=alice.id, name="old", scopes=("account",), expires_at=ended, now=ended - timedelta(hours=1)
+        ).key
     elif case == "blocked":
         services.list_member(
             user_id=alice.id, kind=ListKind.BLACK, scope=ListScope.ALL, actor="x", reason="r", now=clock.now()
@@ -95,6 +99,28 @@ def test_a_key_that_does_not_count_is_told_nothing_more(alice: Member, alice_bro
         assert refusal(answer) == (401, "api_key_not_valid")
         assert answer["WWW-Authenticate"] == "Bearer"
         assert answer.json()["context"] == {}
+
+
+def test_a_key_ends_at_the_moment_that_it_was_given(alice: Member) -> None:
+    end = clock.now() + timedelta(hours=1)
+    key = services.create_api_key(
+        user_id=alice.id, name="short", scopes=("account",), expires_at=end, now=clock.now()
+    ).key
+
+    services.identify_key(key=key, address="127.0.0.1", now=end - timedelta(seconds=1))
+    with pytest.raises(ApiKeyNotValid):
+        services.identify_key(key=key, address="127.0.0.1", now=end)
+
+
+def test_a_frozen_operators_key_does_not_count_and_a_frozen_members_does(
+    alice_browser: Client, operator_browser: Client, alice: Member, olga: Member
+) -> None:
+    keys = {member.id: make(browser)["key"] for member, browser in ((alice, alice_browser), (olga, operator_browser))}
+    for user_id in keys:
+        services.freeze(user_id=user_id, actor=audit.SYSTEM, reason="because", now=clock.now())
+
+    assert program(keys[alice.id]).get("/api/v1/me").status_code == 200
+    assert refusal(program(keys[olga.id]).get("/api/v1/me")) == (401, "api_key_not_valid")
 
 
 def test_a_wrong_key_is_not_saved_by_a_good_cookie(alice_browser: Client) -> None:
@@ -121,7 +147,9 @@ def test_a_key_opens_its_scopes_and_no_other(
         assert refusal(caller.get(path)) == (403, "scope_missing")
 
 
-def test_no_key_makes_keys_ends_sessions_signs_in_or_closes_the_account(alice: Member, alice_browser: Client) -> None:
+def test_no_key_makes_keys_ends_sessions_signs_in_takes_data_away_or_closes_the_account(
+    alice: Member, alice_browser: Client
+) -> None:
     made = make(alice_browser, scopes=["account", "chat", "marketing"])
     caller = program(made["key"])
     body = {"name": "more", "scopes": ["chat"]}
@@ -134,11 +162,13 @@ def test_no_key_makes_keys_ends_sessions_signs_in_or_closes_the_account(alice: M
         caller.delete("/api/v1/me/sessions"),
         caller.post("/api/v1/auth/login-attempts", {}, content_type="application/json"),
         caller.post("/api/v1/auth/logout"),
+        caller.get("/api/v1/me/export"),
         caller.delete("/api/v1/me", {"confirm": alice.nickname}, content_type="application/json"),
     ]
 
     assert [refusal(answer) for answer in refused] == [(403, "scope_missing")] * len(refused)
     assert ApiKey.objects.get().revoked_at is None
+    assert services.get_member(user_id=alice.id).status == "active"
 
 
 def test_only_the_owner_sees_and_revokes_a_key(
@@ -156,6 +186,26 @@ def test_only_the_owner_sees_and_revokes_a_key(
     assert alice_browser.delete(f"{KEYS}/{made['id']}").status_code == 204
     assert alice_browser.delete(f"{KEYS}/{made['id']}").status_code == 404
     assert alice_browser.get(KEYS).json() == []
+
+
+def test_a_key_is_used_and_revoked_alone(
+    alice: Member, bob: Member, alice_browser: Client, bob_browser: Client
+) -> None:
+    others, used, his = make(alice_browser)["id"], make(alice_browser), make(bob_browser)["id"]
+    now = clock.now()
+    for minutes, seen in ((0, 0), (4, 0), (5, 5)):
+        services.identify_key(key=used["key"], address="127.0.0.1", now=now + timedelta(minutes=minutes))
+        assert ApiKey.objects.get(pk=used["id"]).last_used_at == now + timedelta(minutes=seen)
+    assert not ApiKey.objects.exclude(pk=used["id"]).exclude(last_used_at=None).exists()
+
+    alice_browser.delete(f"{KEYS}/{used['id']}")
+    by_operator = {"key_id": UUID(his), "actor": audit.SYSTEM, "reason": "leaked"}
+    for later in (now, now + timedelta(minutes=1)):  # the second time it has ended already
+        services.revoke_api_key_as_operator(**by_operator, now=later)  # type: ignore[arg-type]
+
+    assert str(ApiKey.objects.get(revoked_at=None).pk) == others
+    assert ApiKey.objects.get(pk=his).revoked_at == now
+    assert AuditEntry.objects.get(action="accounts.revoke_api_key").target_id == str(bob.id)
 
 
 def test_an_operators_key_has_no_operators_rights(operator_browser: Client) -> None:
@@ -182,6 +232,7 @@ def test_a_key_is_held_to_its_networks(alice_browser: Client) -> None:
     "wrong",
     [
         {"name": " "},
+        {"name": "a\u202eb"},
         {"scopes": []},
         {"scopes": ["admin"]},
         {"expires_at": "2020-01-01T00:00:00Z"},
@@ -228,6 +279,59 @@ def test_the_database_holds_the_cap(alice: Member, alice_browser: Client) -> Non
     for spent in (11, -1):
         with pytest.raises(IntegrityError), transaction.atomic():
             ApiKey.objects.update(spent_milli=spent)
+
+
+def test_each_request_is_asked_with_its_own_key_and_time(alice: Member, bob: Member) -> None:
+    now, until = clock.now(), clock.now() + timedelta(hours=1)
+    held, free = (
+        services.create_api_key(user_id=member.id, name="script", scopes=("account",), now=now)
+        for member in (alice, bob)
+    )
+    services.list_member(
+        user_id=alice.id,
+        kind=ListKind.BLACK,
+        scope=ListScope.LOGIN,
+        actor="staff:x",
+        reason="test",
+        now=now,
+        expires_at=until,
+    )
+
+    def who(key: str, now: datetime) -> object:
+        return services.identify_key(key=key, address="127.0.0.1", now=now).user_id
+
+    assert who(free.key, now) == bob.id
+    with pytest.raises(ApiKeyNotValid):
+        who(held.key, until - timedelta(seconds=1))
+    assert who(held.key, until) == alice.id
+    assert who(free.key, until) == bob.id
+
+
+@pytest.mark.parametrize("is_member", [True, False])
+def test_what_is_asked_of_a_key_is_what_its_rows_say(alice: Member, is_member: bool) -> None:
+    networks, models = ("10.0.0.0/8",), ("base", "deep")
+    holder = alice if is_member else operator()
+    made = services.create_api_key(
+        user_id=holder.id,
+        name="script",
+        scopes=("chat", "account"),
+        now=clock.now(),
+        allowed_networks=networks,
+        allowed_models=models,
+        expires_at=clock.now() + timedelta(days=1),
+    )
+    row = ApiKey.objects.select_related("user").get(pk=made.detail.id)
+
+    found = selectors.key_facts(row.key_hash, now=clock.now())
+
+    assert found is not None
+    assert vars(found) == {
+        **{name: value for name, value in vars(row).items() if name in vars(found)},
+        "status": row.user.status,
+        "is_staff": not is_member,
+        "is_blocked": False,
+    }
+    assert selectors.key_facts("0" * 64, now=clock.now()) is None
 
 
 def test_a_key_nobody_made_is_not_found(alice_browser: Client) -> None:

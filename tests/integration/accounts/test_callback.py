@@ -19,8 +19,8 @@ from wechatpy.crypto import WeChatCrypto
 from apps.accounts import services
 from apps.accounts.contracts import Command
 from apps.accounts.errors import MemberFrozen
-from apps.accounts.models import CallbackMessage, LoginCode, User, WeChatIdentity
-from apps.accounts.services import commands
+from apps.accounts.models import CallbackMessage, LoginCode, UsedSignature, User, WeChatIdentity
+from apps.accounts.services import replies
 from apps.kernel import clock
 from tests.cast import Phone, signed_query
 
@@ -33,9 +33,9 @@ def seconds(**ago: int) -> int:
     return int((clock.now() - timedelta(**ago)).timestamp())
 
 
-def message(inner: str, openid: str = "oFollower0001") -> bytes:
+def message(inner: str, openid: str = "oFollower0001", account: str = "gh_chatloop_demo") -> bytes:
     return (
-        f"<xml><ToUserName><![CDATA[gh_x]]></ToUserName><FromUserName><![CDATA[{openid}]]></FromUserName>"
+        f"<xml><ToUserName><![CDATA[{account}]]></ToUserName><FromUserName><![CDATA[{openid}]]></FromUserName>"
         f"<CreateTime>{seconds()}</CreateTime>{inner}</xml>"
     ).encode()
 
@@ -71,7 +71,7 @@ def test_verification_answers_the_echo_of_a_signed_request() -> None:
         lambda: f"timestamp={seconds()}&nonce=x&signature=%E7%AD%BE",
         lambda: signed_query(seconds()) + "9",
         lambda: signed_query(seconds(seconds=301)),
-        lambda: signed_query(seconds(seconds=-301)),
+        lambda: signed_query(seconds(seconds=-330)),  # a slow machine must not make it the present
         lambda: f"{signed_query(seconds())}&timestamp=x",
     ],
     ids=["none", "empty", "wrong", "not ascii", "changed", "stale", "from the future", "not a time"],
@@ -103,6 +103,12 @@ def test_the_sender_is_who_the_xml_names_not_the_query() -> None:
     assert list(WeChatIdentity.objects.values_list("openid", flat=True)) == ["oReal"]
 
 
+def test_a_message_for_another_account_is_refused_though_the_token_is_ours(caplog: pytest.LogCaptureFixture) -> None:
+    assert send(message(LOGIN, account="gh_another")).status_code == 403
+    assert nothing_happened()
+    assert "account" in caplog.text
+
+
 def test_other_methods_and_large_bodies_are_refused() -> None:
     assert Client().put("/wechat/callback").status_code == 405
     assert send(b"<xml>" + b"x" * 70_000).status_code == 413
@@ -121,6 +127,7 @@ UNREADABLE = {
     "another root": b"<other><MsgType>text</MsgType></other>",
     "a kind alone": b"<xml><MsgType>text</MsgType></xml>",
     "bytes": b"\xff\xfe\x00",
+    "unknown encoding": b'<?xml version="1.0" encoding="nope"?><xml/>',
     "deep": b"<xml>" + b"<a>" * 10_000,
     "empty kind": message("<MsgType></MsgType>"),
     "two kinds": message("<MsgType>text</MsgType><MsgType>text</MsgType>"),
@@ -147,7 +154,6 @@ def test_what_cannot_be_read_is_acknowledged_and_ignored(body: bytes, caplog: py
 @pytest.mark.parametrize(
     "inner",
     [
-        "<MsgType><![CDATA[image]]></MsgType><MediaId>1</MediaId><MsgId>1</MsgId>",
         "<MsgType><![CDATA[from_the_future]]></MsgType><MsgId>1</MsgId>",
         "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[VIEW]]></Event><EventKey>http://x</EventKey>",
         "<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[FROM_THE_FUTURE]]></Event>",
@@ -158,6 +164,38 @@ def test_unknown_kinds_are_acknowledged(inner: str) -> None:
     answer = send(message(inner))
     assert (answer.status_code, answer.content) == (200, b"success")
     assert not LoginCode.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<MsgType>image</MsgType><PicUrl>x</PicUrl><MediaId>1</MediaId><MsgId>1</MsgId>",
+        "<MsgType>voice</MsgType><MediaId>1</MediaId><Format>amr</Format><MsgId>1</MsgId>",
+        "<MsgType>video</MsgType><MediaId>1</MediaId><ThumbMediaId>1</ThumbMediaId><MsgId>1</MsgId>",
+        "<MsgType>location</MsgType><Location_X>1</Location_X><Location_Y>1</Location_Y><Scale>1</Scale>"
+        "<Label>x</Label><MsgId>1</MsgId>",
+        "<MsgType>link</MsgType><Title>x</Title><Description>x</Description><Url>x</Url><MsgId>1</MsgId>",
+    ],
+)
+def test_what_a_person_sends_and_we_cannot_read_gets_a_hint(inner: str, phone: Phone) -> None:
+    assert "登录" in phone.post(inner).content.decode()
+
+
+def test_an_item_of_the_menu_is_the_word_behind_it(phone: Phone) -> None:
+    click = "<MsgType>event</MsgType><Event>CLICK</Event><EventKey>{}</EventKey>"
+    assert re.search("[0-9A-Z]{6}", phone.post(click.format("登录")).content.decode())
+    assert LoginCode.objects.count() == 1
+    assert "登录" in phone.post(click.format("something of long ago")).content.decode()
+
+
+@pytest.mark.parametrize(
+    "key", ["scanbarcode|ean13|690|x", "scanimage|x|y", "qrscene_poster_2026", "qrscene_123", "", "1"]
+)
+def test_whatever_leads_to_the_account_a_follow_is_a_follow(key: str, phone: Phone) -> None:
+    event = f"<MsgType>event</MsgType><Event>subscribe</Event><EventKey><![CDATA[{key}]]></EventKey>"
+    assert "欢迎" in phone.post(event).content.decode()
+    assert WeChatIdentity.objects.get().is_following
+    assert "失效" not in phone.scan(scene="poster_2026")
 
 
 # --- every message once
@@ -184,18 +222,31 @@ def test_a_repeated_event_acts_once(phone: Phone) -> None:
 
 
 def test_following_and_unfollowing_are_remembered_and_a_late_event_changes_nothing(phone: Phone) -> None:
-    at = clock.now()
-    phone.follow(now=at)
-    assert WeChatIdentity.objects.get().is_following
+    at = clock.now() - timedelta(seconds=10)
+    for follower in (phone, Phone("oStays")):
+        follower.follow(now=at)
+    assert WeChatIdentity.objects.filter(is_following=True).count() == 2
     assert phone.unfollow(now=at + timedelta(seconds=5)) == ""
     phone.follow(scene="login_1", now=at + timedelta(seconds=2))
+    assert WeChatIdentity.objects.get(is_following=True).openid == "oStays"
+
+
+def test_an_event_of_the_future_does_not_outdate_what_follows(phone: Phone) -> None:
+    ahead = message("<MsgType>event</MsgType><Event>subscribe</Event>", openid=phone.openid).replace(
+        str(seconds()).encode(), b"253402300799"
+    )
+    assert send(ahead).status_code == 200
+    assert WeChatIdentity.objects.get().is_following
+    phone.unfollow(now=clock.now() + timedelta(seconds=2))
     assert not WeChatIdentity.objects.get().is_following
 
 
 def test_neither_sender_nor_content_nor_code_lies_in_the_records(phone: Phone) -> None:
     code = phone.login_code()
     record = CallbackMessage.objects.get()
-    kept = f"{record.dedupe_key} {record.signature_hash} {record.reply_sealed} {LoginCode.objects.get().code_hash}"
+    used = UsedSignature.objects.get()
+    hashes = f"{record.dedupe_key} {used.signature_hash} {used.use_hash} {LoginCode.objects.get().code_hash}"
+    kept = f"{hashes} {record.reply_sealed}"
     assert code not in kept
     assert phone.openid not in kept
     assert "登录" not in kept
@@ -219,7 +270,7 @@ def test_a_follower_learns_how_to_sign_in(phone: Phone) -> None:
 
 
 def test_another_app_can_answer_a_command(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "_handlers", dict(commands._handlers))
+    monkeypatch.setattr(replies, "_handlers", dict(replies._handlers))
     heard: list[Command] = []
 
     def tide(command: Command) -> str:
@@ -237,7 +288,7 @@ def test_another_app_can_answer_a_command(phone: Phone, monkeypatch: pytest.Monk
 
 
 def test_a_refused_command_says_why_and_leaves_nothing(phone: Phone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(commands, "_handlers", dict(commands._handlers))
+    monkeypatch.setattr(replies, "_handlers", dict(replies._handlers))
 
     def refusing(command: Command) -> str:
         services.register_member(openid="oSomebodyElse", now=command.now)
@@ -251,13 +302,13 @@ def test_a_refused_command_says_why_and_leaves_nothing(phone: Phone, monkeypatch
 def test_a_failing_command_undoes_its_work_and_says_so(
     phone: Phone, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(commands, "_handlers", dict(commands._handlers))
+    monkeypatch.setattr(replies, "_handlers", dict(replies._handlers))
 
     def broken(command: Command) -> str:
         raise RuntimeError(phone.openid)
 
     services.register_command(["潮汐"], broken)
-    assert phone.text("潮汐") == commands.busy()
+    assert phone.text("潮汐") == replies.busy()
     assert nothing_happened()
     assert "RuntimeError" in caplog.text
     assert phone.openid not in caplog.text
@@ -275,13 +326,13 @@ def test_a_database_that_does_not_answer_gets_a_reply_and_no_retry_storm(phone: 
 # --- modes
 
 
-def encrypted(body: bytes, *, app_id: str = "", key: str = "") -> tuple[bytes, str]:
+def encrypted(body: bytes, *, app_id: str = "", key: str = "", nonce: str = "") -> tuple[bytes, str]:
     account = live_settings.WECHAT_OA
     crypto = WeChatCrypto(account["TOKEN"], key or account["AES_KEY"], app_id or account["APP_ID"])
-    at, nonce = str(seconds()), secrets.token_hex(6)
-    xml = crypto.encrypt_message(body.decode(), nonce, at)
+    at, nonce = seconds(), nonce or secrets.token_hex(6)
+    xml = crypto.encrypt_message(body.decode(), nonce, str(at))
     signature = xml.split("<MsgSignature><![CDATA[")[1].split("]]>")[0]
-    return xml.encode(), f"encrypt_type=aes&msg_signature={signature}&timestamp={at}&nonce={nonce}"
+    return xml.encode(), f"{signed_query(at, nonce)}&encrypt_type=aes&msg_signature={signature}"
 
 
 def use_mode(settings: Settings, mode: str) -> None:
@@ -325,12 +376,16 @@ def test_safe_mode_refuses_a_plain_message_and_plain_mode_an_encrypted_one(setti
     [
         lambda: encrypted(message(LOGIN), app_id="wxsomebodyelse"),
         lambda: encrypted(message(LOGIN), key="B" * 43),
+        lambda: encrypted(message(LOGIN, account="gh_another")),
         lambda: (encrypted(message(LOGIN))[0], encrypted(message(LOGIN))[1]),
         lambda: (message(LOGIN), encrypted(message(LOGIN))[1]),
         lambda: (b"<xml><Encrypt><a/></Encrypt></xml>", encrypted(message(LOGIN))[1]),
         lambda: (encrypted(message(LOGIN))[0], signed_query(seconds()) + "&encrypt_type=aes"),
     ],
-    ids=["wrong appid inside", "wrong key", "another's signature", "no Encrypt", "Encrypt is no text", "unsigned"],
+    ids=[
+        *("wrong appid inside", "wrong key", "another account", "another's signature"),
+        *("no Encrypt", "Encrypt is no text", "unsigned"),
+    ],
 )
 def test_safe_mode_refuses_what_is_not_for_us(settings: Settings, spoiled: Callable[[], tuple[bytes, str]]) -> None:
     use_mode(settings, "safe")

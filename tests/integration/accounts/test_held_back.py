@@ -18,12 +18,11 @@ from apps.accounts.errors import (
     MemberBlocked,
     MemberFrozen,
     MemberNotFound,
-    ReasonMissing,
 )
 from apps.accounts.models import ListEntry, MemberSession
 from apps.chat import services as chat
 from apps.kernel import clock
-from apps.kernel.errors import RateLimited
+from apps.kernel.errors import RateLimited, ReasonMissing
 from apps.kernel.ids import UserId, new_id
 from apps.kernel.models import AuditEntry
 from apps.marketing import services as marketing
@@ -56,7 +55,7 @@ def acts(alice: Member, autumn: ActivityDetail) -> dict[str, Act]:
     set_limits(free_per_day=0)
     give_quota(alice.id, 5000)
     asked = send(alice.id)
-    chat.stop(user_id=alice.id, generation_id=asked.generation.id, now=clock.now())
+    chat.stop_generation(user_id=alice.id, generation_id=asked.generation.id, now=clock.now())
     conversation_id = chat.create_conversation(user_id=alice.id, now=clock.now()).id
     message = {"content": "hello", "model": "base", "client_id": str(new_id())}
     product = pack()
@@ -147,11 +146,30 @@ def test_who_may_not_sign_in_is_signed_out_everywhere(phone: Phone) -> None:
     assert sign_in(phone).get("/api/v1/me").status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("kind", "scope"),
+    [
+        (ListKind.WHITE, ListScope.LOGIN),
+        (ListKind.WHITE, ListScope.ALL),
+        (ListKind.BLACK, ListScope.CHAT),
+        (ListKind.BLACK, ListScope.PAY),
+        (ListKind.BLACK, ListScope.DRAW),
+    ],
+)
+def test_no_other_list_signs_anybody_out(phone: Phone, kind: ListKind, scope: ListScope) -> None:
+    browser = sign_in(phone)
+    member = services.get_member(user_id=UserId(browser.get("/api/v1/me").json()["id"]))
+
+    put(member, kind, scope)
+
+    assert browser.get("/api/v1/me").status_code == 200
+
+
 def test_status_and_lists_are_one_query(alice: Member) -> None:
     put(alice, ListKind.BLACK, ListScope.PAY)
 
     with CaptureQueriesContext(connection) as queries:
-        services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+        services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
     assert len(queries) == 1
 
 
@@ -159,17 +177,37 @@ def test_a_list_entry_ends_by_itself_or_by_an_operator(alice: Member) -> None:
     now = clock.now()
     put(alice, ListKind.BLACK, ListScope.CHAT, expires_at=now + timedelta(hours=1), now=now)
     with pytest.raises(MemberBlocked):
-        services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=now + timedelta(minutes=59))
-    services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=now + timedelta(hours=1))
+        services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=now + timedelta(minutes=59))
+    services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=now + timedelta(hours=1))
 
     put(alice, ListKind.BLACK, ListScope.CHAT)  # again, although the old entry was never ended by hand
     with pytest.raises(MemberBlocked):
-        services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=now + timedelta(days=900))
+        services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=now + timedelta(days=900))
     take_off(alice, ListKind.BLACK, ListScope.CHAT)
-    services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+    services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
     assert ListEntry.objects.filter(ended_at=None).count() == 0
     actions = AuditEntry.objects.filter(target_id=str(alice.id)).order_by("id").values_list("action", flat=True)
     assert list(actions) == ["accounts.list_member", "accounts.list_member", "accounts.unlist_member"]
+
+
+def test_an_entry_ends_alone(alice: Member, bob: Member) -> None:
+    """Not those of another member, kind or scope; and what has ended is not ended again."""
+    entries = [
+        (alice, ListKind.BLACK, ListScope.PAY),
+        (alice, ListKind.WHITE, ListScope.PAY),
+        (alice, ListKind.BLACK, ListScope.CHAT),
+        (bob, ListKind.BLACK, ListScope.PAY),
+    ]
+    for entry in entries:
+        put(*entry)
+    listed = ListEntry.objects.filter(ended_at=None).order_by("id").values_list("user_id", "kind", "scope")
+    assert list(listed.all()) == [(member.id, kind, scope) for member, kind, scope in entries]
+
+    take_off(*entries[0])
+
+    assert list(listed.all()) == [(member.id, kind, scope) for member, kind, scope in entries[1:]]
+    with pytest.raises(ListEntryNotFound):
+        take_off(*entries[0])
 
 
 def test_frozen_comes_before_blocked(alice: Member) -> None:
@@ -177,14 +215,15 @@ def test_frozen_comes_before_blocked(alice: Member) -> None:
     services.freeze(user_id=alice.id, actor="staff:x", reason="r", now=clock.now())
 
     with pytest.raises(MemberFrozen):
-        services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+        services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
 
 
 def test_an_entry_needs_a_member_a_reason_and_a_future(alice: Member) -> None:
     with pytest.raises(ReasonMissing):
         put(alice, ListKind.BLACK, ListScope.ALL, reason=" ")
+    now = clock.now()
     with pytest.raises(ListEntryNotPossible):
-        put(alice, ListKind.BLACK, ListScope.ALL, expires_at=clock.now() - timedelta(seconds=1))
+        put(alice, ListKind.BLACK, ListScope.ALL, expires_at=now, now=now)
     with pytest.raises(ListEntryNotFound):
         take_off(alice, ListKind.BLACK, ListScope.ALL)
     with pytest.raises(ReasonMissing):
@@ -235,6 +274,6 @@ def test_a_white_list_spares_nothing_else(alice: Member) -> None:
     put(alice, ListKind.BLACK, ListScope.CHAT)
 
     with pytest.raises(MemberBlocked):
-        services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+        services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
     take_off(alice, ListKind.WHITE, ListScope.ALL)
     assert try_often(alice, 5) == 3

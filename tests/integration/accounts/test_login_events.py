@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +17,6 @@ from django.db import connection
 from django.test import Client
 
 from apps.accounts.models import LoginAttempt
-from apps.kernel.streams import sync_redis
 from config.asgi import application
 from tests.cast import Phone
 from tests.integration.accounts.test_sign_in import ATTEMPTS, start
@@ -88,7 +87,7 @@ def test_the_page_hears_of_the_scan_and_of_the_yes_and_then_collects_the_session
         assert next(told) == "waiting"
         phone.scan(scene=wechat.scene, ticket=wechat.tickets[wechat.scene])
         assert next(told) == "scanned"
-        phone.text("1")
+        phone.confirm()
         assert list(told) == ["confirmed"]
     assert LoginAttempt.objects.get().session_at is None
     assert browser.get(f"{ATTEMPTS}/{attempt['id']}").json() == {"state": "confirmed"}
@@ -98,7 +97,6 @@ def test_the_page_hears_of_the_scan_and_of_the_yes_and_then_collects_the_session
 def test_without_redis_the_page_hears_of_it_a_moment_later(
     server: str, wechat: WeChat, phone: Phone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sync_redis()  # the process-wide client, made here at the latest, stays: later tests need it
     monkeypatch.setattr(settings, "REDIS_URL", "redis://127.0.0.1:1/0")
     _, attempt, secret = opened_attempt()
     with opened(server, attempt, secret) as stream:
@@ -138,3 +136,33 @@ def test_an_open_page_holds_no_database_connection(server: str, wechat: WeChat) 
 def _connections_in_use() -> int:
     stats = connection.pool.get_stats()  # type: ignore[attr-defined]  # PostgreSQL's wrapper has it
     return int(stats["pool_size"] - stats["pool_available"])
+
+
+def test_an_attempt_may_be_watched_in_a_few_tabs_but_not_in_any_number(server: str) -> None:
+    _, attempt, secret = opened_attempt()
+
+    with ExitStack() as tabs:
+        for _ in range(6):
+            assert tabs.enter_context(opened(server, attempt, secret)).status == 200
+        with opened(server, attempt, secret) as refused:
+            assert (refused.status, json.loads(refused.read())["code"]) == (429, "too_many_readers")
+            assert int(refused.headers["Retry-After"]) > 0
+
+    def is_welcome() -> bool:
+        with opened(server, attempt, secret) as stream:
+            return bool(stream.status == 200)
+
+    wait_for(is_welcome, "a place that those who left have given back")
+
+
+def test_one_network_takes_only_so_many_streams_and_gives_them_back(server: str) -> None:
+    attempts = [opened_attempt() for _ in range(18)]
+
+    with ExitStack() as browsers:
+        statuses = [
+            browsers.enter_context(opened(server, attempt, secret)).status
+            for _, attempt, secret in attempts
+            for _ in range(6)
+        ]
+
+    assert statuses == [200] * 100 + [429] * 8

@@ -16,11 +16,11 @@ from apps.accounts.errors import (
     MemberFrozen,
     MemberNotFound,
     NicknameNotValid,
-    ReasonMissing,
     UsernameTaken,
 )
 from apps.accounts.models import User
 from apps.kernel import clock
+from apps.kernel.errors import ReasonMissing
 from apps.kernel.ids import UserId
 from apps.kernel.models import AuditEntry
 from tests.cast import browser_of, member
@@ -46,7 +46,7 @@ def test_nobody_is_not_found(db: None) -> None:
         with pytest.raises(MemberNotFound):
             service(user_id=NOBODY)
     with pytest.raises(MemberNotFound):
-        services.require_active(user_id=NOBODY, scope=ListScope.CHAT, now=clock.now())
+        services.hold_active(user_id=NOBODY, scope=ListScope.CHAT, now=clock.now())
 
 
 def test_the_profile_is_changed_by_its_owner(alice_browser: Client, alice: Member) -> None:
@@ -91,16 +91,16 @@ def test_a_visitor_has_no_profile(visitor: Client) -> None:
 
 def test_freezing_needs_a_reason_is_written_down_and_is_undone(alice: Member, olga: Member) -> None:
     by: dict[str, Any] = {"user_id": alice.id, "actor": f"staff:{olga.id}", "now": clock.now()}
-    services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+    services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
     with pytest.raises(ReasonMissing):
         services.freeze(**by, reason=" ")
-    services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+    services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
     for _ in range(2):
         assert services.freeze(**by, reason="spam").status == "frozen"
     with pytest.raises(MemberFrozen):
-        services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+        services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
     services.unfreeze(**by, reason="a mistake")
-    services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
+    services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now())
     trail = list(AuditEntry.objects.filter(target_id=str(alice.id)).order_by("id").values_list("action", "reason"))
     assert trail == [("accounts.freeze", "spam"), ("accounts.unfreeze", "a mistake")]
 
@@ -116,7 +116,7 @@ def test_an_operator_signs_in_to_the_admin_until_frozen(olga: Member) -> None:
 
 def test_a_user_name_is_taken_once(olga: Member) -> None:
     with pytest.raises(UsernameTaken):
-        services.create_operator(username="olga", password="another", now=clock.now())
+        services.create_operator(username="olga", password="another one, as long", now=clock.now())
     assert User.objects.count() == 1
 
 

@@ -136,6 +136,10 @@ def test_an_answer_counts_once_and_for_five_minutes(wechat: WeChat) -> None:
         (httpx2.Response(500), "稍后再试"),
         (httpx2.ReadTimeout("slow"), "稍后再试"),
         (httpx2.Response(200, json={"openid": 7}), "稍后再试"),
+        (httpx2.Response(200, json={"openid": "o" * 65}), "稍后再试"),
+        (httpx2.Response(200, json={"openid": "o\0"}), "稍后再试"),
+        # WeChat's stand-in for visitors who have not agreed to open the page: nobody in particular.
+        (httpx2.Response(200, json={"openid": "oStandIn", "is_snapshotuser": 1}), "稍后再试"),
     ],
 )
 def test_every_trouble_leads_back_to_the_login_page_with_what_helps(wechat: WeChat, trouble: object, says: str) -> None:
@@ -177,3 +181,22 @@ def test_a_plain_member_of_the_public_can_not_flood_the_sessions(visitor: Client
         admitted += 1
     assert status == 429
     assert admitted in range(300, 601)  # more than 300 only where a minute ended between two of them
+
+
+@pytest.mark.parametrize("path", [OAUTH, "/cgi-bin/qrcode/create"])
+def test_one_tap_is_not_offered_while_wechat_is_known_to_refuse_it(wechat: WeChat, phone: Phone, path: str) -> None:
+    browser = Client(headers={"User-Agent": IN_WECHAT})
+    assert 'id="in-wechat"' in browser.get("/login/").content.decode()
+    wechat.troubles = {path: [48001]}
+    if path == OAUTH:
+        come_back(browser, wechat, go(browser))
+    else:
+        start(browser)
+
+    page = browser.get("/login/").content.decode()
+
+    assert 'id="in-wechat"' not in page
+    assert 'id="login-form"' in page
+    assert 'id="qr-panel"' not in page
+    other = Client(headers={"User-Agent": IN_WECHAT})
+    assert enter(other, start(other), phone.login_code()).status_code == 200

@@ -10,12 +10,14 @@ from django.core.cache import cache
 from pytest_django.fixtures import Settings
 
 from apps.accounts.gateways import official_account
+from apps.kernel import http
 from apps.kernel.streams import in_thread
 from config.settings.base import caches
 from tests.integration.accounts.wechat_server import WeChat, client
 from tests.race.concurrency import run_concurrently
 
 TOKEN, CREATE, OAUTH = "/cgi-bin/stable_token", "/cgi-bin/qrcode/create", "/sns/oauth2/access_token"
+CODE = {"ticket": "TICKET", "expire_seconds": 300, "url": "http://weixin.qq.com/q/1"}
 
 
 def make(account: official_account.OfficialAccount) -> official_account.QrCode:
@@ -90,6 +92,8 @@ def test_a_token_that_is_refused_for_ever_is_given_up_after_one_renewal() -> Non
         (httpx2.Response(200, text="[]"), official_account.TemporaryFailure),
         (httpx2.Response(200, json={}), official_account.TemporaryFailure),
         (httpx2.Response(200, json={"ticket": 7, "url": None}), official_account.TemporaryFailure),
+        (httpx2.Response(200, json=CODE | {"url": "https://evil.example/q/1"}), official_account.TemporaryFailure),
+        (httpx2.Response(200, json=CODE | {"expire_seconds": 30}), official_account.TemporaryFailure),
         (httpx2.Response(200, json={"errcode": "odd"}), official_account.TemporaryFailure),
     ],
 )
@@ -142,3 +146,20 @@ def test_nothing_secret_is_logged_or_told_by_an_error(caplog: pytest.LogCaptureF
     said = caplog.text + repr(account._config) + " ".join([*told, str(failure.value)])
     for secret in (wechat.token, live_settings.WECHAT_OA["APP_SECRET"], "oFollower0001", "CODE"):
         assert secret not in said
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx2.Response(200, content=b"[" * 30_000),
+        httpx2.Response(200, content=b"{}".ljust(http.MAX_BODY_BYTES + 1)),
+        httpx2.Response(200, headers={"Content-Encoding": "gzip"}, stream=httpx2.ByteStream(b"no gzip at all")),
+    ],
+    ids=["deep", "long", "packed"],
+)
+def test_an_answer_beyond_all_measure_is_no_answer(answer: httpx2.Response) -> None:
+    config = official_account.Config(app_id="wx-odd", app_secret="s", base_url="https://wechat.example")
+    account = official_account.OfficialAccount(config, transport=httpx2.MockTransport(lambda request: answer))
+
+    with pytest.raises(official_account.TemporaryFailure):
+        make(account)

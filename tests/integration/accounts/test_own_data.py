@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 from zipfile import ZipFile
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import IntegrityError, transaction
@@ -17,13 +18,13 @@ from django.test import Client
 from apps.accounts import services
 from apps.accounts.contracts import ListKind, ListScope, Member
 from apps.accounts.errors import MemberClosed
-from apps.accounts.models import ApiKey, LoginEvent, MemberSession, User, WeChatIdentity
-from apps.accounts.services.export import EXPORTS_PER_DAY
+from apps.accounts.models import ApiKey, LoginAttempt, LoginEvent, MemberSession, User, WeChatIdentity
+from apps.accounts.rules import EXPORTS_PER_DAY
 from apps.chat import services as chat
-from apps.chat.models import Conversation, Message
+from apps.chat.models import Conversation, Generation, Message
 from apps.kernel import clock
 from apps.kernel.models import AuditEntry, IdempotencyKey
-from apps.ledger.contracts import Cause
+from apps.ledger.contracts import Cause, Purse
 from apps.ledger.models import Account, Transfer
 from apps.marketing import services as marketing
 from apps.marketing.models import Delivery, Draw
@@ -31,6 +32,7 @@ from apps.orders import services as orders
 from apps.orders.models import Order, Payment
 from config import demo
 from tests.cast import Phone, browser_of
+from tests.integration.chat.test_without_conversation import start
 from tests.integration.marketing import campaign
 from tests.integration.orders.conftest import pack, place
 from tests.integration.orders.wechat_server import WechatServer
@@ -38,8 +40,9 @@ from tests.integration.orders.wechat_server import WechatServer
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wechat")]
 
 FILES = {
-    "profile", "wechat", "sessions", "logins", "api_keys", "conversations", "messages", "quota_entries", "entitlements",
-    "orders", "payments", "points_entries", "chance_entries", "draws", "sign_ins", "exchanges", "rebates",
+    "profile", "wechat", "person", "chance_entries", "logins", "api_keys", "conversations", "messages", "quota_entries",
+    "generations", "entitlements", "orders", "payments", "points_entries", "sessions", "draws", "sign_ins", "exchanges",
+    "rebates",
 }  # fmt: skip
 
 
@@ -55,12 +58,14 @@ def live(person: Member, wechat: WechatServer) -> None:
     activity_id = marketing.balances_of(user_id=person.id, now=now).activity_id
     assert activity_id is not None
     talk = chat.create_conversation(user_id=person.id, title=f"{person.nickname} talks", now=now)
-    chat.stop(user_id=person.id, generation_id=ask(person, talk.id), now=now)
+    alone = start(person, ("user", [f"{person.nickname} asks alone"]), model="demo-swift")
+    for generation_id in (ask(person, talk.id), alone.id):
+        chat.stop_generation(user_id=person.id, generation_id=generation_id, now=now)
     marketing.sign_in(user_id=person.id, now=now)
     with transaction.atomic():
         cause = Cause("test.gift", str(person.id))
         marketing.give_chances(user_id=person.id, activity_id=activity_id, amount=1, kind="gift", cause=cause, now=now)
-        chat.grant_quota(user_id=person.id, amount_milli=5000, kind="gift", cause=cause, now=now)
+        chat.grant_quota(user_id=person.id, amount_milli=5000, purse=Purse.GIFT, kind="gift", cause=cause, now=now)
     draw(person, activity_id)
     for delivery_id in Delivery.objects.filter(user_id=person.id).values_list("pk", flat=True):
         marketing.deliver_prize(delivery_id=delivery_id, now=now)
@@ -73,16 +78,14 @@ def live(person: Member, wechat: WechatServer) -> None:
 
 def ask(person: Member, conversation_id: UUID | None = None) -> UUID:
     """Ask something; the generation that waits for its engine."""
-    now = clock.now()
-    asked = chat.ask(
+    return chat.ask_question(
         user_id=person.id,
-        conversation_id=conversation_id or chat.create_conversation(user_id=person.id, now=now).id,
+        conversation_id=conversation_id or chat.create_conversation(user_id=person.id, now=clock.now()).id,
         text=f"the secret of {person.nickname}",
         model="demo-swift",
         client_id=uuid4().hex,
-        now=now,
-    )
-    return asked.generation.id
+        now=clock.now(),
+    ).generation.id
 
 
 def draw(person: Member, activity_id: UUID) -> None:
@@ -109,9 +112,7 @@ def openid_of(person: Member) -> str:
 def exported(browser: Client) -> dict[str, Any]:
     """The files of the zip by name, parsed; a blank name holds their whole text."""
     answer = browser.get("/api/v1/me/export")
-    assert answer.status_code == 200
-    assert answer["Content-Type"] == "application/zip"
-    assert answer["Cache-Control"] == "no-store"
+    assert (answer.status_code, answer["Content-Type"], answer["Cache-Control"]) == (200, "application/zip", "no-store")
     assert "attachment" in answer["Content-Disposition"]
     with ZipFile(BytesIO(b"".join(answer.streaming_content))) as archive:  # type: ignore[attr-defined]
         texts = {info.filename.removesuffix(".json"): archive.read(info).decode() for info in archive.infolist()}
@@ -149,6 +150,7 @@ def test_the_zip_holds_what_the_member_did(alice: Member, wechat: WechatServer) 
     assert set(told) == FILES | {""}
     assert told["profile"][0]["nickname"] == "Alice"
     assert told["wechat"][0]["openid_ends_with"] == openid_of(alice)[-4:]
+    assert told["person"][0]["recognised_for_days_after_closing"] == settings.PERSON_KEY_KEPT_DAYS
     assert [row["title"] for row in told["conversations"]] == ["Alice talks"]
     assert [row["text"] for row in told["messages"]] == ["the secret of Alice", ""]
     assert told["messages"][1]["model"] == "demo-swift"
@@ -156,7 +158,7 @@ def test_the_zip_holds_what_the_member_did(alice: Member, wechat: WechatServer) 
     assert [row["state"] for row in told["orders"]] == ["delivered"]
     assert told["payments"][0]["order_id"] == told["orders"][0]["id"]
     assert len(told["draws"]) == len(told["sign_ins"]) == 1
-    assert told["chance_entries"][0]["balance_after"] == 0
+    assert told["chance_entries"][0]["balance_after"] == 1  # one came as a gift, one for signing in, one is drawn
     assert told["api_keys"][0]["name"] == "key of Alice"
     assert len(told["logins"]) == len(told["sessions"]) == 1
 
@@ -167,7 +169,7 @@ def test_the_zip_holds_nothing_of_anybody_else_and_no_secret(alice: Member, bob:
     text = exported(browser_of(alice.id))[""]
     strange = [
         str(row.pk)
-        for table in (Conversation, Message, Order, Draw, ApiKey, LoginEvent, MemberSession)
+        for table in (Conversation, Message, Generation, Order, Draw, ApiKey, LoginEvent, MemberSession)
         for row in table._default_manager.filter(user_id=bob.id)
     ]
     secrets = [
@@ -230,7 +232,6 @@ def test_who_leaves_is_forgotten_and_the_books_stay(alice: Member, bob: Member, 
     )
     books = (list(Transfer.objects.values()), list(Account.objects.values()), list(Order.objects.values()))
     his = Message.objects.filter(user_id=bob.id).exclude(text="").count()
-
     answer = close(browser)
 
     assert answer.status_code == 204
@@ -245,12 +246,13 @@ def test_who_leaves_is_forgotten_and_the_books_stay(alice: Member, bob: Member, 
         "",
         None,
     )
-    for table in (MemberSession, LoginEvent, ApiKey, WeChatIdentity):
+    for table in (MemberSession, LoginAttempt, LoginEvent, ApiKey, WeChatIdentity):
         assert not table._default_manager.filter(user_id=alice.id).exists()
         assert table._default_manager.filter(user_id=bob.id).exists()
     assert not IdempotencyKey.objects.filter(scope=f"user:{alice.id}").exists()
     assert not Message.objects.filter(user_id=alice.id).exclude(text="").exists()
     assert not Conversation.objects.filter(user_id=alice.id, deleted_at=None).exists()
+    assert {row.user_id: len(row.payer_hash) for row in Payment.objects.all()} == {alice.id: 0, bob.id: 64}
     assert Message.objects.filter(user_id=bob.id).exclude(text="").count() == his
     entry = AuditEntry.objects.get(action="accounts.close")
     assert (entry.actor, entry.target_id, entry.before) == (f"user:{alice.id}", str(alice.id), {"status": "active"})
@@ -312,8 +314,8 @@ def owed_prize(alice: Member) -> None:
     with transaction.atomic():
         cause = Cause("test.gift", str(alice.id))
         marketing.give_chances(user_id=alice.id, activity_id=activity_id, amount=1, kind="gift", cause=cause, now=now)
+    campaign.publish(activity_id, campaign.sure(campaign.POINTS_PRIZE, activity_id))
     draw(alice, activity_id)
-    Delivery.objects.filter(user_id=alice.id).update(state="pending", done_at=None)
 
 
 def black_list(alice: Member) -> None:
@@ -339,6 +341,14 @@ def test_nobody_leaves_in_the_middle_of_something_and_nothing_changes(
     answer = close(alice_browser)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert everything() == before
+
+
+@pytest.mark.parametrize("situation", [open_order, running_answer, owed_prize, black_list])
+def test_what_others_are_in_the_middle_of_keeps_nobody(
+    bob: Member, alice_browser: Client, situation: Callable[[Member], None]
+) -> None:
+    situation(bob)
+    assert close(alice_browser).status_code == 204
 
 
 @pytest.mark.parametrize(
@@ -373,24 +383,13 @@ def test_a_closed_account_is_never_touched_again(alice: Member, alice_browser: C
         lambda: services.freeze(**by),
         lambda: services.unfreeze(**by),
         lambda: services.change_profile(user_id=alice.id, nickname="Alice"),
-        lambda: services.require_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now()),
+        lambda: services.hold_active(user_id=alice.id, scope=ListScope.CHAT, now=clock.now()),
         lambda: services.close_account(user_id=alice.id, confirm="Alice", now=clock.now()),
     ):
         with pytest.raises(MemberClosed):
             act()
     with pytest.raises(IntegrityError), transaction.atomic():
         User.objects.filter(pk=alice.id).update(avatar="a0")
-
-
-def test_no_key_exports_or_closes(alice: Member) -> None:
-    made = services.create_api_key(
-        user_id=alice.id, name="all", scopes=("chat", "account", "marketing"), now=clock.now()
-    )
-    program = Client(headers={"Authorization": f"Bearer {made.key}"})
-    assert program.get("/api/v1/me").status_code == 200
-    for answer in (program.get("/api/v1/me/export"), close(program)):
-        assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
-    assert services.get_member(user_id=alice.id).status == "active"
 
 
 def test_a_visitor_has_nothing_to_take_or_to_close(visitor: Client) -> None:

@@ -1,27 +1,18 @@
 """What the official account says: commands of other apps, and wordings of operators."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.test import Client
 
 from apps.accounts import services
 from apps.accounts.contracts import Member
-from apps.accounts.errors import ReasonMissing, ReplyTextNotKnown, ReplyTextNotValid
+from apps.accounts.errors import ReplyTextNotKnown, ReplyTextNotValid
 from apps.accounts.models import ReplyText
-from apps.accounts.services import texts
-from apps.kernel import clock
+from apps.kernel import clock, fresh
+from apps.kernel.errors import ReasonMissing
 from apps.kernel.models import AuditEntry
 from tests.cast import Phone
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def forgetful() -> Iterator[None]:
-    """What a process has read of the wordings does not outlive a test."""
-    yield
-    texts._cache.read_at = float("-inf")
 
 
 def save(key: str, text: str, reason: str = "a friendlier tone") -> None:
@@ -65,8 +56,8 @@ def test_an_operators_wording_is_sent_at_once_and_the_default_comes_back(phone: 
     assert phone.follow().startswith("欢迎来到圈聊")
     trail = AuditEntry.objects.filter(action="accounts.change_reply_text").order_by("id")
     assert [(entry.before, entry.after) for entry in trail] == [
-        ({"text": None}, {"text": "你好，发送 {keyword} 登录"}),
-        ({"text": "你好，发送 {keyword} 登录"}, {"text": None}),
+        (None, {"text": "你好，发送 {keyword} 登录"}),
+        ({"text": "你好，发送 {keyword} 登录"}, None),
     ]
 
 
@@ -108,7 +99,7 @@ def test_unknown_keys_and_missing_reasons_are_refused() -> None:
 
 def test_a_wording_for_placeholders_that_are_gone_falls_back_to_the_default(phone: Phone) -> None:
     ReplyText.objects.create(key="welcome", text="{gone}", created_at=clock.now())
-    texts._cache.read_at = float("-inf")
+    fresh.forget_all()
     assert phone.follow().startswith("欢迎来到圈聊")
 
 

@@ -15,9 +15,10 @@ from django.urls import reverse
 
 from apps.accounts import services
 from apps.accounts.contracts import Member
-from apps.accounts.errors import OperatorNotFound, ReasonMissing, RoleNotKnown
-from apps.accounts.models import User
-from apps.kernel import clock
+from apps.accounts.errors import OperatorNotFound, RoleNotKnown
+from apps.accounts.models import Person, User
+from apps.kernel import audit, clock
+from apps.kernel.errors import ReasonMissing
 from apps.kernel.ids import UserId
 from apps.kernel.models import AuditEntry
 from apps.kernel.roles import grant_now
@@ -25,7 +26,16 @@ from tests.cast import browser_of, member
 
 pytestmark = pytest.mark.django_db
 
-ROLES: dict[str, list[str]] = importlib.import_module("apps.accounts.migrations.0002_roles").ROLES
+# Each app's migrations grant for what they bring.
+GRANTS: list[dict[str, list[str]]] = [
+    importlib.import_module(name).ROLES
+    for name in (
+        "apps.accounts.migrations.0002_roles",
+        "apps.ledger.migrations.0006_roles_see_lots",
+        "apps.marketing.migrations.0007_adjustments",
+    )
+]
+ROLES = {role: [name for grants in GRANTS for name in grants.get(role, [])] for role in GRANTS[0]}
 
 # One page for each sort of thing, and who sees it.
 SEES = {
@@ -33,6 +43,7 @@ SEES = {
     "accounts_apikey": {"support", "auditor"},
     "accounts_listentry": {"support", "auditor"},
     "kernel_auditentry": {"auditor"},
+    "kernel_proposal": {"finance", "auditor"},
     "kernel_switch": {"engineer", "auditor"},
     "kernel_outboxdelivery": {"engineer", "auditor"},
     "chat_channel": {"engineer", "auditor"},
@@ -40,12 +51,15 @@ SEES = {
     "orders_order": {"finance", "support", "auditor"},
     "orders_payment": {"finance", "auditor"},
     "ledger_transfer": {"finance", "auditor"},
+    "ledger_lot": {"finance", "auditor"},
     "marketing_oddsversion": {"editor", "publisher", "auditor"},
     "marketing_draw": {"publisher", "support", "auditor"},
+    "marketing_adjustment": {"finance", "support", "auditor"},
 }
 ADDS = {
     "orders_product": {"editor"},
     "marketing_activity": {"editor"},
+    "marketing_adjustment": {"finance"},
     "marketing_oddsversion": {"editor"},
     "chat_channel": {"engineer"},
     "chat_chatmodel": {"engineer"},
@@ -60,9 +74,15 @@ def _roles(db: None) -> None:
 
 def operator_with(role: str) -> Client:
     """The browser of an operator who has one role."""
-    person = User.objects.create(username=role, nickname=role, is_staff=True, created_at=clock.now())
+    person = User.objects.create(
+        person=Person.objects.create(created_at=clock.now()),
+        username=role,
+        nickname=role,
+        is_staff=True,
+        created_at=clock.now(),
+    )
     user_id = UserId(person.pk)
-    services.set_roles(user_id=user_id, roles=(role,), actor="staff:x", reason="test", now=clock.now())
+    services.set_roles(user_id=user_id, roles=(role,), actor=audit.SYSTEM, reason="test", now=clock.now())
     return browser_of(user_id)
 
 
@@ -161,7 +181,7 @@ def test_a_superuser_gives_roles_and_it_is_written_down(operator_browser: Client
 
 
 def test_roles_are_for_operators_exist_and_have_a_reason(olga: Member) -> None:
-    by: dict[str, Any] = {"actor": "staff:x", "now": clock.now()}
+    by: dict[str, Any] = {"actor": f"staff:{olga.id}", "now": clock.now()}
     with pytest.raises(OperatorNotFound):
         services.set_roles(user_id=member("alice").id, roles=("editor",), reason="r", **by)
     with pytest.raises(RoleNotKnown):

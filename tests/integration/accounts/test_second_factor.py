@@ -16,6 +16,7 @@ from apps.accounts.models import BackupCode, LoginEvent, MemberSession, SecondFa
 from apps.kernel import clock
 from apps.kernel.errors import RateLimited
 from apps.kernel.models import AuditEntry
+from tests.cast import operator
 
 pytestmark = pytest.mark.django_db
 
@@ -124,6 +125,29 @@ def test_a_backup_code_works_once_and_only_hashes_are_kept(olga: Member) -> None
     assert not any(code in kept for code in codes)
 
 
+def test_a_second_factor_is_one_operators_alone(olga: Member) -> None:
+    petra = operator("petra")
+    waiting = services.begin_enrolment(user_id=petra.id, now=NOON).secret
+    otp, codes = enrolled(olga)
+
+    assert otp.secret != waiting == services.begin_enrolment(user_id=petra.id, now=NOON).secret
+    assert not services.has_second_factor(user_id=petra.id)
+    for code in (otp.at(NOON), codes[0]):
+        with pytest.raises(SecondFactorWrong):
+            services.check_second_factor(user_id=petra.id, code=code, now=NOON)
+    own = pyotp.TOTP(waiting)
+    services.finish_enrolment(user_id=petra.id, code=own.at(NOON - STEP), now=NOON - STEP)
+    assert [services.backup_codes_left(user_id=each.id) for each in (olga, petra)] == [10, 10]
+    services.check_second_factor(user_id=petra.id, code=own.at(NOON), now=NOON)
+    services.check_second_factor(user_id=olga.id, code=otp.at(NOON), now=NOON)  # the same moment's, used up by one only
+
+    services.remove_second_factor(user_id=petra.id, actor=f"staff:{petra.id}", reason="new phone", now=NOON)
+
+    assert not services.has_second_factor(user_id=petra.id)
+    assert services.has_second_factor(user_id=olga.id)
+    services.check_second_factor(user_id=olga.id, code=codes[0], now=NOON)
+
+
 def test_the_secret_is_sealed_at_rest(olga: Member) -> None:
     otp, _ = enrolled(olga)
 
@@ -140,6 +164,22 @@ def test_guessing_ends_after_five_wrong_codes_and_begins_again_later(olga: Membe
         services.check_second_factor(user_id=olga.id, code=otp.at(NOON), now=NOON)
     later = NOON + timedelta(minutes=5)
     services.check_second_factor(user_id=olga.id, code=otp.at(later), now=later)
+
+
+def test_right_codes_are_not_counted(olga: Member) -> None:
+    otp, codes = enrolled(olga)
+    for code in codes[:6]:
+        services.check_second_factor(user_id=olga.id, code=code, now=NOON)
+    for _ in range(4):
+        with pytest.raises(SecondFactorWrong):
+            services.check_second_factor(user_id=olga.id, code="000000", now=NOON)
+
+    services.check_second_factor(user_id=olga.id, code=otp.at(NOON), now=NOON)
+
+    with pytest.raises(SecondFactorWrong):
+        services.check_second_factor(user_id=olga.id, code="000000", now=NOON)
+    with pytest.raises(RateLimited):
+        services.check_second_factor(user_id=olga.id, code="000000", now=NOON)
 
 
 def test_guessing_passwords_ends_too(olga: Member) -> None:
@@ -214,7 +254,7 @@ def test_members_and_visitors_have_no_second_factor(alice_browser: Client, visit
 def test_a_superuser_takes_a_lost_one_away(olga: Member, operator_browser: Client) -> None:
     enrolled(olga)
 
-    services.remove_second_factor(user_id=olga.id, actor="staff:x", reason="lost phone", now=NOON)
+    services.remove_second_factor(user_id=olga.id, actor=f"staff:{olga.id}", reason="lost phone", now=NOON)
 
     assert not SecondFactor.objects.exists()
     assert not BackupCode.objects.exists()

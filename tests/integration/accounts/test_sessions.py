@@ -1,18 +1,21 @@
 """Sessions and login history: seen by their owner only, ended at once."""
 
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.sessions.models import Session
-from django.test import Client, RequestFactory
-from django.utils.module_loading import import_string
+from django.test import Client
 
 from apps.accounts import services
 from apps.accounts.contracts import ListKind, ListScope, LoginOutcome, Member, SignInMethod
 from apps.accounts.errors import MemberBlocked
-from apps.accounts.models import LoginEvent, MemberSession
-from apps.kernel import clock
+from apps.accounts.models import LoginEvent, MemberSession, User
+from apps.kernel import audit, clock
+from apps.kernel.ids import UserId
+from apps.kernel.models import AuditEntry
 from tests.cast import Phone
 
 pytestmark = pytest.mark.django_db
@@ -161,16 +164,65 @@ def test_sign_ins_are_remembered_half_a_year(phone: Phone) -> None:
     assert (LoginEvent.objects.count(), MemberSession.objects.count()) == (0, 0)
 
 
-def test_who_may_not_sign_in_is_refused_and_the_try_is_remembered(alice: Member) -> None:
+def test_a_session_is_shown_and_kept_until_it_has_run_out(phone: Phone) -> None:
+    browser = sign_in(phone)
+    row = MemberSession.objects.get()
+    Session.objects.create(session_key="over", session_data="", expire_date=clock.now() - timedelta(seconds=1))
+    end = row.last_seen_at + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+
+    def shown(now: Any) -> int:
+        return len(services.sessions_of(user_id=UserId(row.user_id), session_key=None, now=now))
+
+    assert [shown(end - timedelta(seconds=1)), shown(end)] == [1, 0]
+    services.forget_old_access(now=end)
+    assert MemberSession.objects.get() == row
+    assert [session.session_key for session in Session.objects.all()] == [browser.cookies["sessionid"].value]
+    assert services.forget_old_access(now=end + timedelta(seconds=1)) == 1
+
+
+def test_an_operator_ends_one_session_and_once(phone: Phone) -> None:
+    desk, pocket = sign_in(phone), sign_in(phone, agent=PHONE)
+    other = sign_in(Phone("oSomebodyElse"))
+    ended = next(row for row in rows(pocket) if row["is_current"])["id"]
+    now = clock.now()
+
+    for later in (now, now + timedelta(minutes=1)):
+        services.revoke_session_as_operator(session_id=ended, actor=audit.SYSTEM, reason="stolen", now=later)
+
+    assert [browser.get("/api/v1/me").status_code for browser in (desk, pocket, other)] == [200, 401, 200]
+    assert [len(rows(browser)) for browser in (desk, other)] == [1, 1]
+    assert MemberSession.objects.get(pk=ended).revoked_at == now
+    entry = AuditEntry.objects.get(action="accounts.revoke_session")
+    assert entry.before == {"browser": "WeChat · iPhone", "network": "203.0.113.0/24"}
+
+
+def test_who_may_not_sign_in_is_refused_and_keeps_what_they_had(phone: Phone, alice: Member) -> None:
+    browser = sign_in(phone)
+    key = browser.cookies["sessionid"].value
     now = clock.now()
     services.list_member(
         user_id=alice.id, kind=ListKind.BLACK, scope=ListScope.LOGIN, actor="staff:x", reason="stolen", now=now
     )
-    request = RequestFactory().get("/")
-    request.session = import_string("django.contrib.sessions.backends.db.SessionStore")()
+    start = partial(services.start_session, method=SignInMethod.CODE, old_key=key, address="", user_agent="", now=now)
 
     with pytest.raises(MemberBlocked):
-        services.start_session(request=request, user_id=alice.id, method=SignInMethod.CODE, now=now)
+        start(user_id=alice.id)
 
-    assert not MemberSession.objects.exists()
-    assert LoginEvent.objects.get().outcome == LoginOutcome.BLOCKED
+    assert LoginEvent.objects.get(user_id=alice.id).outcome == LoginOutcome.BLOCKED
+    assert browser.get("/api/v1/me").status_code == 200
+    assert MemberSession.objects.get().revoked_at is None
+
+
+def test_a_new_session_is_signed_in_under_its_key_alone(phone: Phone, alice: Member) -> None:
+    browser = sign_in(phone)
+    old_key, now = browser.cookies["sessionid"].value, clock.now()
+
+    started = services.start_session(
+        user_id=alice.id, method=SignInMethod.CODE, old_key=old_key, address="", user_agent="", now=now
+    )
+
+    assert browser.get("/api/v1/me").status_code == 401
+    browser.cookies["sessionid"] = started.key
+    assert browser.get("/api/v1/me").json()["id"] == str(alice.id)
+    assert Session.objects.count() == 1
+    assert User.objects.get(pk=alice.id).last_login == now

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 import uvicorn
@@ -14,14 +14,14 @@ from django.conf import settings
 from django.db import transaction
 
 from apps.accounts.contracts import Member
-from apps.chat import services
-from apps.chat.contracts import Asked, GenerationDetail, Policy
+from apps.chat import rules, services
+from apps.chat.contracts import OPENAI_COMPATIBLE, Asked, GenerationDetail, Job, Policy, Role
 from apps.chat.engine.loop import Engine
+from apps.chat.engine.service_calls import Services
 from apps.chat.models import Generation
 from apps.kernel import clock
 from apps.kernel.ids import UserId, new_id
-from apps.kernel.streams import sync_redis
-from apps.ledger.contracts import Cause
+from apps.ledger.contracts import Cause, Purse
 from config.asgi import application
 from tests.integration.chat.upstream import Upstream, running_upstream
 
@@ -44,28 +44,35 @@ def give_quota(user_id: UserId, amount_milli: int) -> None:
         services.grant_quota(
             user_id=user_id,
             amount_milli=amount_milli,
+            purse=Purse.GIFT,
             kind="test",
             cause=Cause("test", str(new_id())),
             now=clock.now(),
         )
 
 
-def set_limits(*, free_per_day: int = 0, max_running: int = 5, max_message_chars: int = 32_000) -> None:
-    """The operators' limits."""
-    limits = Policy(free_per_day=free_per_day, max_running=max_running, max_message_chars=max_message_chars)
+def set_limits(*, free_per_day: int = 0, max_running: int = 5, **more: int) -> None:
+    """The operators' limits; room for as many answers at our cost as a test may want to run."""
+    limits = Policy(free_per_day=free_per_day, max_running=max_running, **{"max_unpaid_per_day": 1000, **more})
     services.save_policy(policy=limits, now=clock.now())
 
 
 def make_model(
-    code: str = "base", *, url: str = "http://127.0.0.1:9/v1", price_milli: int = 1000, **more: object
+    code: str = "base",
+    *,
+    url: str = "http://127.0.0.1:9/v1",
+    channel: str = "test",
+    upstream: str = "",
+    price_milli: int = 1000,
+    **more: object,
 ) -> None:
     """A model on a channel at this address."""
-    services.save_channel(code="test", base_url=url, api_key="sk-test-secret", now=clock.now())
+    services.save_channel(code=channel, base_url=url, api_key="sk-test-secret", now=clock.now())
     services.save_model(
         code=code,
         name=code.title(),
-        channel_code="test",
-        upstream_name=f"up-{code}",
+        channel_code=channel,
+        upstream_name=upstream or f"up-{code}",
         price_milli=price_milli,
         now=clock.now(),
         **more,  # type: ignore[arg-type]  # each test names its own
@@ -80,7 +87,7 @@ def send(
     conversation_id = more.pop("conversation_id", None)
     if conversation_id is None:
         conversation_id = services.create_conversation(user_id=user_id, now=now).id
-    return services.ask(
+    return services.ask_question(
         user_id=user_id,
         conversation_id=conversation_id,  # type: ignore[arg-type]
         text=text,
@@ -94,16 +101,15 @@ def send(
 def settled(user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail, str]:
     """Wait for the end of an answer: how it stands, and its text."""
     wait_for(
-        lambda: services.follow(user_id=user_id, generation_id=generation_id).generation.is_settled,
+        lambda: services.read_answer(user_id=user_id, generation_id=generation_id).generation.is_settled,
         what="a settled generation",
     )
-    view = services.follow(user_id=user_id, generation_id=generation_id)
+    view = services.read_answer(user_id=user_id, generation_id=generation_id)
     return view.generation, view.text
 
 
 def redis_is_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another Redis for those who connect from now on; the process-wide client, made here at the latest, stays."""
-    sync_redis()
+    """Another Redis for those who connect from now on; the process-wide client stays where it is."""
     monkeypatch.setattr(settings, "REDIS_URL", url)
 
 
@@ -130,10 +136,28 @@ def upstream(db: None) -> Iterator[Upstream]:
         yield running
 
 
+def job(url: str, text: str = "hello") -> Job:
+    """A question to the channel at this address, for those who ask it without an engine."""
+    return Job(
+        channel_kind=OPENAI_COMPATIBLE,
+        generation_id=uuid4(),
+        lease_token=uuid4(),
+        channel="test",
+        base_url=url,
+        proxy_url="",
+        api_key="sk-test-secret",
+        upstream_model="up-base",
+        max_output_tokens=100,
+        turns=(rules.text_turn(Role.USER, text),),
+    )
+
+
 class EngineThread:
     """The engine in a thread, as `manage.py generate` runs it in a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, asks: Services = services, **limits: int) -> None:
+        self._asks = asks
+        self._limits = limits
         self._loop = asyncio.new_event_loop()
         self._ending = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name="engine")
@@ -150,7 +174,7 @@ class EngineThread:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.run_until_complete(Engine(services).work(self._ending, patience=0.1))
+        self._loop.run_until_complete(Engine(self._asks, **self._limits).work(self._ending, patience=0.1))
         self._loop.close()
 
 

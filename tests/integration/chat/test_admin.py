@@ -1,12 +1,14 @@
 """What operators may change, and what they never read."""
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from apps.accounts.contracts import Member
-from apps.chat import selectors
-from apps.chat.models import Channel, ChatModel
-from apps.chat.services import secrets
+from apps.chat import errors, selectors, services
+from apps.chat.models import Channel, ChatModel, ModelPrice
+from apps.kernel import clock, sealing
 from apps.kernel.models import AuditEntry
 from tests.integration.chat.conftest import make_model, send
 
@@ -27,12 +29,99 @@ def test_a_channel_is_made_with_a_key_that_is_never_shown(operator_browser: Clie
 
     channel = Channel.objects.get(code="zhipu")
     page = operator_browser.get(f"/admin/chat/channel/{channel.pk}/change/").content.decode()
-    assert secrets.unseal(channel.api_key_sealed) == "sk-very-secret"
+    assert sealing.unseal("channel_key", channel.api_key_sealed) == "sk-very-secret"
     assert "sk-very-secret" not in page
     assert channel.api_key_sealed not in page
     entry = AuditEntry.objects.get(action="chat.save_channel")
     assert (entry.reason, entry.actor.startswith("staff:")) == ("new account", True)
     assert "sk-very-secret" not in str(entry.after)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"proxy_url": "socks5://127.0.0.1:1080"}, "proxy_url"),
+        ({"proxy_url": "http://me:secret@proxy.example"}, "proxy_url"),
+        ({"base_url": "http://127.0.0.1:8000/v1", "proxy_url": "http://proxy.example"}, "proxy_url"),
+        ({"base_url": "ftp://models.example/v1"}, "base_url"),
+        ({"api_key": "sk a key"}, "api_key"),
+    ],
+)
+def test_what_a_call_cannot_use_is_an_error_of_the_form(
+    operator_browser: Client, change: dict[str, str], field: str
+) -> None:
+    form = {
+        "code": "far",
+        "kind": "openai-compatible",
+        "base_url": "https://models.example/v1",
+        "api_key": "sk-very-secret",
+        "reason": "new account",
+    }
+
+    page = operator_browser.post("/admin/chat/channel/add/", {**form, **change})
+
+    assert page.status_code == 200
+    assert list(page.context["adminform"].form.errors) == [field]
+    assert not Channel.objects.exists()
+    operator_browser.post("/admin/chat/channel/add/", {**form, "proxy_url": "http://proxy.example:3128"})
+    assert Channel.objects.get().proxy_url == "http://proxy.example:3128"
+
+
+FAR: dict[str, Any] = {"base_url": "https://models.example/v1", "proxy_url": "http://proxy.example:3128"}
+
+
+def change_channel(browser: Client, change: dict[str, str]) -> list[str]:
+    """The fields that the form finds fault with."""
+    channel = Channel.objects.get()
+    form = {"kind": "openai-compatible", "is_enabled": "on", "reason": "a faster region", **FAR, **change}
+    page = browser.post(f"/admin/chat/channel/{channel.pk}/change/", form)
+    return list(page.context["adminform"].form.errors) if page.status_code == 200 else []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"base_url": "http://models.example/v1"},
+        {"base_url": "https://thief.example/v1"},
+        {"base_url": "https://models.example:8443/v1"},
+        {"proxy_url": "http://thief.example:3128"},
+        {"proxy_url": "http://proxy.example:3129"},
+        {"proxy_url": "https://proxy.example:3128"},
+        {"proxy_url": ""},
+    ],
+)
+def test_the_key_goes_nowhere_else_unless_it_is_entered_again(operator_browser: Client, change: dict[str, str]) -> None:
+    services.save_channel(code="far", api_key="sk-very-secret", now=clock.now(), **FAR)
+
+    assert change_channel(operator_browser, change) == ["api_key"]
+    with pytest.raises(errors.ChannelKeyNeeded):
+        services.save_channel(code="far", api_key=None, now=clock.now(), **{**FAR, **change})
+
+    channel = Channel.objects.get()
+    assert {name: getattr(channel, name) for name in FAR} == FAR
+    assert change_channel(operator_browser, {**change, "api_key": "sk-another"}) == []
+    channel = Channel.objects.get()
+    assert {name: getattr(channel, name) for name in FAR} == {**FAR, **change}
+    assert sealing.unseal("channel_key", channel.api_key_sealed) == "sk-another"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"base_url": "https://models.example/v2/"},
+        {"base_url": "https://MODELS.example:443/v1"},
+        {"proxy_url": "http://proxy.example:3128/"},
+    ],
+)
+def test_the_key_stays_where_calls_go_to_the_same_place(operator_browser: Client, change: dict[str, str]) -> None:
+    services.save_channel(code="far", api_key="sk-very-secret", now=clock.now(), **FAR)
+
+    assert change_channel(operator_browser, change) == []
+
+    channel = Channel.objects.get()
+    assert {name: getattr(channel, name) for name in FAR} == {**FAR, **change}
+    assert sealing.unseal("channel_key", channel.api_key_sealed) == "sk-very-secret"
 
 
 def test_a_price_changes_with_a_reason_and_leaves_a_trail(operator_browser: Client, model: str) -> None:
@@ -57,15 +146,24 @@ def test_a_price_changes_with_a_reason_and_leaves_a_trail(operator_browser: Clie
     assert ChatModel.objects.get().price_milli == 2500
     assert entry.before is not None
     assert entry.after is not None
-    assert (entry.before["price_milli"], entry.after["price_milli"]) == (1000, 2500)
+    assert (entry.before["price"], entry.after["price"]) == ("base/1", "base/2")
+    said = AuditEntry.objects.get(action="chat.save_price", reason="dearer upstream")
+    assert (said.target_id, said.after) == ("base/2", {"number": 2, "kind": "per_answer", "answer_milli": 2500})
+    assert list(ModelPrice.objects.order_by("number").values_list("answer_milli", flat=True)) == [1000, 2500]
 
 
 def test_the_limits_have_one_row(operator_browser: Client) -> None:
-    form = {"free_per_day": "7", "max_running": "3", "max_message_chars": "500", "reason": "launch"}
+    form = {
+        "free_per_day": "7",
+        "max_running": "3",
+        "max_unpaid_per_day": "9",
+        "max_message_chars": "500",
+        "reason": "launch",
+    }
 
     operator_browser.post("/admin/chat/chatpolicy/add/", form)
 
-    assert selectors.policy().free_per_day == 7
+    assert (selectors.policy().free_per_day, selectors.policy().max_unpaid_per_day) == (7, 9)
     assert operator_browser.get("/admin/chat/chatpolicy/add/").status_code == 403
 
 

@@ -1,7 +1,7 @@
 """The JSON API: shapes, budgets, and who may see what."""
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -9,7 +9,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.contracts import Member
-from apps.chat import services
+from apps.chat import selectors, services
 from apps.chat.contracts import GenerationState, Outcome
 from apps.chat.models import Generation, Message
 from apps.kernel import clock, switches
@@ -72,6 +72,30 @@ def test_the_same_client_id_answers_the_same_generation(
 
     assert {answer.status_code for answer in answers} == {202}
     assert len({answer.json()["generation"]["id"] for answer in answers}) == 1
+
+
+def test_no_parent_follows_the_head_and_null_begins_a_branch(
+    rich_alice: Member, alice_browser: Client, model: str, conversation_id: object
+) -> None:
+    def ask(**changes: object) -> dict[str, Any]:
+        body: dict[str, Any] = post_message(alice_browser, conversation_id, **changes).json()
+        (job,) = services.claim_jobs(limit=1, now=clock.now())
+        outcome = Outcome(state=GenerationState.FINISHED, text="answer", finish_reason="stop")
+        services.finish_run(
+            generation_id=job.generation_id, lease_token=job.lease_token, outcome=outcome, now=clock.now()
+        )
+        return {**body["message"], "answer_id": body["answer"]["id"], "asked": [turn.text for turn in job.turns]}
+
+    first = ask(content="one", client_id="client-0001")
+    second = ask(content="two", client_id="client-0002")
+    edited = ask(content="one, edited", client_id="client-0003", parent_id=None)
+
+    assert first["parent_id"] is None
+    assert second["parent_id"] == first["answer_id"]
+    assert (edited["parent_id"], edited["asked"]) == (None, ["one, edited"])
+    branch = selectors.branch_of(user_id=rich_alice.id, conversation_id=UUID(str(conversation_id)), limit=10)
+    assert [str(message.id) for message in branch] == [edited["id"], edited["answer_id"]]
+    assert [str(sibling) for sibling in branch[0].sibling_ids] == [first["id"], edited["id"]]
 
 
 BAD_INPUT: list[tuple[dict[str, object], int, str]] = [
@@ -185,13 +209,14 @@ def test_a_deleted_conversation_is_gone_with_its_words(rich_alice: Member, alice
     asked = send(rich_alice.id, "secret words")
     address = f"/api/v1/chat/conversations/{asked.generation.conversation_id}"
     assert alice_browser.delete(address).json()["code"] == "conversation_busy"
-    services.stop(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
 
     assert alice_browser.delete(address).status_code == 204
 
     assert alice_browser.get(address).status_code == 404
     assert alice_browser.get("/api/v1/chat/conversations?q=secret").json()["results"] == []
     assert not Message.objects.exclude(text="").exists()
+    assert not Generation.objects.exclude(text="").exists()
 
 
 def test_search_finds_words_in_titles_and_messages_of_ones_own(
@@ -220,6 +245,26 @@ def test_messages_come_in_pages_newest_first(rich_alice: Member, alice_browser: 
     assert [item["role"] for item in page["results"] + rest["results"]] == ["assistant", "user"]
     assert page["results"][0]["generation"]["state"] == "queued"
     assert alice_browser.get(f"{address}?cursor=zz").json()["code"] == "cursor_not_valid"
+
+
+def test_a_message_can_be_read_as_it_was_written(
+    rich_alice: Member, alice_browser: Client, bob_browser: Client, model: str
+) -> None:
+    text = "**1/2** is \\(\\frac12\\)\n\n```py\nx = 1\n```\n"
+    asked = send(rich_alice.id, text)
+    address = f"/api/v1/chat/messages/{asked.message.id}"
+
+    with CaptureQueriesContext(connection) as queries:
+        answer = alice_browser.get(address)
+
+    assert answer.json()["content"] == text
+    assert answer.json()["role"] == "user"
+    assert len(statements(queries)) <= 4, "\n".join(statements(queries))
+    refusal = bob_browser.get(address)
+    assert (refusal.status_code, refusal.json()["code"]) == (404, "message_not_found")
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
+    alice_browser.delete(f"/api/v1/chat/conversations/{asked.generation.conversation_id}")
+    assert alice_browser.get(address).status_code == 404
 
 
 def test_the_branch_that_is_looked_at_can_be_chosen(rich_alice: Member, alice_browser: Client, model: str) -> None:
@@ -256,6 +301,6 @@ def test_stop_takes_no_fields(rich_alice: Member, alice_browser: Client, model: 
 
 
 def _finish(text: str) -> None:
-    (job,) = services.claim(limit=1, now=clock.now())
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
     outcome = Outcome(state=GenerationState.FINISHED, text=text, finish_reason="stop")
-    services.finish(generation_id=job.generation_id, lease_token=job.lease_token, outcome=outcome, now=clock.now())
+    services.finish_run(generation_id=job.generation_id, lease_token=job.lease_token, outcome=outcome, now=clock.now())

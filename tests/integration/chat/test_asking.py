@@ -19,8 +19,9 @@ from apps.kernel.errors import DomainError
 from apps.kernel.ids import UserId, new_id
 from apps.kernel.invariants import all_invariants
 from apps.ledger import services as ledger
-from apps.ledger.contracts import Cause
+from apps.ledger.contracts import Cause, Purse
 from tests.integration.chat.conftest import generation, give_quota, make_model, send, set_limits
+from tests.rows import unguard_all
 
 pytestmark = pytest.mark.django_db
 
@@ -34,10 +35,10 @@ def counts() -> tuple[int, ...]:
 
 def finish(generation_id: object, *, text: str = "answer", state: GenerationState = GenerationState.FINISHED) -> bool:
     """Claim and end one generation, as an engine would."""
-    (job,) = services.claim(limit=1, now=clock.now())
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
     assert job.generation_id == generation_id
     outcome = Outcome(state=state, text=text, finish_reason="stop")
-    return services.finish(
+    return services.finish_run(
         generation_id=job.generation_id, lease_token=job.lease_token, outcome=outcome, now=clock.now()
     )
 
@@ -62,8 +63,8 @@ def test_quota_is_reserved_when_asked_and_spent_when_settled(rich_alice: Member,
 
 def test_settling_twice_changes_nothing(rich_alice: Member, model: str) -> None:
     asked = send(rich_alice.id)
-    (job,) = services.claim(limit=1, now=clock.now())
-    end = partial(services.finish, generation_id=job.generation_id, lease_token=job.lease_token, now=clock.now())
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
+    end = partial(services.finish_run, generation_id=job.generation_id, lease_token=job.lease_token, now=clock.now())
     first = Outcome(state=GenerationState.FINISHED, text="one")
     second = Outcome(state=GenerationState.FAILED, text="")
 
@@ -71,7 +72,7 @@ def test_settling_twice_changes_nothing(rich_alice: Member, model: str) -> None:
     assert not end(outcome=second)
 
     row = generation(asked.generation.id)
-    assert (row.state, row.message.text, row.charged_milli) == (GenerationState.FINISHED, "one", 1000)
+    assert (row.state, row.text, row.charged_milli) == (GenerationState.FINISHED, "one", 1000)
 
 
 def test_the_price_is_the_one_when_asked(rich_alice: Member, model: str) -> None:
@@ -132,7 +133,9 @@ def test_a_refusal_changes_nothing(case: str, alice: Member, bob: Member, olga: 
         case "model off":
             make_model(is_enabled=False)
         case "channel off":
-            services.save_channel(code="test", base_url="http://x", api_key=None, is_enabled=False, now=clock.now())
+            services.save_channel(
+                code="test", base_url="http://127.0.0.1:9/v1", api_key=None, is_enabled=False, now=clock.now()
+            )
         case "not entitled":
             make_model(needs_entitlement=True)
         case "frozen":
@@ -170,7 +173,12 @@ def test_a_grant_happens_once_per_cause(alice: Member) -> None:
     for _ in range(3):
         with transaction.atomic():
             services.grant_quota(
-                user_id=alice.id, amount_milli=700, kind="order", cause=Cause("order", "7"), now=clock.now()
+                user_id=alice.id,
+                amount_milli=700,
+                purse=Purse.PAID,
+                kind="order",
+                cause=Cause("order", "7"),
+                now=clock.now(),
             )
 
     assert services.quota_of(user_id=alice.id, now=clock.now()).balance_milli == 700
@@ -199,7 +207,7 @@ def test_only_so_many_answers_run_at_once(rich_alice: Member, model: str) -> Non
         send(rich_alice.id)
 
     assert services.quota_of(user_id=rich_alice.id, now=clock.now()).held_milli == 2000
-    services.stop(user_id=rich_alice.id, generation_id=first.generation.id, now=clock.now())
+    services.stop_generation(user_id=rich_alice.id, generation_id=first.generation.id, now=clock.now())
     assert send(rich_alice.id).generation.state == GenerationState.QUEUED
 
 
@@ -216,22 +224,34 @@ def test_stopping_what_is_queued_gives_everything_back(rich_alice: Member, model
     asked = send(rich_alice.id)
 
     for _ in range(2):
-        stopped = services.stop(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
+        stopped = services.stop_generation(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
 
     assert (stopped.state, stopped.charged_milli) == (GenerationState.STOPPED, 0)
     assert services.quota_of(user_id=rich_alice.id, now=clock.now()).held_milli == 0
-    assert services.claim(limit=1, now=clock.now()) == []
+    assert services.claim_jobs(limit=1, now=clock.now()) == []
+
+
+def test_stopping_what_runs_stops_that_one_and_no_other(rich_alice: Member, model: str) -> None:
+    asked, other = send(rich_alice.id).generation.id, send(rich_alice.id).generation.id
+    assert len(services.claim_jobs(limit=2, now=clock.now())) == 2
+
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked, now=clock.now())
+
+    assert services.find_stop_requests(generation_ids={asked, other}) == {asked}
+    asked, other = send(rich_alice.id).generation.id, send(rich_alice.id).generation.id
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked, now=clock.now())
+    assert [job.generation_id for job in services.claim_jobs(limit=2, now=clock.now())] == [other]
 
 
 def test_nobody_stops_or_follows_what_is_not_theirs(rich_alice: Member, bob: Member, model: str) -> None:
     asked = send(rich_alice.id)
 
     with pytest.raises(errors.GenerationNotFound):
-        services.stop(user_id=bob.id, generation_id=asked.generation.id, now=clock.now())
+        services.stop_generation(user_id=bob.id, generation_id=asked.generation.id, now=clock.now())
     with pytest.raises(errors.GenerationNotFound):
-        services.follow(user_id=bob.id, generation_id=asked.generation.id)
+        services.read_answer(user_id=bob.id, generation_id=asked.generation.id)
     with pytest.raises(errors.MessageNotFound):
-        services.regenerate(
+        services.regenerate_answer(
             user_id=bob.id, message_id=asked.answer.id, model=None, client_id="client-0002", now=clock.now()
         )
 
@@ -248,38 +268,20 @@ def test_what_nobody_takes_up_fails_with_a_refund(alice: Member, model: str) -> 
     assert services.quota_of(user_id=alice.id, now=clock.now()).free_left == 1
 
 
-@pytest.mark.parametrize(("text", "charged"), [("saved so far", 1000), ("", 0), (" \n", 0)])
-def test_an_abandoned_answer_is_settled_from_its_saved_text(
-    rich_alice: Member, model: str, text: str, charged: int
-) -> None:
-    asked = send(rich_alice.id)
-    (job,) = services.claim(limit=1, now=clock.now())
-    names = {"generation_id": job.generation_id, "lease_token": job.lease_token}
-    assert services.keep(**names, text=text, now=clock.now())
-    assert services.settle_abandoned(now=clock.now()) == 0
-
-    assert services.settle_abandoned(now=clock.now() + timedelta(seconds=16)) == 1
-
-    row = generation(asked.generation.id)
-    assert (row.state, row.message.text, row.charged_milli) == (GenerationState.INTERRUPTED, text, charged)
-    assert services.keep(**names, text="too late", now=clock.now()) is False
-    assert generation(asked.generation.id).message.text == text
-
-
 def test_regenerating_puts_another_answer_beside_the_old_one(rich_alice: Member, model: str) -> None:
     first = send(rich_alice.id)
     finish(first.generation.id, text="one")
 
-    second = services.regenerate(
+    second = services.regenerate_answer(
         user_id=rich_alice.id, message_id=first.answer.id, model=None, client_id="client-0003", now=clock.now()
     )
-    again = services.regenerate(
+    again = services.regenerate_answer(
         user_id=rich_alice.id, message_id=first.answer.id, model=None, client_id="client-0003", now=clock.now()
     )
 
     assert second.message.id == first.message.id
     assert again.generation.id == second.generation.id
-    assert generation(first.generation.id).message.text == "one"
+    assert generation(first.generation.id).text == "one"
     conversation = Conversation.objects.get()
     assert (conversation.head_id, conversation.title) == (second.answer.id, "hello")
 
@@ -287,6 +289,7 @@ def test_regenerating_puts_another_answer_beside_the_old_one(rich_alice: Member,
 def test_the_audit_finds_what_was_tampered_with(rich_alice: Member, model: str) -> None:
     asked = send(rich_alice.id)
     finish(asked.generation.id)
+    unguard_all("chat_generation")
     Generation.objects.filter(pk=asked.generation.id).update(charged_milli=999)
     FreeUse.objects.update(used=3)
 
@@ -308,7 +311,7 @@ def test_a_key_is_encrypted_at_rest_and_kept_when_none_is_given(model: str) -> N
         sealed = cursor.fetchone()[0]
     assert "sk-test-secret" not in sealed
 
-    services.save_channel(code="test", base_url="http://elsewhere", api_key=None, now=clock.now())
+    services.save_channel(code="test", base_url="http://127.0.0.1:9/v2", api_key=None, now=clock.now())
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT api_key_sealed FROM chat_channel")
@@ -323,3 +326,11 @@ def test_asking_takes_at_most_twelve_statements(rich_alice: Member, model: str, 
 
     own = [q["sql"] for q in queries if not q["sql"].startswith(("SAVEPOINT", "RELEASE", "BEGIN", "COMMIT"))]
     assert len(own) <= 10, "\n".join(own)
+
+
+def test_no_more_of_a_channel_are_claimed_at_once_than_it_may_run(rich_alice: Member, model: str) -> None:
+    for _ in range(4):
+        send(rich_alice.id)
+
+    assert len(services.claim_jobs(limit=10, per_channel=2, now=clock.now())) == 2
+    assert len(services.claim_jobs(limit=10, per_channel=3, running={"test": 2}, now=clock.now())) == 1

@@ -7,18 +7,21 @@ import pytest
 from django.db.backends.utils import CursorWrapper
 from django.db.models import F
 
+from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
-from apps.chat import invariants, services
+from apps.accounts.models import ApiKey
+from apps.chat import services
 from apps.chat.contracts import GenerationState, Outcome
 from apps.chat.models import FreeUse, Generation
 from apps.kernel import clock
 from apps.kernel.ids import new_id
 from apps.kernel.invariants import Invariant, all_invariants
 from tests.integration.chat.conftest import give_quota, send, set_limits
+from tests.rows import unguard_all
 
 pytestmark = pytest.mark.django_db
 
-OURS = [check for check in all_invariants() if check.check.__module__ == invariants.__name__]
+OURS = [check for check in all_invariants() if check.check.__module__.startswith("apps.chat.")]
 ANSWERED = Outcome(state=GenerationState.FINISHED, text="Hello!", finish_reason="stop")
 
 
@@ -28,8 +31,10 @@ def broken() -> set[str]:
 
 def answer() -> None:
     """Let an engine answer what is queued."""
-    for job in services.claim(limit=5, now=clock.now()):
-        services.finish(generation_id=job.generation_id, lease_token=job.lease_token, outcome=ANSWERED, now=clock.now())
+    for job in services.claim_jobs(limit=5, now=clock.now()):
+        services.finish_run(
+            generation_id=job.generation_id, lease_token=job.lease_token, outcome=ANSWERED, now=clock.now()
+        )
 
 
 @pytest.fixture
@@ -71,6 +76,8 @@ def _paid() -> Generation:
     ],
 )
 def test_damage_is_named(answers: Member, damage: Callable[[], object], found: set[str]) -> None:
+    unguard_all("chat_generation")
+    unguard_all("chat_freeuse")
     damage()
 
     assert broken() == found
@@ -92,3 +99,11 @@ def test_an_answer_that_is_settled_during_the_audit_is_no_breach(
     monkeypatch.setattr(CursorWrapper, "execute", rival_after)
 
     assert list(check.check(clock.now())) == []
+
+
+def test_a_key_that_is_said_to_have_spent_more_than_its_answers_cost_is_found(alice: Member) -> None:
+    accounts.create_api_key(user_id=alice.id, name="script", scopes=("chat",), now=clock.now())
+    assert broken() == set()
+    ApiKey.objects.update(spent_milli=1)
+
+    assert broken() == {"I-17-keys"}

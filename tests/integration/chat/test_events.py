@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -168,7 +168,7 @@ def test_what_redis_lost_is_taken_from_the_saved_text(
     gate = threading.Event()
     upstream.scripts["up-base"] = [piece("lost "), gate, *answer("and found")]
     asked = send(rich_alice.id)
-    wait_for(lambda: generation(asked.generation.id).message.text == "lost ", what="saved text")
+    wait_for(lambda: generation(asked.generation.id).text == "lost ", what="saved text")
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         client.flushdb()
 
@@ -185,13 +185,13 @@ def test_a_reader_follows_the_database_alone_when_there_is_no_redis(
 ) -> None:
     redis_is_at("redis://127.0.0.1:1/0", monkeypatch)
     asked = send(rich_alice.id)
-    (job,) = services.claim(limit=1, now=clock.now())
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
     names = {"generation_id": job.generation_id, "lease_token": job.lease_token}
 
     with opened(site, rich_alice.id, asked.generation.id) as stream:
-        assert services.keep(**names, text="slow but ", now=clock.now())
+        assert services.keep_text(**names, text="slow but ", now=clock.now())
         stream.until("slow but ")
-        assert services.keep(**names, text="slow but sure", now=clock.now())
+        assert services.keep_text(**names, text="slow but sure", now=clock.now())
         stream.until("sure")
         services.settle_abandoned(now=clock.now().replace(year=clock.now().year + 1))
         rest = list(stream.events())
@@ -237,7 +237,7 @@ def test_strangers_and_visitors_get_a_problem_document(site: str, rich_alice: Me
 
 def test_a_program_reads_with_its_key(site: str, rich_alice: Member, bob: Member, model: str) -> None:
     asked = send(rich_alice.id)
-    services.stop(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
 
     def key_of(member: Member, **more: Any) -> str:
         values = {"name": "script", "scopes": ("chat",), "now": clock.now(), **more}
@@ -259,10 +259,10 @@ def test_a_program_reads_with_its_key(site: str, rich_alice: Member, bob: Member
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="only a server knows its connections")
 def test_an_open_stream_holds_no_database_connection(site: str, rich_alice: Member, model: str) -> None:
     asked = send(rich_alice.id)
-    (job,) = services.claim(limit=1, now=clock.now())
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
 
     with opened(site, rich_alice.id, asked.generation.id) as stream:
-        services.keep(generation_id=job.generation_id, lease_token=job.lease_token, text="x", now=clock.now())
+        services.keep_text(generation_id=job.generation_id, lease_token=job.lease_token, text="x", now=clock.now())
         stream.until("x")
         wait_for(lambda: _connections_in_use() == 1, what="only this test's connection to be busy")
 
@@ -280,7 +280,7 @@ def test_the_last_words_arrive_although_the_end_is_read_together_with_them(
 ) -> None:
     """A reader that rests between two renderings finds the last piece and the end in one look at the stream."""
     asked = send(rich_alice.id)
-    (job,) = services.claim(limit=1, now=clock.now())
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
     done = Outcome(state=GenerationState.FINISHED, text="first and last", finish_reason="stop")
     sync_redis().xadd(f"chat:generation:{job.generation_id}", {"text": "first ", "end_offset": 6})
     blocks: list[str] = []
@@ -291,8 +291,59 @@ def test_the_last_words_arrive_although_the_end_is_read_together_with_them(
                 blocks[data["from"] :] = data["html"]
             if blocks == ["<p>first</p>"]:  # the reader rests now
                 sync_redis().xadd(f"chat:generation:{job.generation_id}", {"text": "and last", "end_offset": 14})
-                services.finish(
+                services.finish_run(
                     generation_id=job.generation_id, lease_token=job.lease_token, outcome=done, now=clock.now()
                 )
 
     assert blocks == ["<p>first and last</p>"]
+
+
+def test_a_member_may_read_with_many_streams_but_not_with_any_number(
+    site: str, rich_alice: Member, bob: Member, model: str
+) -> None:
+    asked = send(rich_alice.id)
+    with ExitStack() as open_streams:
+        held = [open_streams.enter_context(opened(site, rich_alice.id, asked.generation.id)) for _ in range(24)]
+        assert {stream.response.status for stream in held} == {200}
+
+        with opened(site, rich_alice.id, asked.generation.id) as refused:
+            assert refused.response.status == 429
+            assert int(refused.response.headers["Retry-After"]) > 0
+            assert json.loads(refused.response.read())["code"] == "too_many_readers"
+        # the refusal is this member's alone
+        with opened(site, bob.id, asked.generation.id) as stream:
+            assert stream.response.status == 404
+
+    def is_welcome() -> bool:
+        with opened(site, rich_alice.id, asked.generation.id) as stream:
+            return stream.response.status == 200
+
+    wait_for(is_welcome, what="a place that those who left have given back")
+
+
+def test_a_refused_reader_takes_no_place(site: str, rich_alice: Member, bob: Member, model: str) -> None:
+    asked = send(rich_alice.id)
+
+    for _ in range(30):
+        with opened(site, bob.id, asked.generation.id) as stream:
+            assert stream.response.status == 404
+
+
+@pytest.mark.parametrize("query", ["", "?view=html"])
+def test_no_character_of_an_answer_ends_a_line_of_the_stream(
+    site: str, rich_alice: Member, model: str, query: str
+) -> None:
+    text = "a\u2028b\u2029c\x85d\u000be\u001cf 🎉"
+    asked = send(rich_alice.id)
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
+    done = Outcome(state=GenerationState.FINISHED, text=text, finish_reason="stop")
+    services.finish_run(generation_id=job.generation_id, lease_token=job.lease_token, outcome=done, now=clock.now())
+
+    with opened(site, rich_alice.id, asked.generation.id, query=query) as stream:
+        raw = stream.response.read().decode()
+
+    assert raw.splitlines() == raw.split("\n")[:-1]
+    data = [json.loads(line.removeprefix("data: ")) for line in raw.splitlines() if line.startswith("data: ")]
+    shown = next(item.get("text") or item["html"][0] for item in data if "text" in item or "html" in item)
+    assert "a\u2028b\u2029c\x85d" in shown
+    assert "🎉" in shown

@@ -3,9 +3,10 @@
 import threading
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 
 from apps.accounts.contracts import Member
 from apps.chat import services
@@ -14,6 +15,7 @@ from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
+from apps.kernel.streams import sync_redis
 from apps.ledger import services as ledger
 from tests.integration.chat.conftest import (
     EngineThread,
@@ -76,6 +78,20 @@ def test_upstream_gets_the_branch_with_its_roles_and_our_limits(
     assert request["max_tokens"] == 2000
     assert request["stream_options"] == {"include_usage": True}
     assert upstream.keys[-1] == "Bearer sk-test-secret"
+
+
+def test_questions_around_an_answer_that_came_to_nothing_go_upstream_as_one(
+    rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    upstream.scripts["up-base"] = answer()
+    first = send(rich_alice.id, "a long text")
+    settled(rich_alice.id, first.generation.id)
+    upstream.scripts["up-base"] = answer("in short")
+
+    second = send(rich_alice.id, "sum it up", conversation_id=first.generation.conversation_id)
+    settled(rich_alice.id, second.generation.id)
+
+    assert upstream.requests[-1]["messages"] == [{"role": "user", "content": "a long text\n\nsum it up"}]
 
 
 def test_a_free_use_pays_first_and_is_kept(alice: Member, upstream: Upstream, engine: EngineThread) -> None:
@@ -196,9 +212,9 @@ def test_stop_keeps_the_text_hangs_up_and_charges_the_flat_price(
 ) -> None:
     upstream.scripts["up-base"] = [piece("so far"), threading.Event(), *answer("never")]
     asked = send(rich_alice.id)
-    wait_for(lambda: generation(asked.generation.id).message.text == "so far", what="saved text")
+    wait_for(lambda: generation(asked.generation.id).text == "so far", what="saved text")
 
-    services.stop(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
 
     done, text = settled(rich_alice.id, asked.generation.id)
     assert (done.state, text, done.charged_milli) == (GenerationState.STOPPED, "so far", 1000)
@@ -209,7 +225,7 @@ def test_stop_keeps_the_text_hangs_up_and_charges_the_flat_price(
 def test_stop_works_when_redis_does_not_carry_it(rich_alice: Member, upstream: Upstream, engine: EngineThread) -> None:
     upstream.scripts["up-base"] = [piece("so far"), threading.Event()]
     asked = send(rich_alice.id)
-    wait_for(lambda: generation(asked.generation.id).message.text == "so far", what="saved text")
+    wait_for(lambda: generation(asked.generation.id).text == "so far", what="saved text")
 
     # What stop() writes, without what it announces.
     Generation.objects.filter(pk=asked.generation.id).update(stop_requested_at=clock.now())
@@ -225,34 +241,66 @@ def test_ending_the_engine_interrupts_what_runs_and_settles_it(
     engine = EngineThread()
     engine.start()
     asked = send(rich_alice.id)
-    wait_for(lambda: generation(asked.generation.id).message.text == "so far", what="saved text")
+    wait_for(lambda: generation(asked.generation.id).text == "so far", what="saved text")
 
     engine.end()
 
     row = generation(asked.generation.id)
-    assert (row.state, row.error_code, row.message.text) == (GenerationState.INTERRUPTED, "engine_lost", "so far")
-    assert balance(rich_alice) == (4000, 0)
+    assert (row.state, row.error_code, row.text) == (GenerationState.INTERRUPTED, "engine_lost", "so far")
+    # We broke it off, so nobody pays.
+    assert (row.charged_milli, balance(rich_alice)) == (0, (5000, 0))
 
 
-def test_an_engine_that_lost_its_lease_writes_nothing_any_more(
+def test_an_engine_that_lost_its_lease_settles_nothing_and_saves_what_was_shown(
     rich_alice: Member, upstream: Upstream, engine: EngineThread
 ) -> None:
     gate = threading.Event()
     upstream.scripts["up-base"] = [piece("early"), gate, *answer(" late")]
     asked = send(rich_alice.id)
-    wait_for(lambda: generation(asked.generation.id).message.text == "early", what="saved text")
+    wait_for(lambda: generation(asked.generation.id).text == "early", what="saved text")
 
     # The sweeper of another process, whose clock is ahead of the lease.
     assert services.settle_abandoned(now=clock.now() + timedelta(minutes=1)) == 1
     gate.set()
 
-    # The engine notices at its next save, hangs up, and is free for the next question.
+    # The engine notices at its next save or at the end, and is free for the next question.
+    wait_for(lambda: generation(asked.generation.id).text == "early late", what="the text that was shown")
     upstream.scripts["up-base"] = answer("next")
     settled(rich_alice.id, send(rich_alice.id).generation.id)
     row = generation(asked.generation.id)
-    assert (row.state, row.message.text, row.charged_milli) == (GenerationState.INTERRUPTED, "early", 1000)
-    assert balance(rich_alice) == (3000, 0)
+    assert (row.state, row.charged_milli) == (GenerationState.INTERRUPTED, 0)
+    assert row.text == "early late"
+    assert balance(rich_alice) == (4000, 0)
     assert_audit_is_clean()
+
+
+def test_a_database_that_is_locked_for_longer_than_the_lease_loses_nothing_that_was_shown(
+    rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    gate, rest = threading.Event(), threading.Event()
+    upstream.scripts["up-base"] = [piece("saved"), gate, piece(" and shown"), rest, *answer(" never")]
+    asked = send(rich_alice.id)
+    wait_for(lambda: generation(asked.generation.id).text == "saved", what="saved text")
+
+    with transaction.atomic():
+        # Nobody else can write this row any more; meanwhile readers see more.
+        Generation.objects.select_for_update().get(pk=asked.generation.id)
+        Generation.objects.filter(pk=asked.generation.id).update(lease_until=clock.now() - timedelta(seconds=1))
+        gate.set()
+        wait_for(lambda: "saved and shown" in shown(asked.generation.id), what="the text in the live stream")
+        # And as soon as it can be written, the sweeper is the first.
+        assert services.settle_abandoned(now=clock.now()) == 1
+
+    wait_for(lambda: generation(asked.generation.id).text == "saved and shown", what="the text that was shown")
+    rest.set()
+    row = generation(asked.generation.id)
+    assert (row.state, row.error_code, row.charged_milli) == (GenerationState.INTERRUPTED, "engine_lost", 0)
+
+
+def shown(generation_id: UUID) -> str:
+    """What readers of the live stream have been given."""
+    entries: Any = sync_redis().xrange(f"chat:generation:{generation_id}")
+    return b"".join(fields.get(b"text", b"") for _, fields in entries).decode()
 
 
 def test_a_switched_off_channel_fails_what_is_queued_without_a_charge(
@@ -261,7 +309,7 @@ def test_a_switched_off_channel_fails_what_is_queued_without_a_charge(
     asked = send(rich_alice.id)
     services.save_channel(code="test", base_url=upstream.url, api_key=None, is_enabled=False, now=clock.now())
 
-    assert services.claim(limit=5, now=clock.now()) == []
+    assert services.claim_jobs(limit=5, now=clock.now()) == []
 
     row = generation(asked.generation.id)
     assert (row.state, row.error_code) == (GenerationState.FAILED, "channel_unavailable")
@@ -272,22 +320,23 @@ def test_a_switched_off_channel_fails_what_is_queued_without_a_charge(
 def test_one_row_that_the_database_refuses_costs_the_others_nothing(
     rich_alice: Member, model: str, refused: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    first, second, third = (send(rich_alice.id).generation.id for _ in range(3))
-    seen: list[str] = []
+    asked = [send(rich_alice.id).generation for _ in range(3)]
+    first, second, third = (generation.id for generation in asked)
+    about_the_second = {second.hex, asked[1].conversation_id.hex}  # type: ignore[union-attr]  # it has one
 
-    def refuse_the_second(execute: Any, sql: str, *rest: Any) -> Any:
-        seen.extend([sql] if sql.startswith(refused) else [])
-        if sql.startswith(refused) and len(seen) == 2:
+    def refuse_the_second(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+        names = {str(value).replace("-", "") for value in params or ()}
+        if sql.startswith(refused) and names & about_the_second:
             raise OperationalError("canceling statement due to lock timeout")
-        return execute(sql, *rest)
+        return execute(sql, params, *rest)
 
     with connection.execute_wrapper(refuse_the_second):
-        jobs = services.claim(limit=3, now=clock.now())
+        jobs = services.claim_jobs(limit=3, now=clock.now())
 
     assert [job.generation_id for job in jobs] == [first, third]
     assert str(second) in caplog.text
     # Nothing of it is half done: whoever claims next has it.
-    assert [job.generation_id for job in services.claim(limit=3, now=clock.now())] == [second]
+    assert [job.generation_id for job in services.claim_jobs(limit=3, now=clock.now())] == [second]
 
 
 def test_a_lost_wake_up_is_made_good_by_looking(

@@ -15,8 +15,9 @@ from apps.accounts.errors import KeySpendCapReached, ModelNotAllowed
 from apps.chat import errors, services
 from apps.chat.contracts import Asked, GenerationState, Outcome, PaidBy
 from apps.chat.models import Generation, Message
-from apps.chat.services.settling import QUEUE_LIMIT, settle
-from apps.kernel import clock
+from apps.chat.rules.limits import QUEUE_LIMIT
+from apps.chat.services.settling import settle
+from apps.kernel import clock, switches
 from apps.kernel.ids import new_id
 from tests.integration.chat.conftest import give_quota, make_model, send, set_limits
 from tests.integration.chat.test_api import statements
@@ -82,10 +83,22 @@ def test_what_was_not_charged_goes_back_to_the_cap(
         send(rich_alice.id, key=key)
 
 
+def test_a_key_counts_only_what_it_spent_itself(rich_alice: Member, model: str) -> None:
+    key, other = key_of(rich_alice), key_of(rich_alice, name="other")
+
+    asked = [send(rich_alice.id, key=each) for each in (key, key, other)]
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked[0].generation.id, now=clock.now())
+
+    keys = accounts.api_keys_of(user_id=rich_alice.id)
+    assert {each.name: each.spent_milli for each in keys} == {"script": 1000, "other": 1000}
+
+
 def test_stopping_in_the_queue_and_nobody_answering_give_back_too(rich_alice: Member, model: str) -> None:
     key = key_of(rich_alice, spend_cap_milli=1000)
 
-    services.stop(user_id=rich_alice.id, generation_id=send(rich_alice.id, key=key).generation.id, now=clock.now())
+    services.stop_generation(
+        user_id=rich_alice.id, generation_id=send(rich_alice.id, key=key).generation.id, now=clock.now()
+    )
     assert spent(rich_alice) == 0
     send(rich_alice.id, key=key)
     services.settle_abandoned(now=clock.now() + 2 * QUEUE_LIMIT)
@@ -129,9 +142,9 @@ def test_a_key_asks_only_the_models_that_it_may(rich_alice: Member, model: str) 
     with pytest.raises(ModelNotAllowed):
         send(rich_alice.id, key=key)
     asked = send(rich_alice.id, model="other", key=key)
-    services.stop(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
+    services.stop_generation(user_id=rich_alice.id, generation_id=asked.generation.id, now=clock.now())
     with pytest.raises(ModelNotAllowed):
-        services.regenerate(
+        services.regenerate_answer(
             user_id=rich_alice.id,
             message_id=asked.answer.id,
             model="base",
@@ -189,6 +202,9 @@ def test_a_message_post_with_a_key_takes_at_most_twelve_statements(rich_alice: M
     program = Client(headers={"Authorization": f"Bearer {made.key}"})
     conversation_id = services.create_conversation(user_id=rich_alice.id, now=clock.now()).id
     body = {"content": "hello", "model": "base", "client_id": str(new_id())}
+    # given: a key whose use was noted lately, and a process that has not looked at the switches lately
+    accounts.identify_key(key=made.key, address="127.0.0.1", now=clock.now())
+    switches.flip(name="chat.enabled", is_on=True, actor="staff:x", reason="test", now=clock.now())
 
     with CaptureQueriesContext(connection) as queries:
         path = f"/api/v1/chat/conversations/{conversation_id}/messages"

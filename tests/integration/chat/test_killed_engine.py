@@ -33,7 +33,7 @@ def start_engine() -> "subprocess.Popen[bytes]":
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings.embedded",
         "CHATLOOP_VAR": str(settings.VAR_DIR),
-        "SECRET_KEY": settings.SECRET_KEY,  # opens the channel keys that this test sealed
+        "SEALING_KEY": settings.SEALING_KEY,  # opens the channel keys that this test sealed
         "DATABASE_URL": url,
         "REDIS_URL": settings.REDIS_URL,
     }
@@ -53,22 +53,22 @@ def test_a_killed_engine_loses_neither_text_nor_quota(
 ) -> None:
     upstream.scripts["up-base"] = [piece("so far"), threading.Event()]
     asked = send(rich_alice.id)
-    wait_for(lambda: generation(asked.generation.id).message.text == "so far", what="saved text")
+    wait_for(lambda: generation(asked.generation.id).text == "so far", what="saved text")
 
     engine_process.kill()
     engine_process.wait()
     assert services.settle_abandoned(now=clock.now() + timedelta(seconds=20)) == 1
 
     row = generation(asked.generation.id)
-    assert (row.state, row.error_code, row.message.text) == (GenerationState.INTERRUPTED, "engine_lost", "so far")
+    assert (row.state, row.error_code, row.text) == (GenerationState.INTERRUPTED, "engine_lost", "so far")
     quota = services.quota_of(user_id=rich_alice.id, now=clock.now())
-    assert (quota.balance_milli, quota.held_milli) == (4000, 0)
+    assert (row.charged_milli, quota.balance_milli, quota.held_milli) == (0, 5000, 0)
     assert [breach for check in all_invariants() for breach in check.check(clock.now())] == []
 
     # Its owner tries again, and another engine answers.
     upstream.scripts["up-base"] = answer("whole")
     successor = start_engine()
-    again = services.regenerate(
+    again = services.regenerate_answer(
         user_id=rich_alice.id, message_id=asked.answer.id, model=None, client_id="client-0001", now=clock.now()
     )
     done, text = settled(rich_alice.id, again.generation.id)

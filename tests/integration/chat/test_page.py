@@ -30,7 +30,7 @@ def long_conversation(member: Member, *, messages: int) -> Conversation:
                 user_id=member.id,
                 parent=parent,
                 role=role,
-                text=f"text {index}",
+                text=f"text {index}" if role is Role.USER else "",
                 created_at=now,
             )
         )
@@ -41,14 +41,15 @@ def long_conversation(member: Member, *, messages: int) -> Conversation:
             user_id=member.id,
             model=model,
             state=GenerationState.FINISHED,
-            price_milli=1000,
+            price=model.price,
             paid_by=PaidBy.FREE,
             free_day=now.date(),
             is_delivered=True,
             settled_at=now,
             created_at=now,
+            text=f"text {index}",
         )
-        for row in rows
+        for index, row in enumerate(rows)
         if row.role == Role.ASSISTANT
     )
     Conversation.objects.filter(pk=conversation.pk).update(head=rows[-1])
@@ -71,7 +72,7 @@ def test_two_hundred_messages_take_at_most_twelve_statements(alice: Member, alic
 def test_a_question_is_text_and_an_answer_is_clean_html(alice: Member, alice_browser: Client, model: str) -> None:
     conversation = long_conversation(alice, messages=2)
     Message.objects.filter(role=Role.USER).update(text="<script>alert(1)</script> **me**")
-    Message.objects.filter(role=Role.ASSISTANT).update(text="<script>alert(2)</script> **you**")
+    Generation.objects.update(text="<script>alert(2)</script> **you**")
 
     html = alice_browser.get(f"/chat/{conversation.id}/").content.decode()
 
@@ -81,8 +82,8 @@ def test_a_question_is_text_and_an_answer_is_clean_html(alice: Member, alice_bro
 
 def test_a_running_answer_can_be_followed_after_a_reload(rich_alice: Member, alice_browser: Client, model: str) -> None:
     asked = send(rich_alice.id)
-    (job,) = services.claim(limit=1, now=clock.now())
-    services.keep(generation_id=job.generation_id, lease_token=job.lease_token, text="so far", now=clock.now())
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
+    services.keep_text(generation_id=job.generation_id, lease_token=job.lease_token, text="so far", now=clock.now())
 
     html = alice_browser.get(f"/chat/{asked.generation.conversation_id}/").content.decode()
 
@@ -107,4 +108,17 @@ def test_a_visitor_is_sent_to_sign_in_and_a_stranger_sees_nothing(
     address = f"/chat/{asked.generation.conversation_id}/"
 
     assert visitor.get(address)["Location"] == f"/login/?next={address}"
-    assert bob_browser.get(address).status_code == 404
+    page = bob_browser.get(address)
+    assert page.status_code == 404
+    assert "hello" not in page.content.decode()
+
+
+def test_a_deleted_chat_leaves_an_empty_one_in_its_place(alice: Member, alice_browser: Client, model: str) -> None:
+    conversation = services.create_conversation(user_id=alice.id, now=clock.now())
+    services.delete_conversation(user_id=alice.id, conversation_id=conversation.id, now=clock.now())
+
+    page = alice_browser.get(f"/chat/{conversation.id}/")
+
+    assert page.status_code == 404
+    assert f'id="gone" role="status" data-conversation="{conversation.id}"' in page.content.decode()
+    assert 'id="chat" data-conversation=""' in page.content.decode()

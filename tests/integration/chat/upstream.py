@@ -1,12 +1,15 @@
 """A provider for tests: speaks the OpenAI protocol over real HTTP and does, model by model, what it was told."""
 
 import json
+import socket
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from tests.loopback import serving
 
 # A gate that nobody opens must not keep the suite.
 _PATIENCE_SECONDS = 20.0
@@ -129,14 +132,67 @@ def running_upstream() -> Iterator[Upstream]:
             self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
             self.wfile.flush()
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    upstream.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    with serving(Handler) as address:
+        upstream.url = f"{address}/v1"
+        yield upstream
+
+
+class Line:
+    """One connection to a provider that may say whatever it likes, HTTP or not."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self._heard = connection.makefile("rb")
+
+    def hear(self) -> dict[str, Any] | None:
+        """The next request's body; None when the caller has hung up."""
+        length = 0
+        while (line := self._heard.readline()).strip():
+            if line.lower().startswith(b"content-length:"):
+                length = int(line.split(b":")[1])
+        return json.loads(self._heard.read(length)) if length else None
+
+    def say(self, data: bytes) -> None:
+        """These bytes."""
+        self.connection.sendall(data)
+
+    def wait(self) -> None:
+        """Say nothing until the caller hangs up."""
+        with suppress(OSError):
+            self._heard.read()
+
+
+def head(status: str = "200 OK", *, content_type: str = "text/event-stream", more: str = "") -> bytes:
+    """The head of a response that ends with its connection."""
+    return f"HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\n{more}Connection: close\r\n\r\n".encode()
+
+
+def chunk(data: bytes) -> bytes:
+    """One chunk of a body in chunked framing."""
+    return f"{len(data):x}\r\n".encode() + data + b"\r\n"
+
+
+@contextmanager
+def running_line(play: Callable[[Line], None]) -> Iterator[str]:
+    """The address of a provider that plays this on each connection, and then hangs up."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def answer(connection: socket.socket) -> None:
+        connection.settimeout(_PATIENCE_SECONDS)
+        with connection, suppress(OSError):
+            play(Line(connection))
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
     thread.start()
     try:
-        yield upstream
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
     finally:
-        server.shutdown()
-        server.server_close()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
         thread.join()

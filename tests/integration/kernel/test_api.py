@@ -174,3 +174,21 @@ def test_the_caller_is_known_by_id() -> None:
     signed_in(request)
 
     assert WhoAmI.as_view()(request).data == {"id": str(ALICE)}
+
+
+@pytest.mark.parametrize("page_of", [BOB, "nobody", ""])
+def test_a_page_that_was_made_for_another_member_does_nothing(page_of: object) -> None:
+    request = APIRequestFactory().post(
+        "/lamps", {"lamp": "one"}, format="json", HTTP_IDEMPOTENCY_KEY="key-12345678", HTTP_X_MEMBER=str(page_of)
+    )
+
+    response = LightLamp.as_view()(signed_in(request)).render()
+
+    assert (response.status_code, response.data["code"]) == (409, "another_member")
+    assert LightLamp.lit == []
+
+
+def test_a_page_that_was_made_for_this_member_is_served() -> None:
+    request = APIRequestFactory().get("/me", HTTP_X_MEMBER=str(ALICE))
+
+    assert WhoAmI.as_view()(signed_in(request)).data == {"id": str(ALICE)}

@@ -11,8 +11,8 @@ from django.db import IntegrityError, transaction
 from apps.kernel import clock, outbox
 from apps.kernel.events import Event
 from apps.kernel.ids import UserId
-from apps.kernel.invariants import outbox_is_moving
 from apps.kernel.models import AuditEntry, DeliveryState, OutboxDelivery, OutboxEvent, Switch
+from apps.kernel.plumbing import outbox_is_moving
 
 pytestmark = pytest.mark.django_db
 
@@ -27,25 +27,43 @@ class LampLit(Event):
     spare: UUID | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class BellRang(Event):
+    """A fact whose handler has another queue."""
+
+    topic: ClassVar[str] = "tests.outbox_bell_rang"
+
+
 class Room:
     """What the handler does: a row per lamp, or a failure as often as asked."""
 
     failures_left = 0
     seen: ClassVar[list[LampLit]] = []
+    broken: ClassVar[set[str]] = set()
+    came_meanwhile: ClassVar[list[int]] = []
 
 
 @outbox.subscriber(LampLit, queue="default")
 def on_lamp_lit(event: LampLit) -> None:
     Switch.objects.create(name=event.lamp, is_on=True, updated_at=event.occurred_at)
     Room.seen.append(event)
+    if event.lamp in Room.broken:
+        raise ValueError(event.lamp)
+    if event.lamp == "bell":  # while it is handled, another wake-up arrives
+        Room.came_meanwhile.append(outbox.work(queue="default"))
     if Room.failures_left:
         Room.failures_left -= 1
         raise ValueError("a fuse blew")
 
 
+@outbox.subscriber(BellRang, queue="chat")
+def on_bell_rang(event: BellRang) -> None:
+    Switch.objects.create(name="bell", is_on=True, updated_at=event.occurred_at)
+
+
 @pytest.fixture(autouse=True)
 def quiet_room() -> None:
-    Room.failures_left, Room.seen = 0, []
+    Room.failures_left, Room.seen, Room.broken, Room.came_meanwhile = 0, [], set(), []
 
 
 def light(lamp: str = "desk") -> LampLit:
@@ -121,11 +139,16 @@ def test_a_hopeless_delivery_is_parked_and_an_operator_can_replay_it() -> None:
     for _ in range(outbox.MAX_ATTEMPTS):
         outbox.deliver(delivery_id=pk, now=the_delivery().available_at)
     assert the_delivery().state == DeliveryState.DEAD
+    light("hall")
+    hall = OutboxDelivery.objects.exclude(pk=pk)
+    hall.update(state=DeliveryState.DEAD)
 
     assert outbox.replay(delivery_id=pk, actor="staff:1", reason="the fuse was replaced", now=clock.now())
+    assert OutboxDelivery.objects.get(pk=pk).attempts == 0  # all of its tries, not the last one again
     assert outbox.deliver(delivery_id=pk, now=clock.now())
 
     assert Switch.objects.count() == 1
+    assert hall.get().state == DeliveryState.DEAD
     assert AuditEntry.objects.get().reason == "the fuse was replaced"
     assert not outbox.replay(delivery_id=pk, actor="staff:1", reason="once more", now=clock.now())
 
@@ -166,6 +189,68 @@ def test_a_worker_that_lost_its_lease_can_no_longer_finish() -> None:
     assert not Switch.objects.exists()
 
 
+def test_a_worker_works_all_that_is_due_in_its_queue_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "TURN", 600.0)  # seconds: on a busy machine a batch may take more than a turn
+    for number in range(outbox.BATCH + 5):
+        light(f"lamp {number:02}")
+    with transaction.atomic():
+        outbox.publish(BellRang(occurred_at=clock.now()))
+
+    assert outbox.work(queue="default") == outbox.BATCH + 5
+
+    # In the order in which they were published, each in one attempt.
+    assert [event.lamp for event in Room.seen] == [f"lamp {number:02}" for number in range(outbox.BATCH + 5)]
+    assert set(OutboxDelivery.objects.filter(queue="default").values_list("state", "attempts")) == {("done", 1)}
+    assert OutboxDelivery.objects.get(queue="chat").attempts == 0
+    assert outbox.work(queue="default") == 0
+
+
+def test_a_turn_is_one_batch_at_least_and_the_next_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "TURN", 1e-9)
+    for number in range(outbox.BATCH + 1):
+        light(f"lamp {number}")
+
+    assert [outbox.work(queue="default") for _ in range(3)] == [outbox.BATCH, 1, 0]
+
+
+def test_one_that_fails_takes_no_other_with_it() -> None:
+    Room.broken = {"hall"}
+    for lamp in ("desk", "hall", "door"):
+        light(lamp)
+
+    assert outbox.work(queue="default") == 2
+
+    assert set(Switch.objects.values_list("name", flat=True)) == {"desk", "door"}
+    failed = OutboxDelivery.objects.get(state=DeliveryState.PENDING)
+    assert (failed.attempts, failed.last_error, failed.lease_token) == (1, "ValueError", None)
+
+
+def test_what_a_killed_worker_held_is_tried_one_by_one() -> None:
+    """One of them may be what killed it: in company it would use up the others' tries."""
+    for lamp in ("desk", "hall", "door"):
+        light(lamp)
+    now = clock.now()
+    assert len(outbox._claim_next("default", uuid4(), now)) == 3  # a worker took them and died
+    assert outbox._claim_next("default", uuid4(), now + outbox.LEASE - timedelta(seconds=1)) == []
+    light("new")
+
+    later = now + outbox.LEASE
+    alone = [[row.event.payload["lamp"] for row in outbox._claim_next("default", uuid4(), later)] for _ in range(4)]
+
+    # By the time when each was due: the new one was published before the leases ended.
+    assert alone[0] == ["new"]
+    assert sorted(alone[1:]) == [["desk"], ["door"], ["hall"]]
+
+
+def test_a_queue_has_one_thread_of_a_process_at_a_time() -> None:
+    light("bell")
+
+    assert outbox.work(queue="default") == 1
+
+    assert Room.came_meanwhile == [0]
+    assert outbox.work(queue="default") == 0  # and it has left
+
+
 def test_the_sweep_finds_only_what_is_due() -> None:
     light("desk")
     light("hall")
@@ -173,7 +258,35 @@ def test_the_sweep_finds_only_what_is_due() -> None:
     outbox.deliver(delivery_id=done.pk, now=clock.now())
 
     assert outbox.sweep(now=clock.now()) == 1
-    assert outbox.sweep(now=waiting.available_at - timedelta(seconds=1)) == 0
+    assert outbox._claim(waiting.pk, uuid4(), clock.now())
+    assert outbox.sweep(now=clock.now()) == 0
+
+
+@pytest.mark.parametrize("attempts", [0, 3])
+def test_a_clock_that_was_ahead_for_a_moment_strands_nothing(attempts: int) -> None:
+    light()
+    OutboxDelivery.objects.update(attempts=attempts, available_at=clock.now() + timedelta(days=9))
+    assert len(list(outbox_is_moving(clock.now()))) == 1
+
+    assert outbox.sweep(now=clock.now()) == 1
+    assert outbox.deliver(delivery_id=the_delivery().pk, now=clock.now())
+
+    assert Switch.objects.count() == 1
+
+
+def test_what_nobody_tried_is_due_although_the_clock_stepped_back() -> None:
+    light()
+    OutboxDelivery.objects.update(available_at=clock.now() + timedelta(minutes=5))
+
+    assert outbox.sweep(now=clock.now()) == 1
+    assert outbox.deliver(delivery_id=the_delivery().pk, now=clock.now())
+
+
+def test_a_back_off_is_waited_for_as_long_as_it_can_be() -> None:
+    light()
+    OutboxDelivery.objects.update(attempts=11, available_at=clock.now() + timedelta(seconds=1024))
+
+    assert outbox.sweep(now=clock.now()) == 0
 
 
 def test_published_facts_cannot_be_changed_or_deleted() -> None:

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import IntegrityError, transaction
 
-from apps.kernel import audit, clock, limits, switches
+from apps.kernel import audit, clock, fresh, limits, switches
 from apps.kernel.errors import CursorNotValid, RateLimited
-from apps.kernel.invariants import facts_are_guarded
 from apps.kernel.models import AuditEntry, OutboxEvent, RateWindow, Switch
 from apps.kernel.paging import page_of
+from apps.kernel.plumbing import facts_are_guarded
 from tests.rows import unguard
 
 pytestmark = pytest.mark.django_db
@@ -19,8 +19,9 @@ MINUTE = timedelta(minutes=1)
 
 
 def test_a_limit_admits_exactly_its_number_and_says_how_long_to_wait() -> None:
-    for _ in range(3):
-        limits.hit("door", limit=3, window=MINUTE, now=NOON + timedelta(seconds=18))
+    limits.hit("another door", limit=3, window=MINUTE, now=NOON - timedelta(seconds=30))
+    for late in (0, 5, 10):
+        limits.hit("door", limit=3, window=MINUTE, now=NOON + timedelta(seconds=late))
 
     with pytest.raises(RateLimited) as refusal:
         limits.hit("door", limit=3, window=MINUTE, now=NOON + timedelta(seconds=18))
@@ -28,6 +29,54 @@ def test_a_limit_admits_exactly_its_number_and_says_how_long_to_wait() -> None:
     assert refusal.value.context == {"retry_after": 42}
     limits.hit("door", limit=3, window=MINUTE, now=NOON + MINUTE)
     limits.hit("window", limit=3, window=MINUTE, now=NOON)
+
+
+def test_a_window_begins_with_its_first_try_and_not_with_the_minute() -> None:
+    last_second = NOON + timedelta(seconds=59)
+    for late in range(3):
+        limits.hit("door", limit=3, window=MINUTE, now=last_second + timedelta(seconds=late))
+
+    with pytest.raises(RateLimited) as refusal:
+        limits.hit("door", limit=3, window=MINUTE, now=last_second + timedelta(seconds=3))
+    assert refusal.value.context == {"retry_after": 57}
+    with pytest.raises(RateLimited):
+        limits.hit("door", limit=3, window=MINUTE, now=last_second + timedelta(seconds=59.9))
+    limits.hit("door", limit=3, window=MINUTE, now=last_second + MINUTE)
+
+
+def test_clocks_that_differ_share_a_window_and_one_that_was_far_ahead_holds_nobody() -> None:
+    limits.hit("door", limit=2, window=MINUTE, now=NOON)
+    limits.hit("door", limit=2, window=MINUTE, now=NOON - timedelta(seconds=2))
+    with pytest.raises(RateLimited) as refusal:
+        limits.hit("door", limit=2, window=MINUTE, now=NOON - timedelta(seconds=2))
+    assert refusal.value.context == {"retry_after": 62}
+
+    limits.hit("door", limit=1, window=MINUTE, now=NOON - timedelta(hours=1))
+    with pytest.raises(RateLimited):
+        limits.check("door", limit=1, window=MINUTE, now=NOON - timedelta(hours=1))
+
+
+def test_keys_and_windows_are_counted_apart() -> None:
+    for key in ("door", "window"):
+        for at in (NOON, NOON, NOON + MINUTE):
+            limits.hit(key, limit=2, window=MINUTE, now=at)
+
+    assert list(RateWindow.objects.values_list("hits", "window_start")) == [(1, NOON + MINUTE)] * 2
+
+
+def test_a_check_counts_nothing_and_refuses_what_is_used_up() -> None:
+    at = NOON + timedelta(seconds=18)
+    limits.hit("door", limit=3, window=MINUTE, now=NOON)
+    for _ in range(3):
+        limits.check("door", limit=2, window=MINUTE, now=at)
+    limits.hit("door", limit=3, window=MINUTE, now=at)
+
+    with pytest.raises(RateLimited) as refusal:
+        limits.check("door", limit=2, window=MINUTE, now=at)
+
+    assert refusal.value.context == {"retry_after": 42}
+    limits.check("door", limit=2, window=MINUTE, now=NOON + MINUTE)
+    limits.check("window", limit=2, window=MINUTE, now=at)
 
 
 def test_old_windows_are_pruned() -> None:
@@ -81,16 +130,16 @@ def test_a_switch_is_on_until_an_operator_turns_it_off() -> None:
     assert switches.is_on("tests.lamp")
 
 
-def test_another_process_sees_a_flip_when_its_copy_is_a_second_old(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_process_sees_a_flip_when_its_copy_is_too_old(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fresh, "_MAX_AGE_SECONDS", 60.0)
     switches.declare("tests.lamp", "the lamp")
-    switches.is_on("tests.lamp")
+    assert switches.is_on("tests.lamp")
     Switch.objects.update_or_create(name="tests.lamp", defaults={"is_on": False, "updated_at": NOON})
-    read_at = switches._cache.read_at
+    assert switches.is_on("tests.lamp")
 
-    monkeypatch.setattr(switches._cache, "read_at", read_at - 1.01)
+    monkeypatch.setattr(fresh, "_MAX_AGE_SECONDS", -1.0)
 
     assert not switches.is_on("tests.lamp")
-    monkeypatch.setattr(switches._cache, "read_at", float("-inf"))
 
 
 def test_an_undeclared_switch_is_a_bug() -> None:

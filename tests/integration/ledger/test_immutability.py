@@ -10,8 +10,21 @@ from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from apps.ledger.contracts import HoldState
-from apps.ledger.models import Account, Hold, Transfer
-from tests.integration.ledger.bank import ALICE, BOB, NOON, REVENUE, issue, move, post, reserve, snapshot, void
+from apps.ledger.models import Account, Allocation, Hold, Lot, TakeBack, Transfer
+from tests.integration.ledger.bank import (
+    ALICE,
+    BOB,
+    ISSUER,
+    NOON,
+    REVENUE,
+    issue,
+    post,
+    reserve,
+    snapshot,
+    spend,
+    take_back,
+    void,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -87,7 +100,7 @@ def test_an_account_keeps_its_name_and_never_goes() -> None:
 
 def test_no_account_is_overdrawn_and_no_system_account_counts() -> None:
     issue(ALICE, 10)
-    move(ALICE, REVENUE, 1)
+    spend(ALICE, 1)
     reserve(ALICE, 5)
 
     refused(lambda: Account.objects.filter(pk=ALICE.id).update(balance=4))
@@ -125,3 +138,40 @@ def test_a_movement_is_positive_between_two_accounts_and_has_a_cause() -> None:
         refused(partial(insert, **bent))
     insert()
     refused(insert)
+
+
+def test_a_lot_keeps_what_it_says_and_never_goes() -> None:
+    issue(ALICE, 10)
+    issue(BOB, 10)
+    spend(ALICE, 4)
+    lot = Lot.objects.filter(account_id=ALICE.id)
+
+    changes: list[dict[str, Any]] = [
+        {"account_id": BOB.id},
+        {"purse": "paid"},
+        {"granted": 11},
+        {"ends_at": NOON},
+        {"remaining": 11},
+        {"remaining": -1},
+    ]
+    for change in changes:
+        refused(partial(lot.update, **change))
+    refused(lambda: lot._raw_delete("default"))
+
+
+def test_what_lots_paid_and_what_was_taken_back_never_changes() -> None:
+    granted = issue(ALICE, 10)
+    spend(ALICE, 4)
+    take_back(granted)
+
+    for model in (Allocation, TakeBack):
+        refused(partial(model.objects.update, amount=1))
+        refused(partial(model.objects.all()._raw_delete, "default"))
+    refused(lambda: TakeBack.objects.update(owed=1))
+
+
+def test_no_account_owes_less_than_nothing_and_no_system_account_owes() -> None:
+    issue(ALICE, 10)
+
+    refused(lambda: Account.objects.filter(pk=ALICE.id).update(owed=-1))
+    refused(lambda: Account.objects.filter(pk=ISSUER.id).update(owed=1))

@@ -1,4 +1,7 @@
-"""Amounts move between accounts once per cause, or nothing changes."""
+"""Amounts come into an account and leave it once per cause, or nothing changes."""
+
+from functools import partial
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -6,9 +9,12 @@ from pytest_django import DjangoAssertNumQueries
 
 from apps.ledger import services as ledger
 from apps.ledger.models import Account, Transfer
+from apps.ledger.services import Purse
 from tests.integration.ledger.bank import (
     ALICE,
     BOB,
+    CHANCES,
+    DEADLINE,
     ISSUER,
     NOON,
     REVENUE,
@@ -16,62 +22,58 @@ from tests.integration.ledger.bank import (
     cause,
     issue,
     money,
-    move,
     reserve,
     snapshot,
+    spend,
 )
 
 pytestmark = pytest.mark.django_db
 
 
-def test_the_first_credit_creates_the_account() -> None:
+def test_the_first_grant_creates_the_account() -> None:
     assert ledger.balance(account=ALICE) == ledger.Balance(0, 0)
 
     first = issue(ALICE, 70)
     second = issue(ALICE, 30)
 
     assert money(ALICE) == (100, 0)
+    assert (first.debit, first.credit) == (ISSUER, ALICE)
     assert (first.debit_balance_after, first.credit_balance_after) == (None, 70)
     assert second.credit_balance_after == 100
     assert breaches() == []
 
 
+def test_what_is_spent_goes_to_a_system_account() -> None:
+    issue(ALICE, 10)
+
+    moved = spend(ALICE, 4)
+
+    assert (moved.debit, moved.credit, moved.amount) == (ALICE, REVENUE, 4)
+    assert (moved.debit_balance_after, moved.credit_balance_after) == (6, None)
+    assert money(ALICE) == (6, 0)
+    assert breaches() == []
+
+
 def test_system_accounts_keep_no_balance() -> None:
     issue(ALICE, 5)
-    move(ALICE, REVENUE, 3)
-    move(ISSUER, REVENUE, 8)
+    spend(ALICE, 3)
 
     assert money(ISSUER) == money(REVENUE) == (0, 0)
     assert list(Account.objects.filter(is_system=True).values_list("balance", "held")) == [(0, 0), (0, 0)]
     assert breaches() == []
 
 
-@pytest.mark.parametrize(("payer", "payee"), [(ALICE, BOB), (BOB, ALICE)])
-def test_users_can_pay_each_other_whatever_the_order_of_their_keys(
-    payer: ledger.AccountRef, payee: ledger.AccountRef
-) -> None:
-    issue(payer, 10)
-
-    moved = move(payer, payee, 4)
-
-    assert (money(payer), money(payee)) == ((6, 0), (4, 0))
-    assert (moved.debit_balance_after, moved.credit_balance_after) == (6, 4)
-    assert breaches() == []
-
-
-@pytest.mark.parametrize(("payer", "payee"), [(ALICE, BOB), (BOB, ALICE), (ALICE, REVENUE)])
-def test_a_payment_beyond_the_balance_changes_nothing(payer: ledger.AccountRef, payee: ledger.AccountRef) -> None:
-    issue(payer, 10)
-    issue(BOB if payer == ALICE else ALICE, 1)
-    move(ISSUER, REVENUE, 1)
+def test_spending_beyond_the_balance_changes_nothing() -> None:
+    issue(ALICE, 10)
+    spend(ALICE, 1)
     before = snapshot()
 
     with transaction.atomic():  # the caller may go on in its transaction
         with pytest.raises(ledger.InsufficientFunds) as refusal:
-            ledger.transfer(debit=payer, credit=payee, amount=11, kind="test", cause=cause(), now=NOON)
+            ledger.spend(account=ALICE, amount=10, sink="revenue", kind="test", cause=cause(), now=NOON)
         assert snapshot() == before
 
-    assert refusal.value.context == {"asset": "points", "amount": 11}
+    assert refusal.value.context == {"asset": "points", "amount": 10}
     assert snapshot() == before
 
 
@@ -80,79 +82,108 @@ def test_what_is_held_cannot_be_spent() -> None:
     reserve(ALICE, 7)
 
     with pytest.raises(ledger.InsufficientFunds):
-        move(ALICE, REVENUE, 4)
-    move(ALICE, REVENUE, 3)
+        spend(ALICE, 4)
+    spend(ALICE, 3)
 
     assert money(ALICE) == (7, 7)
 
 
 def test_an_account_that_does_not_exist_cannot_pay() -> None:
     with pytest.raises(ledger.InsufficientFunds):
-        move(ALICE, REVENUE, 1)
+        spend(ALICE, 1)
 
     assert not Account.objects.filter(is_system=False).exists()
 
 
-@pytest.mark.parametrize(("payer", "payee"), [(ISSUER, ALICE), (ALICE, REVENUE), (ALICE, BOB), (BOB, ALICE)])
-def test_a_repeat_returns_the_first_transfer_and_changes_nothing(
-    payer: ledger.AccountRef, payee: ledger.AccountRef
-) -> None:
-    issue(ALICE, 30)
-    issue(BOB, 30)
-    why = cause()
-    first = move(payer, payee, 20, why)
-    before = snapshot()
+@pytest.mark.parametrize("account", [ALICE, CHANCES])
+def test_a_repeat_returns_the_first_movement_and_changes_nothing(account: ledger.AccountRef) -> None:
+    for act in (issue, spend):
+        issue(account, 30)
+        why = cause()
+        first = act(account, 20, why)
+        before = snapshot()
 
-    assert move(payer, payee, 20, why) == first
-    assert snapshot() == before
+        assert act(account, 20, why) == first
+        assert snapshot() == before
 
 
 def test_a_repeat_finds_its_first_result_even_when_the_money_is_gone() -> None:
     issue(ALICE, 20)
     why = cause()
-    first = move(ALICE, REVENUE, 20, why)
+    first = spend(ALICE, 20, why)
 
-    assert move(ALICE, REVENUE, 20, why) == first
+    assert spend(ALICE, 20, why) == first
     assert money(ALICE) == (0, 0)
 
 
 def test_a_repeat_leaves_the_callers_transaction_usable() -> None:
     why = cause()
-    first = move(ISSUER, ALICE, 5, why)
+    first = issue(ALICE, 5, why)
 
     with transaction.atomic():
-        again = ledger.transfer(debit=ISSUER, credit=ALICE, amount=5, kind="test", cause=why, now=NOON)
-        ledger.transfer(debit=ISSUER, credit=ALICE, amount=1, kind="test", cause=cause(), now=NOON)
+        again = ledger.grant(account=ALICE, amount=5, purse=Purse.GIFT, kind="test", cause=why, now=NOON)
+        ledger.grant(account=ALICE, amount=1, purse=Purse.GIFT, kind="test", cause=cause(), now=NOON)
 
     assert again == first
     assert money(ALICE) == (6, 0)
+    assert breaches() == []
 
 
 def test_the_same_cause_with_other_contents_is_refused() -> None:
     issue(ALICE, 100)
     issue(BOB, 100)
     why = cause()
-    move(ALICE, BOB, 20, why)
+    spend(ALICE, 20, why)
     before = snapshot()
 
-    for payer, payee, amount in [(ALICE, BOB, 21), (BOB, ALICE, 20), (ALICE, REVENUE, 20), (ALICE, BOB, 500)]:
-        with pytest.raises(ledger.CauseConflict):
-            move(payer, payee, amount, why)
+    for account, amount, sink in [(ALICE, 21, "revenue"), (BOB, 20, "revenue"), (ALICE, 20, "used"), (ALICE, 500, "x")]:
+        with transaction.atomic(), pytest.raises(ledger.CauseConflict):
+            ledger.spend(account=account, amount=amount, sink=sink, kind="test", cause=why, now=NOON)
     with transaction.atomic(), pytest.raises(ledger.CauseConflict):
-        ledger.transfer(debit=ALICE, credit=BOB, amount=20, kind="another", cause=why, now=NOON)
+        ledger.spend(account=ALICE, amount=20, sink="revenue", kind="another", cause=why, now=NOON)
+    with pytest.raises(ledger.CauseConflict):
+        issue(ALICE, 20, why)
 
     assert snapshot()[1] == before[1]
-    assert (money(ALICE), money(BOB)) == ((80, 0), (120, 0))
+    assert (money(ALICE), money(BOB)) == ((80, 0), (100, 0))
     assert breaches() == []
+
+
+@pytest.mark.parametrize(
+    "move",
+    [
+        partial(ledger.grant, purse=Purse.GIFT),
+        partial(ledger.spend, sink="revenue"),
+        partial(ledger.hold, deadline_at=DEADLINE),
+    ],
+    ids=["grant", "spend", "hold"],
+)
+def test_no_verb_moves_nothing_or_out_of_a_system_account_or_by_a_leg_of_the_ledgers_own(move: Any) -> None:
+    issue(ALICE, 10)
+    before = snapshot()
+    said: dict[str, Any] = {"account": ALICE, "amount": 1, "kind": "test", "cause": cause(), "now": NOON}
+
+    for amount in (0, -1, 2**63):
+        with pytest.raises(ledger.InvalidAmount):
+            move(**{**said, "amount": amount})
+    wrong: list[dict[str, Any]] = [{"account": REVENUE}] + ([] if move.func is ledger.hold else [{"leg": "hold"}])
+    for changes in wrong:
+        with pytest.raises(ValueError, match=r"system accounts keep no balance|the ledger's own"):
+            move(**{**said, **changes})
+
+    assert snapshot() == before
 
 
 def test_one_cause_may_have_several_legs() -> None:
     why = cause()
     with transaction.atomic():
-        for leg in ("main", "bonus"):
-            ledger.transfer(debit=ISSUER, credit=ALICE, amount=5, kind="test", cause=why, leg=leg, now=NOON)
+        for leg, amount in (("main", 5), ("bonus", 3), ("bonus", 3)):
+            made = ledger.grant(
+                account=ALICE, amount=amount, purse=Purse.GIFT, kind="test", cause=why, leg=leg, now=NOON
+            )
+            assert (made.leg, made.amount) == (leg, amount)
 
-    assert money(ALICE) == (10, 0)
+    assert money(ALICE) == (8, 0)
     assert Transfer.objects.filter(cause_id=why.id).count() == 2
 
 
@@ -161,26 +192,26 @@ def test_a_rolled_back_transfer_never_happened() -> None:
     before = snapshot()
 
     with transaction.atomic():
-        ledger.transfer(debit=ALICE, credit=BOB, amount=5, kind="test", cause=cause(), now=NOON)
+        ledger.spend(account=ALICE, amount=5, sink="revenue", kind="test", cause=cause(), now=NOON)
         transaction.set_rollback(True)
 
     assert snapshot() == before
 
 
-def test_a_transfer_costs_one_statement_per_user_account_and_one_insert(
-    django_assert_num_queries: DjangoAssertNumQueries, known_system_accounts: None
+@pytest.mark.parametrize(("account", "to_grant", "to_spend"), [(ALICE, 3, 4), (CHANCES, 2, 2)])
+def test_a_movement_costs_one_statement_for_its_account_one_for_itself_and_its_lots_at_most_two(
+    django_assert_num_queries: DjangoAssertNumQueries,
+    known_system_accounts: None,
+    account: ledger.AccountRef,
+    to_grant: int,
+    to_spend: int,
 ) -> None:
-    issue(ALICE, 100)
-    issue(BOB, 100)
+    issue(account, 100)
     with transaction.atomic():
-        for payer, payee, statements in [
-            (ISSUER, ALICE, 2),
-            (ALICE, REVENUE, 2),
-            (ALICE, BOB, 3),
-            (ISSUER, REVENUE, 1),
-        ]:
-            with django_assert_num_queries(statements):
-                ledger.transfer(debit=payer, credit=payee, amount=1, kind="test", cause=cause(), now=NOON)
+        with django_assert_num_queries(to_grant):
+            ledger.grant(account=account, amount=1, purse=Purse.GIFT, kind="test", cause=cause(), now=NOON)
+        with django_assert_num_queries(to_spend):
+            ledger.spend(account=account, amount=1, sink="revenue", kind="test", cause=cause(), now=NOON)
 
 
 def test_balances_of_one_owner_come_in_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:

@@ -10,7 +10,7 @@ from django.db import transaction
 from apps.kernel.ids import UserId
 from apps.kernel.invariants import all_invariants
 from apps.ledger import services as ledger
-from apps.ledger.contracts import Cause
+from apps.ledger.contracts import Cause, Purse
 from apps.marketing import services
 from apps.marketing.contracts import (
     POINTS,
@@ -97,15 +97,16 @@ def give_chances(user_id: UserId, activity_id: UUID, amount: int = 1) -> None:
         )
 
 
-def give_points(user_id: UserId, amount: int) -> None:
+def give_points(user_id: UserId, amount: int, *, ends_at: datetime | None = None) -> None:
     """Points out of thin air."""
     with transaction.atomic():
-        ledger.transfer(
-            debit=ledger.system_account("issuer", POINTS),
-            credit=ledger.user_account(user_id, POINTS),
+        ledger.grant(
+            account=ledger.user_account(user_id, POINTS),
             amount=amount,
+            purse=Purse.GIFT,
             kind="gift",
             cause=_gift(),
+            ends_at=ends_at,
             now=NOON,
         )
 
@@ -117,6 +118,7 @@ def draw(
     count: int = 1,
     client_seed: str = "",
     request_id: str | None = None,
+    odds_version: UUID | None = None,
     now: datetime = NOON,
 ) -> DrawReceipt:
     """One draw request, by default a new one."""
@@ -126,6 +128,7 @@ def draw(
         count=count,
         client_seed=client_seed,
         request_id=request_id or uuid4().hex,
+        odds_version=odds_version,
         now=now,
     )
 
@@ -141,11 +144,11 @@ def chances(user_id: UserId, activity_id: UUID) -> int:
 
 
 def breaches(now: datetime = NOON) -> list[str]:
-    """What the audit finds, except what is merely still on its way."""
+    """What the audit finds, except what is still on its way, and that the events of today follow NOON."""
     return [
         f"{check.number} {breach.subject}: {breach.detail}"
         for check in all_invariants()
-        if check.number not in {"I-29", "I-46"}
+        if check.number not in {"I-29", "I-46", "I-52", "I-65"}
         for breach in check.check(now)
     ]
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from apps.accounts.contracts import Member
 from apps.kernel.models import AuditEntry
 from apps.marketing import services
-from apps.marketing.contracts import ActivityDetail, ActivityState, Behaviour
+from apps.marketing.contracts import PAYMENT, ActivityDetail, ActivityState, AdjustedAsset, AdjustmentRequest
 from apps.marketing.models import (
     Activity,
     Delivery,
@@ -73,7 +73,7 @@ def test_every_list_opens_with_rows_in_it(
     campaign.give_points(alice.id, 1)
     campaign.draw(alice.id, autumn.id)
     services.sign_in(user_id=alice.id, now=NOON)
-    services.grant_rebates(user_id=alice.id, behaviour=Behaviour.PAYMENT, behaviour_key="order:1", now=NOON)
+    services.grant_rebates(user_id=alice.id, behaviour=PAYMENT, behaviour_key="order:1", now=NOON)
     services.exchange(user_id=alice.id, item_id=item, quantity=1, request_id="tap-one", now=NOON)
 
     assert operator_browser.get(page(model, "changelist")).status_code == 200
@@ -100,7 +100,13 @@ def test_a_draft_is_written_checked_and_published(operator_browser: Client, autu
     assert "odds_weights_mismatch" in refused
     assert OddsVersion.objects.get(pk=draft.pk).state == "draft"
 
-    change = {"declared_total": 99, "reason": "sum", **prize_forms(draft)}
+    emptied = {"declared_total": 99, "reason": "sum", **prize_forms(draft)}
+    shown = operator_browser.post(page(OddsVersion, "change", draft.pk), emptied)
+    assert shown.context["adminform"].form.non_field_errors() == ["别人改过这份草稿，请重新打开。 (draft_changed)"]
+
+    stored = draft.prizes.order_by("position").values_list("pk", flat=True)
+    kept = [{**prize, "id": str(pk)} for prize, pk in zip(prizes, stored, strict=True)]
+    change = {"declared_total": 99, "reason": "sum", **prize_forms(draft, *kept, initial=2)}
     assert operator_browser.post(page(OddsVersion, "change", draft.pk), change).status_code == 302
     act(operator_browser, draft, "publish", reason="winter campaign")
 
@@ -121,7 +127,7 @@ def test_a_draft_with_two_fallbacks_is_an_error_of_the_form(operator_browser: Cl
     refused = operator_browser.post(page(OddsVersion, "add"), body)
 
     assert refused.status_code == 200
-    assert refused.context["adminform"].form.non_field_errors() == ["只能有一个兜底奖品。"]
+    assert refused.context["adminform"].form.non_field_errors() == ["只能有一个兜底奖品。 (odds_fallback_ambiguous)"]
     assert not OddsVersion.objects.filter(state="draft").exists()
 
 
@@ -199,11 +205,42 @@ def test_an_items_stock_stays_above_what_is_sold(alice: Member, operator_browser
     refused = operator_browser.post(address, {**form, "stock": 2})
 
     assert refused.status_code == 200
-    assert refused.context["adminform"].form.non_field_errors() == ["库存不能低于已售出的 3 件。"]
+    assert refused.context["adminform"].form.non_field_errors() == ["库存不能低于已售出的 3 件。 (stock_below_sold)"]
     assert ExchangeItem.objects.get().stock == 5
     assert not AuditEntry.objects.filter(reason="recount").exists()
     assert operator_browser.post(address, {**form, "stock": 3}).status_code == 302
     assert ExchangeItem.objects.get().stock == 3
+
+
+def test_what_could_not_be_sold_or_given_is_an_error_of_the_form(
+    operator_browser: Client, autumn: ActivityDetail
+) -> None:
+    draft = campaign.activity(state=ActivityState.DRAFT)
+    chances = {**CREDITS, "kind": "chances", "activity": str(draft.id), "is_active": "on", "reason": "new"}
+    dear = {**CREDITS, "amount": 10**15, "is_active": "on", "reason": "new"}
+    rule = {
+        "code": "pay",
+        "title": "Payment",
+        "behaviour": "payment",
+        "points": 0,
+        "points_per_yuan": 0,
+        "chances": 1,
+        "activity": str(draft.id),
+        "is_active": "on",
+        "reason": "new",
+    }
+    stock = {"activity": str(autumn.id), "code": "cups", "total": 0, "reason": "new"}
+
+    for model, form, said in (
+        (ExchangeItem, chances, "抽奖次数没有人能用"),
+        (ExchangeItem, dear, "这个数量无法发放"),
+        (RebateRule, rule, "抽奖次数没有人能用"),
+        (PrizeStock, stock, "库存至少要有一件"),
+    ):
+        answer = operator_browser.post(page(model, "add"), form)
+        assert answer.status_code == 200, form
+        assert said in str(answer.context["adminform"].form.non_field_errors())
+        assert not model._default_manager.exists()
 
 
 def test_the_time_zone_of_a_started_activity_stays(operator_browser: Client, autumn: ActivityDetail) -> None:
@@ -278,3 +315,21 @@ def test_an_operator_delivers_what_is_owed(alice: Member, operator_browser: Clie
 
     assert Delivery.objects.get().state == "done"
     assert campaign.available(alice.id, "points") == 20
+
+
+@pytest.mark.parametrize(
+    ("asset", "amount", "said"),
+    [
+        (AdjustedAsset.QUOTA, -2500, "-2.5 "),
+        (AdjustedAsset.QUOTA, 1_000_000, "+1000 "),
+        (AdjustedAsset.POINTS, 20, "+20 "),
+    ],
+)
+def test_a_proposal_says_who_gets_how_much_in_the_unit_that_members_see(
+    alice: Member, asset: AdjustedAsset, amount: int, said: str
+) -> None:
+    request = AdjustmentRequest(user_id=alice.id, asset=asset, amount=amount, incident="complaint 12", request_id="one")
+
+    line = services.describe_adjustment(content=request.as_json())
+
+    assert line == f"Alice · {said}{asset.label} · complaint 12"

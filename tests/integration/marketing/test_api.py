@@ -6,8 +6,11 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
+from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.kernel import clock
 from apps.marketing import services
@@ -117,6 +120,24 @@ def test_a_draw_answers_prize_position_and_proof(alice: Member, alice_browser: C
     assert proof["odds"]["version"] == drawn["proof"]["version"]
     history = alice_browser.get("/api/v1/draws").json()
     assert history == {"next": None, "previous": None, "results": [drawn]}
+
+
+def test_a_draw_with_a_key_costs_thirteen_statements(alice: Member, visitor: Client, autumn: ActivityDetail) -> None:
+    campaign.publish(autumn.id, campaign.sure(campaign.POINTS_PRIZE, autumn.id))
+    campaign.give_chances(alice.id, autumn.id, 2)
+    key = accounts.create_api_key(user_id=alice.id, name="mine", scopes=("marketing",), now=clock.now()).key
+    visitor.defaults["HTTP_AUTHORIZATION"] = f"Bearer {key}"
+    path = f"activities/{autumn.id}/draws"
+    assert post(visitor, path).status_code == 201  # odds and the use of the key are noted from now on
+
+    with CaptureQueriesContext(connection) as captured:
+        assert post(visitor, path).status_code == 201
+
+    # What is read once a second, if the last look was a second ago, is another budget's.
+    once_a_second = ("SAVEPOINT", "RELEASE", 'SELECT "kernel_')
+    statements = [query["sql"] for query in captured if not query["sql"].startswith(once_a_second)]
+    # Whose key it is, two of the idempotency key, ten of the draw (no limited prize, but the system account).
+    assert len(statements) <= 13, "\n".join(statements)
 
 
 def test_somebody_elses_draw_does_not_exist(
@@ -240,17 +261,22 @@ def test_an_exchange_can_name_the_price_that_was_shown(alice: Member, alice_brow
         code="credits", title="5 credits", kind="quota", amount=5000, price_points=100, now=clock.now()
     )
     campaign.give_points(alice.id, 150)
-    wish = {"item_id": str(item_id), "quantity": 1}
+    purchase = {"item_id": str(item_id), "quantity": 1}
 
-    refused = post(alice_browser, "exchange/orders", {**wish, "expected_price": 90}, key="one-tap-only")
+    refused = post(alice_browser, "exchange/orders", {**purchase, "expected_price": 90}, key="one-tap-only")
 
     assert (refused.status_code, refused.json()["code"]) == (409, "price_changed")
     assert refused.json()["context"] == {"price_points": 100}
     assert alice_browser.get("/api/v1/points").json() == {"points": 150}
     for nonsense in (0, "cheap"):
-        assert post(alice_browser, "exchange/orders", {**wish, "expected_price": nonsense}).status_code == 400
+        assert post(alice_browser, "exchange/orders", {**purchase, "expected_price": nonsense}).status_code == 400
     # 409 is not kept: the same tap may be said again with the price that holds.
-    agreed = post(alice_browser, "exchange/orders", {**wish, "expected_price": 100}, key="one-tap-only")
+    (item,) = alice_browser.get("/api/v1/exchange/items").json()
+    stale = post(alice_browser, "exchange/orders", {**purchase, "offer": "0" * 16}, key="one-tap-only")
+    assert (stale.status_code, stale.json()["code"]) == (409, "offer_changed")
+    assert stale.json()["context"]["offer"] == item["offer"]
+    shown = {**purchase, "expected_price": 100, "offer": item["offer"]}
+    agreed = post(alice_browser, "exchange/orders", shown, key="one-tap-only")
     assert (agreed.status_code, agreed.json()["points_paid"]) == (201, 100)
 
 

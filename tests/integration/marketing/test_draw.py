@@ -14,10 +14,13 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.accounts.errors import MemberFrozen
 from apps.kernel import switches
+from apps.kernel.errors import IdempotencyKeyReused
 from apps.kernel.models import OutboxEvent
-from apps.marketing import errors, selectors, services
+from apps.marketing import errors, services
 from apps.marketing.contracts import ActivityState, Limits
+from apps.marketing.draws.selectors import draw_of
 from apps.marketing.models import Delivery, Draw, PrizeStock
+from apps.marketing.prizes.services import check_no_prize_on_its_way
 from tests.integration.marketing import campaign
 from tests.integration.marketing.campaign import NOON, POINTS_PRIZE, QUOTA, THANKS
 
@@ -109,6 +112,7 @@ def test_ten_draws_with_nine_chances_take_none(alice: Member) -> None:
 
 def test_a_sold_out_prize_pays_the_declared_fallback(alice: Member) -> None:
     activity = campaign.activity()
+    other = services.save_stock(activity_id=activity.id, code="other", total=10, now=NOON)
     campaign.publish(activity.id, campaign.sure(QUOTA, activity.id, stock=1))
     campaign.give_chances(alice.id, activity.id, 10)
 
@@ -116,7 +120,8 @@ def test_a_sold_out_prize_pays_the_declared_fallback(alice: Member) -> None:
 
     assert [won.kind for won in receipt.draws] == ["quota"] + ["nothing"] * 9
     assert [won.fallback_reason for won in receipt.draws] == [""] + ["sold_out"] * 9
-    assert PrizeStock.objects.get().issued == 1
+    assert PrizeStock.objects.exclude(pk=other.id).get().issued == 1
+    assert PrizeStock.objects.get(pk=other.id).issued == 0
     missed = receipt.draws[1]
     assert missed.rolled_prize_id == receipt.draws[0].prize_id
 
@@ -261,10 +266,12 @@ def test_a_request_id_cannot_be_used_for_something_else(alice: Member) -> None:
     campaign.give_chances(alice.id, activity.id, 20)
     campaign.draw(alice.id, activity.id, request_id="tap-one")
 
-    with pytest.raises(errors.RequestReused):
+    with pytest.raises(IdempotencyKeyReused):
         campaign.draw(alice.id, activity.id, request_id="tap-one", count=10)
-    with pytest.raises(errors.RequestReused):
+    with pytest.raises(IdempotencyKeyReused):
         campaign.draw(alice.id, activity.id, request_id="tap-one", client_seed="another")
+    with pytest.raises(IdempotencyKeyReused):
+        campaign.draw(alice.id, campaign.activity().id, request_id="tap-one")
 
     assert campaign.chances(alice.id, activity.id) == 19
 
@@ -272,6 +279,8 @@ def test_a_request_id_cannot_be_used_for_something_else(alice: Member) -> None:
 def test_two_members_may_use_the_same_request_id(alice: Member, bob: Member) -> None:
     activity = campaign.activity()
     for member in (alice, bob):
+        with pytest.raises(errors.NoChances):
+            campaign.draw(member.id, activity.id, request_id="tap-one")
         campaign.give_chances(member.id, activity.id)
         campaign.draw(member.id, activity.id, request_id="tap-one")
 
@@ -280,12 +289,17 @@ def test_two_members_may_use_the_same_request_id(alice: Member, bob: Member) -> 
 
 def test_a_draw_belongs_to_its_member_alone(alice: Member, bob: Member) -> None:
     activity = campaign.activity()
-    campaign.give_chances(alice.id, activity.id)
+    for member in (alice, bob):
+        campaign.give_chances(member.id, activity.id)
+    campaign.publish(activity.id, campaign.sure(QUOTA, activity.id))
     drawn = campaign.draw(alice.id, activity.id).draws[0]
 
-    assert selectors.draw_of(user_id=alice.id, draw_id=drawn.id) == drawn
+    assert draw_of(user_id=alice.id, draw_id=drawn.id) == drawn
+    assert check_no_prize_on_its_way(user_id=alice.id) is not None
+    assert check_no_prize_on_its_way(user_id=bob.id) is None
+    assert [entry["amount"] for entry in services.export_chance_entries(user_id=alice.id)] == [-1, 1]
     with pytest.raises(errors.DrawNotFound):
-        selectors.draw_of(user_id=bob.id, draw_id=drawn.id)
+        draw_of(user_id=bob.id, draw_id=drawn.id)
 
 
 # Limits -------------------------------------------------------------------------------------------
@@ -353,12 +367,15 @@ def test_the_account_says_what_chances_and_limits_leave(alice: Member) -> None:
     assert (account.used_total, account.used_month, account.used_day) == (1, 1, 1)
     tomorrow = services.account_of(user_id=alice.id, activity_id=activity.id, now=NOON + timedelta(days=1))
     assert (tomorrow.used_day, tomorrow.left_today) == (0, 3)
+    other = services.account_of(user_id=alice.id, activity_id=campaign.activity().id, now=NOON)
+    assert (other.chances, other.used_total, other.nonce) == (0, 0, 0)
+    assert other.next_seed_hash != account.next_seed_hash
 
 
 # Cost ---------------------------------------------------------------------------------------------
 
 
-def test_a_draw_of_a_limited_prize_costs_ten_statements(alice: Member) -> None:
+def test_a_draw_of_a_limited_prize_costs_eleven_statements(alice: Member) -> None:
     activity = campaign.activity()
     campaign.publish(activity.id, campaign.sure(POINTS_PRIZE, activity.id, stock=5))
     campaign.give_chances(alice.id, activity.id, 2)
@@ -371,6 +388,6 @@ def test_a_draw_of_a_limited_prize_costs_ten_statements(alice: Member) -> None:
     # The test's own transaction is open, so the draw's begins and ends with a savepoint.
     begins = next(at for at, sql in enumerate(statements) if sql.startswith("SAVEPOINT"))
     inside = [sql for sql in statements[begins:] if not sql.startswith(("SAVEPOINT", "RELEASE"))]
-    assert len(inside) <= 10, "\n".join(inside)
-    # Before it: the member's status, and the switches if the last look was a second ago.
-    assert begins <= 2, statements[:begins]
+    assert len(inside) <= 11, "\n".join(inside)
+    # Before it: the switches if the last look was a second ago.
+    assert begins <= 1, statements[:begins]

@@ -1,6 +1,9 @@
 """Marketing's pages: who sees them, what they say in every state, and what they cost."""
 
+import re
 from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -10,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.contracts import Member
 from apps.kernel import clock
 from apps.marketing import services
-from apps.marketing.contracts import ActivityDetail, ActivityState
+from apps.marketing.contracts import ActivityDetail, ActivityState, Limits
 from tests.integration.marketing import campaign
 
 pytestmark = pytest.mark.django_db
@@ -21,6 +24,14 @@ def page(browser: Client, path: str) -> str:
     answer = browser.get(path)
     assert answer.status_code == 200
     return answer.content.decode()
+
+
+def limited(activity: ActivityDetail, limits: Limits) -> None:
+    """The same activity, with these limits."""
+    kept = {name: getattr(activity, name) for name in ("code", "title", "subtitle", "time_zone")}
+    now = clock.now()
+    day = timedelta(days=1)
+    services.save_activity(**kept, starts_at=now - 9 * day, ends_at=now + 9 * day, limits=limits, now=now)
 
 
 def test_a_visitor_is_sent_to_sign_in(visitor: Client) -> None:
@@ -36,6 +47,11 @@ def test_without_an_activity_the_page_says_so(alice_browser: Client) -> None:
     assert "还没有奖品" in shown
     assert "暂时没有可兑换的商品" in shown
     assert 'id="grid"' not in shown
+    assert "每天签到" not in shown  # which brings no points as long as no rule says so
+
+    services.save_rebate_rule(code="daily", title="Daily", behaviour="sign_in", points=10, now=clock.now())
+
+    assert page(alice_browser, "/welfare/").count("每天签到") == 2
 
 
 def test_the_grid_shows_the_published_prizes_with_their_odds(
@@ -89,6 +105,55 @@ def test_sign_in_exchange_and_prizes_are_on_the_page(
     assert "已售罄" in shown
     assert "发放中" in shown
     assert "A**e 5 credits" in shown
+
+
+def test_only_ways_that_give_a_draw_are_promised(alice_browser: Client, autumn: ActivityDetail) -> None:
+    ways = {"sign_in": '#sign-in" data-close', "exchange": '#exchange" data-close', "payment": "付款送抽奖次数"}
+    shown = page(alice_browser, "/welfare/")
+    assert "暂时也没有获得的办法" in shown
+    assert not any(way in shown for way in ways.values())
+
+    given: dict[str, Any] = {"activity_id": autumn.id, "now": clock.now()}
+    for behaviour in ("sign_in", "payment"):
+        services.save_rebate_rule(code=behaviour, title=behaviour, behaviour=behaviour, chances=1, **given)
+    services.save_exchange_item(code="draw", title="Draw", kind="chances", amount=1, price_points=5, **given)
+
+    assert [way in page(alice_browser, "/welfare/") for way in ways.values()] == [True] * 3
+
+
+def test_a_way_that_is_sold_out_used_up_or_anothers_is_not_promised(
+    alice: Member, alice_browser: Client, autumn: ActivityDetail
+) -> None:
+    now = clock.now()
+    given: dict[str, Any] = {"title": "Draw", "kind": "chances", "amount": 1, "price_points": 5, "now": now}
+    other = campaign.activity()
+    services.save_exchange_item(code="sold-out", activity_id=autumn.id, stock=0, **given)
+    services.save_exchange_item(code="used-up", activity_id=autumn.id, member_limit=0, **given)
+    services.save_exchange_item(code="another-s", activity_id=other.id, **given)
+
+    shown = page(alice_browser, "/welfare/")
+
+    assert "暂时也没有获得的办法" in shown
+    assert '#exchange" data-close' not in shown
+
+
+@pytest.mark.parametrize(("scope", "words"), [("day", "活动期间明天"), ("month", "下个月"), ("total", "这次活动")])
+def test_who_has_reached_a_limit_is_told_which_and_sold_no_chances(
+    alice: Member, alice_browser: Client, autumn: ActivityDetail, scope: str, words: str
+) -> None:
+    limited(autumn, Limits(**{scope: 0}))
+    campaign.give_chances(alice.id, autumn.id, 2)
+
+    shown = page(alice_browser, "/welfare/")
+
+    assert words in shown.split('id="limit-note" role="status">', 1)[1].split("</p>", 1)[0]
+    assert 'id="more-chances" data-open="chances-sheet" hidden>' in shown
+
+
+def test_who_may_draw_is_told_of_no_limit(alice: Member, alice_browser: Client, autumn: ActivityDetail) -> None:
+    campaign.give_chances(alice.id, autumn.id)
+
+    assert re.search(r'id="limit-note" role="status"\s+hidden>\s*</p>', page(alice_browser, "/welfare/"))
 
 
 def test_the_page_does_not_cost_more_with_more_prizes(

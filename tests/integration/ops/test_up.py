@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from config import env, supervisor, valkey
-from tests.site import Site
+from config import env, stores, supervisor, valkey
+from tests.site import Prepared, Site, running_site
 
 _CANNOT_START = 2
 
@@ -72,22 +72,51 @@ def test_a_port_that_is_no_number_gets_one_line(tmp_path: Path) -> None:
 
     assert (result.returncode, result.stderr) == (
         _CANNOT_START,
-        "Chatloop cannot start: PORT must be a whole number\n",
+        "Chatloop cannot start: PORT must be a whole number from 1 to 65535\n",
     )
 
 
 def test_a_silent_redis_gets_one_line(tmp_path: Path) -> None:
-    result = _up(CHATLOOP_VAR=str(tmp_path), PORT="0", REDIS_URL="redis://127.0.0.1:1/0")
+    result = _up(CHATLOOP_VAR=str(tmp_path), PORT="65535", REDIS_URL="redis://127.0.0.1:1/0")
 
     assert result.returncode == _CANNOT_START
     assert result.stderr.count("\n") == 1
     assert "The Redis of REDIS_URL does not answer" in result.stderr
 
 
+def test_a_silent_database_gets_one_line_without_its_password(tmp_path: Path) -> None:
+    result = _up(CHATLOOP_VAR=str(tmp_path), PORT="65535", DATABASE_URL="postgres://u:hunter2@127.0.0.1:1/d")
+
+    assert result.returncode == _CANNOT_START
+    assert result.stderr.count("\n") == 1
+    assert "The database cannot be used: " in result.stderr
+    assert "Connection refused" in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+def test_a_file_that_is_no_database_gets_one_line(tmp_path: Path) -> None:
+    (tmp_path / "chatloop.sqlite3").write_text("not a database at all")
+
+    result = _up(CHATLOOP_VAR=str(tmp_path), PORT="65535")
+
+    assert (result.returncode, result.stderr.count("\n")) == (_CANNOT_START, 1)
+    assert "The database cannot be used: file is not a database" in result.stderr
+
+
+def test_a_site_with_a_name_of_its_own_is_found_by_its_own_watch(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory, prepared: Prepared
+) -> None:
+    monkeypatch.setenv("ALLOWED_HOSTS", "chat.example.com")
+
+    with running_site(tmp_path_factory.mktemp("named-site"), like=prepared) as site:
+        assert "ready in" in site.output()
+        assert site.stop() == 0
+
+
 def test_it_runs_once_per_data_folder_stops_whole_and_comes_back(own_site: Site) -> None:
     pids = own_site.pids()
 
-    second = _up(CHATLOOP_VAR=str(own_site.var), PORT="0")
+    second = _up(CHATLOOP_VAR=str(own_site.var), PORT="65535")
     code = own_site.stop()
 
     assert {"supervisor", "web", "worker", "beat", "generate"} <= set(pids)
@@ -160,7 +189,7 @@ def test_kill_minus_nine_of_the_parent_leaves_no_orphan(own_site: Site) -> None:
 def test_a_deep_data_folder_still_gets_a_socket(tmp_path: Path) -> None:
     """Linux allows 107 bytes for the path of a socket."""
     deep = tmp_path / ("d" * 60) / ("e" * 60)
-    path = env.valkey_socket(deep)
+    path = stores.valkey_socket(deep)
 
     server = subprocess.Popen(valkey.command(socket_path=path, directory=deep), stdout=subprocess.DEVNULL)
     try:

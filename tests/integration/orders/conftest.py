@@ -33,20 +33,23 @@ def pack(code: str = "pack-100", *, amount_fen: int = 990, quota_milli: int = 10
 
 
 def undeliverable_pack() -> ProductOffer:
-    """A pack with a model that is gone, which no service would save."""
+    """A pack with the model "gone", which is: no service would save it."""
     offer = pack("model")
     Product.objects.filter(pk=offer.id).update(entitlements=["gone"])
     return offer
 
 
-def place(user_id: UserId, product: ProductOffer, *, request_id: str = "", now: datetime | None = None) -> OrderDetail:
-    """Order a product at its price."""
+def place(
+    user_id: UserId, product: ProductOffer, *, request_id: str = "", offer: str = "", now: datetime | None = None
+) -> OrderDetail:
+    """Order a product at its price; with `offer`, as it was shown."""
     return orders.place_order(
         user_id=user_id,
         product_id=product.id,
         gateway="wechat",
         expected_amount_fen=product.amount_fen,
         request_id=request_id or uuid4().hex,
+        offer=offer,
         now=now or clock.now(),
     )
 

@@ -74,6 +74,7 @@ def test_a_new_product_goes_through_the_service(operator_browser: Client, db: No
         {"entitlements": '{"a": 1}'},
         {"entitlements": "[1]"},
         {"entitlements": r'["\u0000"]'},
+        {"entitlements": r'["\ud800"]'},
     ],
 )
 def test_a_wrong_form_changes_nothing(
@@ -88,8 +89,24 @@ def test_a_wrong_form_changes_nothing(
 @pytest.mark.parametrize(
     ("field", "value", "said"),
     [
-        ("quota_milli", str(10**12 + 1), "这一额度无法发放：不能小于零，也不能超过一笔订单的上限。"),
-        ("entitlements", '["no-model"]', "没有编号为 no-model 的模型。"),
+        (
+            "quota_milli",
+            str(10**12 + 1),
+            "这一额度无法发放：不能小于零，也不能超过一笔订单的上限。 (product_quota_not_deliverable)",
+        ),
+        ("entitlements", '["no-model"]', "没有编号为 no-model 的模型。 (product_model_unknown)"),
+        ("quota_milli", "0", "商品总要给点什么：额度，或者模型。 (product_empty)"),
+        ("title", "畅" * 43, "标题太长，付款时放不下：最多 127 字节，一个汉字占三个字节。 (product_title_too_long)"),
+        (
+            "amount_fen",
+            "0",
+            "这个价格无法支付：不能低于一分，也不能超过一笔付款的上限。 (product_amount_not_payable)",
+        ),
+        (
+            "amount_fen",
+            str(2**31),
+            "这个价格无法支付：不能低于一分，也不能超过一笔付款的上限。 (product_amount_not_payable)",
+        ),
     ],
 )
 def test_what_could_not_be_delivered_is_an_error_of_its_field(

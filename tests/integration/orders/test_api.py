@@ -19,7 +19,7 @@ from tests.integration.orders.wechat_server import WechatServer, refused
 ADDRESS = "/api/v1/orders"
 
 
-def wish(product: ProductOffer, **changes: object) -> dict[str, object]:
+def order_body(product: ProductOffer, **changes: object) -> dict[str, object]:
     return {"product_id": str(product.id), "gateway": "wechat", "expected_amount_fen": product.amount_fen, **changes}
 
 
@@ -45,11 +45,12 @@ def test_prices_are_public_and_in_shop_order(visitor: Client, product: ProductOf
         "amount_fen": 990,
         "quota_milli": 100_000,
         "entitlements": [],
+        "offer": product.offer,
     }
 
 
 def test_an_order_answers_how_to_pay(alice_browser: Client, product: ProductOffer, wechat: WechatServer) -> None:
-    answer = post(alice_browser, wish(product))
+    answer = post(alice_browser, order_body(product))
 
     body = answer.json()
     assert answer.status_code == 201
@@ -63,9 +64,9 @@ def test_an_order_answers_how_to_pay(alice_browser: Client, product: ProductOffe
 def test_the_same_key_orders_once_and_replays_the_answer(
     alice_browser: Client, product: ProductOffer, wechat: WechatServer
 ) -> None:
-    first = post(alice_browser, wish(product), key="click-0001")
-    again = post(alice_browser, wish(product), key="click-0001")
-    other = post(alice_browser, wish(product, expected_amount_fen=1), key="click-0001")
+    first = post(alice_browser, order_body(product), key="click-0001")
+    again = post(alice_browser, order_body(product), key="click-0001")
+    other = post(alice_browser, order_body(product, expected_amount_fen=1), key="click-0001")
 
     assert again.json() == first.json()
     assert again["Idempotent-Replay"] == "true"
@@ -77,10 +78,10 @@ def test_a_key_whose_request_was_not_answered_may_be_repeated(
     alice_browser: Client, product: ProductOffer, wechat: WechatServer
 ) -> None:
     wechat.fault = lambda request: refused(500, "SYSTEM_ERROR")
-    failed = post(alice_browser, wish(product), key="click-0001")
+    failed = post(alice_browser, order_body(product), key="click-0001")
     wechat.fault = lambda request: None
 
-    repeated = post(alice_browser, wish(product), key="click-0001")
+    repeated = post(alice_browser, order_body(product), key="click-0001")
 
     assert (failed.status_code, failed.json()["code"], failed["Retry-After"]) == (503, "gateway_unavailable", "3")
     assert (repeated.status_code, repeated.json()["state"]) == (201, "paying")
@@ -107,7 +108,7 @@ def test_a_refused_wish_orders_nothing(
     product: ProductOffer,
     wechat: WechatServer,
 ) -> None:
-    answer = post(alice_browser, wish(product, **changes))
+    answer = post(alice_browser, order_body(product, **changes))
 
     assert (answer.status_code, answer.json()["code"]) == (status, code)
     assert answer["Content-Type"] == "application/problem+json"
@@ -118,14 +119,30 @@ def test_a_refused_wish_orders_nothing(
 def test_a_new_price_is_told(alice_browser: Client, product: ProductOffer, wechat: WechatServer) -> None:
     pack(amount_fen=1290)
 
-    assert post(alice_browser, wish(product)).json()["context"] == {"amount_fen": 1290}
+    assert post(alice_browser, order_body(product)).json()["context"] == {"amount_fen": 1290}
+
+
+def test_a_new_offer_is_told_and_can_be_ordered(
+    alice_browser: Client, product: ProductOffer, wechat: WechatServer
+) -> None:
+    pack(quota_milli=1_000)
+
+    refused = post(alice_browser, order_body(product, offer=product.offer))
+    told = refused.json()["context"]
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "offer_changed")
+    assert (told["quota_milli"], told["amount_fen"], told["entitlements"]) == (1_000, 990, [])
+    assert told["offer"] == alice_browser.get("/api/v1/products").json()[0]["offer"]
+    assert not Order.objects.exists()
+    ordered = post(alice_browser, order_body(product, offer=told["offer"]))
+    assert (ordered.status_code, ordered.json()["quota_milli"]) == (201, 1_000)
 
 
 def test_ordering_needs_a_key_and_a_member(alice_browser: Client, visitor: Client, product: ProductOffer) -> None:
-    without = alice_browser.post(ADDRESS, wish(product), content_type="application/json")
+    without = alice_browser.post(ADDRESS, order_body(product), content_type="application/json")
 
     assert (without.status_code, without.json()["code"]) == (400, "idempotency_key_missing")
-    assert post(visitor, wish(product)).status_code == 401
+    assert post(visitor, order_body(product)).status_code == 401
     assert not Order.objects.exists()
 
 
@@ -191,5 +208,5 @@ def test_a_frozen_gateway_configuration_is_no_gateway(
     from_environment = {**settings.WECHAT_PAY, "MCH_ID": ""}  # type: ignore[attr-defined]
     settings.WECHAT_PAY = from_environment  # type: ignore[attr-defined]
 
-    assert post(alice_browser, wish(product)).json()["code"] == "gateway_unknown"
+    assert post(alice_browser, order_body(product)).json()["code"] == "gateway_unknown"
     assert alice_browser.post("/pay/wechat/notify", b"{}", content_type="application/json").status_code == 404

@@ -7,14 +7,19 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
+from apps.chat.contracts import QUOTA
 from apps.kernel.errors import RateLimited
 from apps.kernel.models import AuditEntry, OutboxEvent
+from apps.ledger.contracts import Purse, user_account
+from apps.ledger.models import Lot
 from apps.orders import services as orders
 from apps.orders.contracts import OrderDetail, OrderState, ProductOffer
 from apps.orders.models import Order, OrderHistory, Payment, Standing
+from tests.integration.chat.conftest import make_model
 from tests.integration.orders.conftest import pack, place, quota_of, undeliverable_pack
-from tests.integration.orders.wechat_server import WechatServer, refused
+from tests.integration.orders.wechat_server import Trade, WechatServer, answered, refused
 
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 SOON = NOON + timedelta(seconds=5)
@@ -43,6 +48,7 @@ def test_a_member_who_paid_need_not_wait_for_the_notification(order: OrderDetail
     assert shown.state is OrderState.DELIVERED
     assert quota_of(order.user_id) == 100_000
     assert orders.check_order(user_id=order.user_id, order_id=order.id, now=SOON) == shown
+    assert len(wechat.prepays) == 1  # nor is a code asked for again
 
 
 def test_without_money_a_check_changes_nothing(order: OrderDetail, wechat: WechatServer) -> None:
@@ -51,6 +57,31 @@ def test_without_money_a_check_changes_nothing(order: OrderDetail, wechat: Wecha
     assert shown.state is OrderState.PAYING
     assert Order.objects.get().checks == 1
     assert not Payment.objects.exists()
+
+
+def test_a_check_moves_no_other_orders_check(order: OrderDetail, bob: Member, wechat: WechatServer) -> None:
+    his = place(bob.id, pack(), now=NOON)
+
+    orders.check_order(user_id=order.user_id, order_id=order.id, now=SOON)
+
+    due = {row.pk: (row.next_check_at, row.checks) for row in Order.objects.all()}
+    assert due == {order.id: (SOON + timedelta(seconds=15), 1), his.id: (NOON + timedelta(seconds=5), 0)}
+
+
+def test_what_the_provider_closed_is_closed_here(order: OrderDetail, wechat: WechatServer) -> None:
+    wechat.trade().state = "CLOSED"
+
+    assert orders.check_order(user_id=order.user_id, order_id=order.id, now=SOON).state is OrderState.CLOSED
+    assert OrderHistory.objects.get(after=OrderState.CLOSED).reason == "closed by the provider"
+
+
+def test_what_was_bought_has_no_end(order: OrderDetail, wechat: WechatServer) -> None:
+    wechat.trade().pay()
+
+    orders.check_order(user_id=order.user_id, order_id=order.id, now=SOON)
+
+    lot = Lot.objects.get(account_id=user_account(order.user_id, QUOTA).id)
+    assert (lot.purse, lot.remaining, lot.ends_at) == (Purse.PAID, 100_000, None)
 
 
 def test_a_check_gets_an_order_the_code_that_it_missed(
@@ -79,6 +110,44 @@ def test_a_query_is_believed_no_more_than_a_notification(
     assert quota_of(order.user_id) == 0
 
 
+@pytest.mark.parametrize("state", ["NOTPAY", "SUCCESS", "CLOSED"])
+@pytest.mark.parametrize("act", ["check", "cancel", "sweep", "expire"])
+def test_an_answer_about_another_order_is_not_believed(
+    act: str, state: str, order: OrderDetail, bob: Member, wechat: WechatServer
+) -> None:
+    """It is genuine and signed, and it is about Bob's: Alice's is neither paid nor closed by it."""
+    bobs = wechat.trades[place(bob.id, pack(), now=NOON).id.hex]
+    bobs.pay()
+    bobs.state = state
+    mine = order.id.hex
+    wechat.fault = lambda asked: (
+        answered(bobs.transaction()) if asked.method == "GET" and mine in str(asked.url) else None
+    )
+
+    acts = {"check": orders.check_order, "cancel": orders.cancel_order}
+    if act in acts:
+        with pytest.raises(orders.GatewayUnavailable):
+            acts[act](user_id=order.user_id, order_id=order.id, now=SOON)
+    elif act == "sweep":
+        orders.check_unpaid_orders(now=SOON)
+    else:
+        orders.close_expired_orders(now=EXPIRED)
+
+    assert state_of(order) == OrderState.PAYING
+    assert quota_of(order.user_id) == 0
+    assert not Payment.objects.filter(order_id=order.id).exists()
+
+
+def test_an_answer_that_names_no_order_is_not_believed(order: OrderDetail, wechat: WechatServer) -> None:
+    nameless = Trade(wechat.trade().asked, state="CLOSED", changes={"out_trade_no": None})
+    wechat.fault = lambda asked: answered(nameless.transaction()) if asked.method == "GET" else None
+
+    with pytest.raises(orders.GatewayUnavailable):
+        orders.check_order(user_id=order.user_id, order_id=order.id, now=SOON)
+
+    assert state_of(order) == OrderState.PAYING
+
+
 def test_money_that_went_back_at_the_provider_buys_nothing(order: OrderDetail, wechat: WechatServer) -> None:
     wechat.trade().pay()
     wechat.trade().changes = {"trade_state": "REFUND"}
@@ -96,16 +165,14 @@ def test_checks_are_limited(order: OrderDetail) -> None:
     for _ in range(12):
         orders.check_order(user_id=order.user_id, order_id=order.id, now=NOON)
 
-    with pytest.raises(RateLimited):
-        orders.check_order(user_id=order.user_id, order_id=order.id, now=NOON)
+    for act in (orders.check_order, orders.cancel_order):
+        with pytest.raises(RateLimited):
+            act(user_id=order.user_id, order_id=order.id, now=NOON)
 
 
 @pytest.mark.parametrize("act", [orders.check_order, orders.cancel_order])
-def test_somebody_elses_order_does_not_exist(
-    act: object, order: OrderDetail, bob: Member, wechat: WechatServer
-) -> None:
+def test_somebody_elses_order_does_not_exist(act: Any, order: OrderDetail, bob: Member, wechat: WechatServer) -> None:
     before = list(wechat.calls)
-    assert callable(act)
 
     for order_id in (order.id, uuid4()):
         with pytest.raises(orders.OrderNotFound):
@@ -121,6 +188,7 @@ def test_cancelling_closes_at_the_provider_first(order: OrderDetail, wechat: Wec
     assert shown.state is OrderState.CLOSED
     assert wechat.trade().state == "CLOSED"
     assert [call.split()[0] for call in wechat.calls] == ["POST", "GET", "POST"]
+    assert OrderHistory.objects.get(after=OrderState.CLOSED).reason == "cancelled by the member"
     assert orders.cancel_order(user_id=order.user_id, order_id=order.id, now=SOON) == shown
 
 
@@ -131,6 +199,7 @@ def test_cancelling_a_paid_order_delivers_it(order: OrderDetail, wechat: WechatS
 
     assert shown.state is OrderState.DELIVERED
     assert quota_of(order.user_id) == 100_000
+    assert not any(call.endswith("/close") for call in wechat.calls)
     with pytest.raises(orders.OrderNotCancellable):
         orders.cancel_order(user_id=order.user_id, order_id=order.id, now=SOON)
 
@@ -174,11 +243,28 @@ def test_late_money_reopens_a_closed_order_and_delivers_once(order: OrderDetail,
     assert OutboxEvent.objects.filter(topic="orders.order_paid").count() == 1
 
 
+def test_late_money_for_a_closed_account_waits_to_be_given_back(order: OrderDetail, wechat: WechatServer) -> None:
+    orders.cancel_order(user_id=order.user_id, order_id=order.id, now=SOON)
+    buyer = accounts.get_member(user_id=order.user_id)
+    accounts.close_account(user_id=order.user_id, confirm=buyer.nickname, now=SOON)
+    wechat.trade().pay()
+
+    orders.check_unpaid_orders(now=SOON + timedelta(minutes=10))
+    orders.check_unpaid_orders(now=SOON + timedelta(minutes=30))
+
+    assert state_of(order) == OrderState.MISMATCH
+    assert quota_of(order.user_id) == 0
+    assert Payment.objects.get().standing == "mismatched"
+    assert AuditEntry.objects.get(action="orders.payment_mismatch").reason == "account: closed"
+    assert not OutboxEvent.objects.filter(topic="orders.order_paid").exists()
+
+
 def test_a_closed_order_without_money_is_asked_about_once_more_and_then_left(
     order: OrderDetail, wechat: WechatServer
 ) -> None:
     orders.cancel_order(user_id=order.user_id, order_id=order.id, now=SOON)
 
+    assert orders.check_unpaid_orders(now=SOON + timedelta(minutes=9)) == 0
     assert orders.check_unpaid_orders(now=SOON + timedelta(minutes=10)) == 1
     assert orders.check_unpaid_orders(now=SOON + timedelta(days=1)) == 0
     assert Order.objects.get().next_check_at is None
@@ -225,6 +311,7 @@ def test_one_bad_order_does_not_stop_the_others(
 
     assert (state_of(bad), state_of(good)) == (OrderState.PAYING, OrderState.DELIVERED)
     wechat.fault = lambda request: None
+    assert orders.check_unpaid_orders(now=SOON + timedelta(seconds=14)) == 0
     assert orders.check_unpaid_orders(now=SOON + timedelta(seconds=15)) == 1
     assert state_of(bad) == OrderState.DELIVERED
 
@@ -279,7 +366,7 @@ def test_what_could_not_be_delivered_at_once_is_delivered_by_the_sweep(alice: Me
     assert quota_of(alice.id) == 0
     assert OutboxEvent.objects.filter(topic="orders.order_paid").count() == 1
 
-    Order.objects.update(entitlements=[])
+    make_model("gone")
     assert orders.deliver_paid_orders(now=SOON + timedelta(seconds=29)) == 0
     assert orders.deliver_paid_orders(now=SOON + timedelta(seconds=30)) == 1
     assert state_of(order) == OrderState.DELIVERED
@@ -292,7 +379,7 @@ def test_an_operator_checks_and_delivers_with_a_reason(alice: Member, wechat: We
     wechat.trade().pay()
     orders.recheck_order(order_id=order.id, actor="staff:1", reason="member called", now=SOON)
     assert state_of(order) == OrderState.PAID
-    Order.objects.update(entitlements=[])
+    make_model("gone")
 
     assert orders.redeliver_order(order_id=order.id, actor="staff:1", reason="model removed", now=SOON)
     assert not orders.redeliver_order(order_id=order.id, actor="staff:1", reason="again", now=SOON)

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 from django.conf import settings
 from django.http import HttpResponse
@@ -13,9 +14,10 @@ from django.test import Client
 from apps.accounts.contracts import Member
 from apps.kernel import clock
 from apps.kernel.models import AuditEntry, OutboxEvent
+from apps.orders import services as orders
 from apps.orders.contracts import OrderDetail, OrderState, ProductOffer
 from apps.orders.models import Notification, Order, OrderHistory, Outcome, Payment, Standing
-from tests.integration.orders.conftest import place, quota_of
+from tests.integration.orders.conftest import pack, place, quota_of, undeliverable_pack
 from tests.integration.orders.wechat_server import WechatServer, notice, signature
 
 
@@ -88,6 +90,8 @@ def test_repeats_are_acknowledged_and_change_nothing(alice: Member, order: Order
     assert Payment.objects.count() == 1
     assert len(paid_events()) == 1
     assert sorted(Notification.objects.values_list("outcome", "times")) == [("repeated", 1), ("settled", 3)]
+    repeated = Notification.objects.get(times=3)
+    assert repeated.last_at > repeated.created_at
 
 
 @pytest.mark.parametrize(
@@ -180,6 +184,40 @@ def test_an_event_with_an_endless_name_is_refused(order: OrderDetail, wechat: We
     assert_nothing_happened(order)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"transaction_id": "4200\ud800"},
+        {"transaction_id": "4200\x00"},
+        {"out_trade_no": "\udfff" * 32},
+        {"payer": {"openid": "o\ud800"}},
+        {"payer": {"openid": ["o1"]}},
+        {"success_time": "9999-12-31T23:59:59-23:00"},
+        {"success_time": "0001-01-01T00:00:00+23:00"},
+        {"success_time": "9999-01-01T00:00:00+08:00"},
+    ],
+    ids=ascii,
+)
+def test_what_no_column_can_keep_is_refused_though_it_is_signed(
+    changes: dict[str, Any], order: OrderDetail, wechat: WechatServer
+) -> None:
+    assert send(paid(wechat, **changes)).status_code == 400
+    assert_nothing_happened(order)
+
+
+def test_a_payment_may_be_ahead_of_our_clock_by_a_day_at_most(order: OrderDetail, wechat: WechatServer) -> None:
+    ahead, too_far = ((clock.now() + timedelta(hours=hours)).isoformat() for hours in (23, 25))
+
+    assert send(paid(wechat, success_time=too_far)).status_code == 400
+    assert_nothing_happened(order)
+    assert send(paid(wechat, success_time=ahead)).status_code == 204
+
+
+def test_a_body_nested_beyond_all_measure_is_refused(order: OrderDetail, wechat: WechatServer) -> None:
+    assert send(b"[" * 30_000).status_code == 400
+    assert_nothing_happened(order)
+
+
 def test_a_success_that_says_it_failed_is_refused(order: OrderDetail, wechat: WechatServer) -> None:
     assert send(paid(wechat, trade_state="NOTPAY")).status_code == 400
     assert_nothing_happened(order)
@@ -213,12 +251,13 @@ def test_a_payment_that_does_not_fit_is_parked_for_a_person(
 
     row = Order.objects.get()
     assert answers == [204, 204]
-    assert (row.state, row.delivered_at) == (OrderState.MISMATCH, None)
+    assert (row.state, row.delivered_at, row.next_check_at) == (OrderState.MISMATCH, None, None)
     assert quota_of(alice.id) == 0
     assert paid_events() == []
     assert Payment.objects.get().standing == Standing.MISMATCHED
     assert Notification.objects.get().outcome == Outcome.MISMATCHED
     assert Notification.objects.get().reason == reason
+    assert OrderHistory.objects.get(after=OrderState.MISMATCH).reason == reason
     entry = AuditEntry.objects.get(action="orders.payment_mismatch")
     assert (entry.actor, entry.target_id, entry.reason) == ("system", str(order.id), reason)
 
@@ -273,6 +312,8 @@ def test_one_transaction_never_pays_two_orders(
     assert Order.objects.get(pk=first.id).state == OrderState.DELIVERED
     assert Order.objects.get(pk=second.id).state == OrderState.MISMATCH
     assert quota_of(bob.id) == 0
+    entry = AuditEntry.objects.get(action="orders.payment_mismatch")
+    assert (entry.target_id, entry.reason) == (str(second.id), f"transaction: belongs to order {first.id}")
 
 
 def test_a_second_capture_is_kept_as_surplus_and_delivers_nothing(
@@ -317,3 +358,32 @@ def test_nothing_secret_is_kept(order: OrderDetail, wechat: WechatServer) -> Non
     kept = json.dumps(list(Notification.objects.values()) + list(Payment.objects.values()), default=str)
     assert "oPayer0001" not in kept
     assert settings.WECHAT_PAY["API_V3_KEY"] not in kept
+
+
+def test_a_payment_settles_its_own_order_alone(bob: Member, order: OrderDetail, wechat: WechatServer) -> None:
+    his = place(bob.id, pack())
+    wechat.trades[order.id.hex].pay()
+
+    send(notice(wechat.trades[order.id.hex].transaction()))
+
+    states = dict(Order.objects.values_list("pk", "state"))
+    assert states == {order.id: OrderState.DELIVERED, his.id: OrderState.PAYING}
+
+
+def test_money_that_is_told_of_during_the_last_look_stays_due_for_delivery(alice: Member, wechat: WechatServer) -> None:
+    """The look itself saw none, and ends the looks at an order without money: this one has some by now."""
+
+    def tell(request: httpx2.Request) -> None:
+        wechat.before_answer = lambda request: None
+        send(paid(wechat))
+
+    now = clock.now()
+    order = place(alice.id, undeliverable_pack(), now=now)
+    orders.cancel_order(user_id=alice.id, order_id=order.id, now=now)
+    wechat.before_answer = tell
+
+    assert orders.check_unpaid_orders(now=now + timedelta(minutes=10)) == 1
+
+    row = Order.objects.get()
+    assert row.state == OrderState.PAID
+    assert row.next_check_at is not None

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.apps import apps as installed
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -12,8 +13,10 @@ from apps.accounts.contracts import Member
 from apps.kernel import clock
 from apps.orders import services as orders
 from apps.orders.contracts import OrderDetail, ProductOffer
+from apps.orders.models import Order, Product
 from tests.integration.orders.conftest import pack, place
 from tests.integration.orders.wechat_server import WechatServer
+from tests.rows import unguard_all
 
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 
@@ -36,9 +39,56 @@ def test_a_visitor_sees_prices_and_where_to_sign_in(visitor: Client, product: Pr
 def test_a_member_can_buy_and_has_the_pay_sheet(alice_browser: Client, product: ProductOffer) -> None:
     page = text_of(alice_browser, "/shop/")
 
-    assert f'data-buy="{product.id}" data-amount-fen="990" data-gateway="wechat"' in page
+    shown = f'data-offer="{product.offer}" data-amount-fen="990" data-gateway="wechat"'
+    assert f'data-buy="{product.id}" {shown}' in page
     assert 'id="pay-sheet"' in page
     assert "/sandbox/" in page
+
+
+REMINDER = re.compile(r'<section[^>]*id="open-order"[^>]*data-order="([^"]*)"( hidden)?>')
+
+
+def test_the_shop_reminds_of_the_newest_order_that_can_be_paid(
+    alice: Member, alice_browser: Client, bob_browser: Client, product: ProductOffer, wechat: WechatServer
+) -> None:
+    hidden = ("", " hidden")
+    assert REMINDER.findall(text_of(alice_browser, "/shop/")) == [hidden]
+    place(alice.id, product)
+    newest = place(alice.id, pack("pack-350"))
+
+    assert REMINDER.findall(text_of(alice_browser, "/shop/")) == [(str(newest.id), "")]
+    assert REMINDER.findall(text_of(bob_browser, "/shop/")) == [hidden]
+    unguard_all("orders_order")
+    Order.objects.update(expires_at=clock.now())
+    assert REMINDER.findall(text_of(alice_browser, "/shop/")) == [hidden]
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_no_way_is_promised_that_wechat_refuses(language: str, alice_browser: Client, product: ProductOffer) -> None:
+    """Long-pressing a Native code, or picking it from the album, is refused."""
+    page = alice_browser.get("/shop/", headers={"Accept-Language": language}).content.decode()
+
+    for promised in ("长按", "相册", "截图", "Hold your finger", "album", "screenshot"):
+        assert promised not in page
+    assert {"zh-hans": "在电脑上打开本站的“我的订单”", "en": "“My orders” of this site on a computer"}[language] in page
+
+
+def test_a_product_without_quota_shows_none(alice_browser: Client, wechat: WechatServer) -> None:
+    Product.objects.filter(pk=pack().id).update(quota_milli=0, entitlements=["model-a"])
+
+    assert re.search(r'<p class="product__gain" hidden>', text_of(alice_browser, "/shop/"))
+
+
+def test_only_a_site_with_a_demo_phone_says_that_no_money_is_real(
+    order: OrderDetail, alice_browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = f"/orders/{order.id}/"
+    assert "no real money" in text_of(alice_browser, address)
+    real = {label: config for label, config in installed.app_configs.items() if label != "sandbox"}
+
+    monkeypatch.setattr(installed, "app_configs", real)
+
+    assert "no real money" not in text_of(alice_browser, address)
 
 
 def test_an_empty_shop_says_what_to_do(alice_browser: Client) -> None:
@@ -74,7 +124,7 @@ def test_the_list_costs_the_same_whatever_its_length(
         page = text_of(alice_browser, "/orders/")
 
     assert page.count("data-cancel=") == count
-    assert len(queries) <= 4
+    assert len(queries) <= 5  # the fifth at most once a second: the limits that the page tells
 
 
 def test_the_page_of_an_order_can_be_paid_from(order: OrderDetail, alice_browser: Client) -> None:

@@ -59,6 +59,42 @@ def test_a_second_click_gets_the_same_order(alice: Member, product: ProductOffer
     assert len(wechat.prepays) == 1
 
 
+def test_orders_of_two_products_are_open_side_by_side(
+    alice: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    first = place(alice.id, product)
+    second = place(alice.id, pack("another"))
+
+    assert second.id != first.id
+    assert set(Order.objects.values_list("state", flat=True)) == {OrderState.PAYING}
+
+
+def test_a_click_while_another_is_at_the_provider_asks_for_no_second_code(
+    alice: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    def click_again(request: httpx2.Request) -> None:
+        wechat.before_answer = lambda request: None
+        assert place(alice.id, product, now=NOON + timedelta(seconds=14)).pay is None
+
+    wechat.before_answer = click_again
+
+    assert place(alice.id, product, now=NOON).pay is not None
+    assert len(wechat.prepays) == 1
+
+
+def test_a_code_whose_asker_died_is_asked_for_again(alice: Member, product: ProductOffer, wechat: WechatServer) -> None:
+    def die(request: httpx2.Request) -> None:
+        raise SystemExit
+
+    wechat.before_answer = die
+    with pytest.raises(SystemExit):
+        place(alice.id, product, now=NOON)
+    wechat.before_answer = lambda request: None
+
+    assert place(alice.id, product, now=NOON + timedelta(seconds=14)).pay is None
+    assert place(alice.id, product, now=NOON + timedelta(seconds=15)).pay is not None
+
+
 def test_the_same_request_orders_once_even_after_the_order_is_over(
     alice: Member, product: ProductOffer, wechat: WechatServer
 ) -> None:
@@ -78,12 +114,40 @@ def test_a_silent_provider_leaves_the_order_to_be_repeated_identically(
     with pytest.raises(orders.GatewayUnavailable):
         place(alice.id, product, request_id="click", now=NOON)
     assert Order.objects.get().state == OrderState.CREATED
+    # Whoever asked for the code may still be at it: the beat leaves them their time.
+    assert orders.check_unpaid_orders(now=NOON + timedelta(seconds=14)) == 0
 
     wechat.fault = lambda request: None
     order = place(alice.id, product, request_id="another click", now=NOON + timedelta(seconds=20))
 
     assert Order.objects.get().pk == order.id
     assert order.state is OrderState.PAYING
+
+
+def test_asking_for_one_code_keeps_nobody_else_from_theirs(
+    alice: Member, bob: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    wechat.fault = timeout
+    with pytest.raises(orders.GatewayUnavailable):
+        place(bob.id, product, now=NOON)
+    wechat.fault = lambda request: None
+
+    place(alice.id, product, now=NOON)
+
+    assert Order.objects.get(user_id=bob.id).prepay_until is None
+
+
+def test_no_code_is_asked_for_an_order_whose_time_is_up(
+    alice: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    wechat.fault = timeout
+    with pytest.raises(orders.GatewayUnavailable):
+        place(alice.id, product, now=NOON)
+    wechat.fault = lambda request: None
+
+    shown = orders.check_order(user_id=alice.id, order_id=Order.objects.get().pk, now=NOON + timedelta(minutes=31))
+
+    assert (shown.state, shown.pay, wechat.prepays) == (OrderState.CREATED, None, [])
 
 
 def test_a_time_out_after_the_provider_acted_is_repaired_by_the_same_parameters(
@@ -134,6 +198,49 @@ def test_nothing_is_ordered_at_a_price_the_buyer_did_not_see(
     assert refusal.value.context == {"amount_fen": 1290}
     assert not Order.objects.exists()
     assert wechat.calls == []
+
+
+def test_nothing_is_ordered_that_the_buyer_did_not_see(
+    alice: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    """The price is the same: what changed is what it buys."""
+    present = pack(quota_milli=1_000)
+
+    with pytest.raises(orders.OfferChanged) as refusal:
+        place(alice.id, product, offer=product.offer)
+
+    assert refusal.value.context == {
+        "offer": present.offer,
+        "title": "1 credits",
+        "amount_fen": 990,
+        "quota_milli": 1_000,
+        "entitlements": [],
+    }
+    assert not Order.objects.exists()
+    assert wechat.calls == []
+    assert place(alice.id, present, offer=present.offer).quota_milli == 1_000
+
+
+def test_an_offer_that_is_as_it_was_is_the_same_offer(
+    alice: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    pack(amount_fen=1290)
+    assert pack().offer == product.offer
+
+    assert place(alice.id, product, offer=product.offer).amount_fen == 990
+
+
+def test_a_repeat_is_the_first_order_and_another_offer_is_no_repeat(
+    alice: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    first = place(alice.id, product, request_id="one click", offer=product.offer)
+    present = pack(quota_milli=1_000)
+
+    again = place(alice.id, product, request_id="one click", offer=product.offer)
+
+    assert (again.id, again.quota_milli) == (first.id, 100_000)
+    with pytest.raises(IdempotencyKeyReused):
+        place(alice.id, present, request_id="one click", offer=present.offer)
 
 
 def test_what_is_off_sale_or_unknown_cannot_be_ordered(
@@ -188,6 +295,17 @@ def test_one_request_is_one_wish(alice: Member, product: ProductOffer, wechat: W
     assert Order.objects.get().pk == first.id
 
 
+def test_two_members_may_use_the_same_request_id(
+    alice: Member, bob: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    first = place(alice.id, product, request_id="click")
+
+    second = place(bob.id, product, request_id="click")
+
+    assert (first.user_id, second.user_id) == (alice.id, bob.id)
+    assert Order.objects.count() == 2
+
+
 def test_orders_are_limited(alice: Member, product: ProductOffer, wechat: WechatServer) -> None:
     for _ in range(30):
         place(alice.id, product, now=NOON)
@@ -196,14 +314,20 @@ def test_orders_are_limited(alice: Member, product: ProductOffer, wechat: Wechat
         place(alice.id, product, now=NOON)
 
 
-def test_a_closed_shop_takes_no_new_orders(alice: Member, product: ProductOffer, wechat: WechatServer) -> None:
+def test_a_closed_shop_takes_no_new_orders_and_delivers_what_is_paid(
+    alice: Member, product: ProductOffer, wechat: WechatServer
+) -> None:
+    earlier = place(alice.id, product)
+    wechat.trade().pay()
     switches.flip(name="orders.enabled", is_on=False, actor="staff:1", reason="stocktaking", now=NOON)
     try:
         with pytest.raises(orders.ShopClosed):
             place(alice.id, product)
+        paid = orders.check_order(user_id=alice.id, order_id=earlier.id, now=clock.now())
     finally:
         switches.flip(name="orders.enabled", is_on=True, actor="staff:1", reason="done", now=NOON)
-    assert not Order.objects.exists()
+    assert paid.state is OrderState.DELIVERED
+    assert Order.objects.count() == 1
 
 
 def test_a_stale_order_is_closed_at_the_provider_before_a_new_one_opens(

@@ -11,6 +11,7 @@ from apps.chat.contracts import QuotaState
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from apps.kernel.models import AuditEntry
+from apps.orders import selectors
 from apps.orders import services as orders
 from apps.orders.contracts import OrderState, ProductOffer
 from apps.orders.models import Product
@@ -77,6 +78,42 @@ def test_a_model_that_does_not_exist_is_not_put_on_sale(entitlements: list[str])
     assert refusal.value.context == {"model": "no-model"}
     assert Product.objects.get().entitlements == []
     assert AuditEntry.objects.count() == trail
+
+
+def test_a_product_with_nothing_in_it_is_not_put_on_sale() -> None:
+    with pytest.raises(orders.ProductEmpty):
+        offer(quota_milli=0)
+
+    assert not Product.objects.exists()
+
+
+def test_a_title_that_payers_could_not_read_whole_is_refused() -> None:
+    with pytest.raises(orders.ProductTitleTooLong):
+        orders.save_product(code="pack", title="畅" * 43, amount_fen=100, quota_milli=1, now=NOON)
+
+    assert not Product.objects.exists()
+
+
+@pytest.mark.parametrize("amount_fen", [0, 2**31])
+def test_a_price_that_cannot_be_paid_is_refused(amount_fen: int) -> None:
+    with pytest.raises(orders.ProductAmountNotPayable):
+        orders.save_product(code="pack", title="A pack", amount_fen=amount_fen, quota_milli=1, now=NOON)
+
+    assert not Product.objects.exists()
+
+
+@pytest.mark.parametrize("wrong", [{"quota_milli": 0}, {"quota_milli": LARGEST_MILLI + 1}])
+def test_what_is_on_record_and_gives_nothing_is_not_sold(
+    wrong: dict[str, int], alice: Member, wechat: WechatServer
+) -> None:
+    """Saved before anybody asked, or past the service."""
+    saved = offer()
+    Product.objects.update(**wrong)
+
+    assert selectors.products_on_sale() == ()
+    with pytest.raises(orders.ProductNotOnSale):
+        place(alice.id, saved)
+    assert wechat.calls == []
 
 
 def test_what_may_be_sold_is_delivered(alice: Member, wechat: WechatServer) -> None:

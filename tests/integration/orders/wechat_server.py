@@ -181,6 +181,11 @@ def _check_signature(request: httpx2.Request) -> None:
 @pytest.fixture
 def wechat(monkeypatch: pytest.MonkeyPatch) -> WechatServer:
     """WeChat Pay behind our real gateway, without a socket."""
+    return connect(monkeypatch)
+
+
+def connect(monkeypatch: pytest.MonkeyPatch) -> WechatServer:
+    """A new server, which our real gateway asks until the patch is undone."""
     server = WechatServer()
     account = settings.WECHAT_PAY
     config = wechat_pay.Config(

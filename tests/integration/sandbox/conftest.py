@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from django.test import Client
 
 from apps.kernel import clock
 from apps.sandbox.rules import pay_crypto
+from tests.loopback import serving
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def site_heard(settings: Any) -> Iterator[Site]:
     listening = Site()
 
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802
+        def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             heard = Heard(path=self.path, headers=dict(self.headers.items()), body=body)
             listening.heard.append(heard)
@@ -57,15 +58,9 @@ def site_heard(settings: Any) -> Iterator[Site]:
         def log_message(self, *_: Any) -> None:
             """Tests read `heard`, not the log."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    listening.url = f"http://127.0.0.1:{server.server_port}"
-    settings.SANDBOX = {**settings.SANDBOX, "CALLBACK_URL": f"{listening.url}/wechat/callback"}
-    yield listening
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as listening.url:
+        settings.SANDBOX = {**settings.SANDBOX, "CALLBACK_URL": f"{listening.url}/wechat/callback"}
+        yield listening
 
 
 class Merchant:

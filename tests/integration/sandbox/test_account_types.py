@@ -16,7 +16,7 @@ AUTHORIZE = "/sandbox/wechat/connect/oauth2/authorize"
 EXCHANGE = "/sandbox/wechat/sns/oauth2/access_token"
 
 
-def become(kind: str, is_verified: bool) -> Any:  # noqa: FBT001
+def become(kind: str, is_verified: bool) -> Any:
     answer = Client().put(
         "/sandbox/account", {"kind": kind, "is_verified": is_verified}, content_type="application/json"
     )
@@ -24,7 +24,7 @@ def become(kind: str, is_verified: bool) -> Any:  # noqa: FBT001
     return answer.json()
 
 
-def wish(**changes: str) -> dict[str, str]:
+def authorize_query(**changes: str) -> dict[str, str]:
     return {
         "appid": settings.WECHAT_OA["APP_ID"],
         "redirect_uri": f"{settings.PUBLIC_URL}/login/wechat/back/?next=/shop/",
@@ -36,7 +36,7 @@ def wish(**changes: str) -> dict[str, str]:
 
 
 def code_of(openid: str = ME) -> str:
-    answer = Client().get(AUTHORIZE, wish(openid=openid))
+    answer = Client().get(AUTHORIZE, authorize_query(openid=openid))
     assert answer.status_code == 302
     return parse_qs(urlsplit(answer["Location"]).query)["code"][0]
 
@@ -68,7 +68,7 @@ def test_the_kind_of_account_decides_what_the_site_may_call(
     kind: str,
     is_verified: bool,
     may: set[str],
-    press: Press,  # noqa: FBT001
+    press: Press,
 ) -> None:
     press(ME, "follow")
     code = code_of()
@@ -86,7 +86,7 @@ def test_the_kind_of_account_decides_what_the_site_may_call(
     assert {name for name, answer in answers.items() if answer.get("errcode", 0) == 0} == may
     assert {answer["errcode"] for name, answer in answers.items() if name not in may} <= {48001}
     assert {name for name, allowed in account["permissions"].items() if allowed} == may
-    assert Client().get(AUTHORIZE, wish()).status_code == (200 if "web_oauth" in may else 400)
+    assert Client().get(AUTHORIZE, authorize_query()).status_code == (200 if "web_oauth" in may else 400)
 
 
 @pytest.mark.django_db
@@ -97,7 +97,7 @@ def test_there_are_no_other_kinds(body: dict[str, Any]) -> None:
 
 @pytest.mark.django_db
 def test_a_program_is_sent_back_at_once_with_a_code_and_its_state() -> None:
-    answer = Client().get(AUTHORIZE, wish(openid=ME))
+    answer = Client().get(AUTHORIZE, authorize_query(openid=ME))
 
     target = urlsplit(answer["Location"])
     assert f"{target.scheme}://{target.netloc}" == settings.PUBLIC_URL
@@ -115,7 +115,7 @@ def test_a_person_chooses_whose_wechat_it_is() -> None:
     )
     client.cookies["sandbox_openid"] = other
 
-    page = client.get(AUTHORIZE, wish()).content.decode()
+    page = client.get(AUTHORIZE, authorize_query()).content.decode()
 
     assert page.index(f"openid={other}") < page.index(f"openid={held}")
     assert "in use" in page
@@ -137,7 +137,7 @@ def test_a_person_chooses_whose_wechat_it_is() -> None:
     ],
 )
 def test_a_request_that_does_not_fit_the_account_opens_nothing(changes: dict[str, str], errcode: str) -> None:
-    answer = Client().get(AUTHORIZE, wish(**{"openid": ME, **changes}))
+    answer = Client().get(AUTHORIZE, authorize_query(**{"openid": ME, **changes}))
 
     assert answer.status_code == 400
     assert errcode in answer.content.decode()

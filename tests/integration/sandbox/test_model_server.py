@@ -22,7 +22,7 @@ QUESTION = "怎么安排一天的学习？"
 
 @pytest.fixture
 def model(model_url: str) -> Iterator[OpenAI]:
-    """The client that the site itself uses, without its retries."""
+    """The client that everybody uses, without its retries."""
     with OpenAI(base_url=model_url, api_key=settings.SANDBOX["MODEL_API_KEY"], max_retries=0, timeout=10) as client:
         yield client
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.conf import settings
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from apps.kernel import clock
 from apps.sandbox import markup
@@ -211,6 +212,25 @@ def test_a_scanned_login_is_answered_by_the_phone_that_scanned_it(
     assert card_of(ME)["state"] == answer
 
 
+def test_to_confirm_the_phone_sends_the_number_that_the_page_shows(press: Press, site_heard: Site) -> None:
+    ticket = call("qrcode/create", qr(), access_token=stable_token())
+    press(ME, "scan", content=ticket["url"])
+
+    press(ME, "confirm", content=ticket["url"], number="47")
+
+    message = message_of(site_heard.heard[-1])
+    assert (message["Content"], message["bizmsgmenuid"]) == ("47", "login_7f3a")
+
+
+def test_a_program_that_knows_no_number_sends_the_one_of_the_scene(press: Press, site_heard: Site) -> None:
+    ticket = call("qrcode/create", qr(scene="login_7f3a_47"), access_token=stable_token())
+    press(ME, "scan", content=ticket["url"])
+
+    press(ME, "confirm", content=ticket["url"])
+
+    assert message_of(site_heard.heard[-1])["Content"] == "47"
+
+
 def test_a_link_can_be_pressed_again(press: Press, site_heard: Site) -> None:
     ticket = call("qrcode/create", qr(), access_token=stable_token())
     press(ME, "scan", content=ticket["url"])
@@ -298,6 +318,20 @@ def test_the_phone_is_not_lent_to_other_machines(address: str, db: None) -> None
         assert answer["Content-Type"] == "application/problem+json"
         assert answer.json()["code"] == "loopback_only"
     assert not PhoneMessage.objects.exists()
+
+
+def test_the_phone_is_off_where_the_site_has_a_public_name(db: None, settings: Settings) -> None:
+    settings.SANDBOX_IS_PUBLISHED = True
+    browser = Client()
+
+    for path in ("/sandbox/", "/sandbox/phone/", "/sandbox/faults", "/sandbox/wechat/connect/oauth2/authorize"):
+        assert browser.get(path).status_code == 403, path
+    assert browser.post(f"/sandbox/phone/{ME}/follow").status_code == 403
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Host", "Forwarded", "Via", "CF-Connecting-IP"])
+def test_the_phone_is_not_lent_through_a_proxy(db: None, header: str) -> None:
+    assert Client().get("/sandbox/phone/", headers={header: "1.1 tunnel"}).status_code == 403
 
 
 def test_the_phone_is_not_lent_to_other_sites(db: None) -> None:

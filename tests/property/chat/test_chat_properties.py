@@ -1,27 +1,63 @@
 """What holds for every text and every number."""
 
+import json
+import re
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt
 
-from apps.chat import markup, rules
-from apps.chat.contracts import PaidBy, Role, Turn
+from apps.chat import rules
+from apps.chat.contracts import PerAnswer, Role, TextPart, Turn
+from apps.chat.markup import GrowingText, Seen, Words, normal, render_blocks
+from apps.chat.rules import pricing
+from apps.kernel.errors import DomainError
+from apps.kernel.signs import show_something
 
 texts = st.text(max_size=300)
 pieces = (
     "# ", "- ", "1. ", "```", "```py\n", "$$", "\\(", "\\)", "\\[", "\n", "\n\n", "| a |", "|---|", "> ", "**", "`",
     "<b>", "a", "你", " ", "    ", "\r\n", "[x](y)", "![", "](", "&amp;", "\\", "~~",
+    "：", "*", "_", "。", "[^1]", ": ", "<br>", "https://a.b",
 )  # fmt: skip
 markdown = st.lists(st.sampled_from(pieces), max_size=40).map("".join)
-turn = st.builds(Turn, role=st.sampled_from(Role), text=texts)
+chinese = st.text(st.sampled_from("请先登录：。，、！？（）《》“”「」中文"), min_size=1, max_size=6)
+FENCE = re.compile(r"^ *(?:~~~|```)", re.MULTILINE)
+EMPHASIS = re.compile(r"</?(?:em|strong|s|code)>")
+turn = st.builds(rules.text_turn, st.sampled_from(Role), texts)
 turns = st.lists(turn, max_size=12)
 
 
-@given(price=st.integers(0, 10**9), paid_by=st.sampled_from(PaidBy), is_delivered=st.booleans())
-def test_a_charge_is_nothing_or_the_price(price: int, paid_by: PaidBy, is_delivered: bool) -> None:
-    charge = rules.charge_for(price_milli=price, paid_by=paid_by, is_delivered=is_delivered)
+@given(price=st.builds(PerAnswer, answer_milli=st.integers(1, 10**9)), is_delivered=st.booleans())
+def test_a_charge_is_never_above_what_was_held(price: PerAnswer, is_delivered: bool) -> None:
+    charge = pricing.charge(price, is_delivered=is_delivered)
 
-    assert charge in {0, price}
+    assert 0 <= charge <= pricing.most(price)
     assert is_delivered or charge == 0
+
+
+@given(gaps=st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 400)), min_size=1, max_size=12))
+def test_no_granted_day_is_lost_and_none_is_given_twice(gaps: list[tuple[int, int]]) -> None:
+    now = start = datetime(2026, 1, 1, tzinfo=UTC)
+    ends_at: datetime | None = start
+    covered: set[int] = set()
+
+    for hours, days in gaps:
+        now += timedelta(hours=hours)
+        assert ends_at is not None
+        first = max(ends_at, now)
+        before, ends_at = ends_at, rules.lengthened(ends_at=ends_at, days=days, now=now)
+        assert ends_at is not None
+        assert ends_at > before
+        since = (first - start) // timedelta(hours=1)
+        span = set(range(since, (ends_at - start) // timedelta(hours=1)))
+        assert not covered & span
+        covered |= span
+
+    assert len(covered) == 24 * sum(days for _, days in gaps)
 
 
 @given(reported=st.none() | st.integers(), text=texts)
@@ -29,16 +65,47 @@ def test_a_token_count_is_never_negative_nor_absurd(reported: int | None, text: 
     assert 0 <= rules.usage_or_estimate(reported, text=text, ceiling=2_000_000) <= 2_000_000
 
 
-@given(history=turns, question=texts.filter(bool), budget=st.integers(0, 400))
+@given(history=turns, question=texts.filter(show_something), budget=st.integers(0, 400))
 def test_a_context_ends_with_the_question_and_fits(history: list[Turn], question: str, budget: int) -> None:
-    asked = Turn(role=Role.USER, text=question)
+    asked = rules.text_turn(Role.USER, question)
 
     kept = rules.fit_history([*history, asked], budget_tokens=budget)
 
-    assert kept[-1] == asked
-    assert kept[0].role is Role.USER
-    assert list(kept) == [turn for turn in [*history, asked] if turn.text][-len(kept) :]
-    assert len(kept) == 1 or sum(rules.estimate_tokens(turn.text) for turn in kept) <= budget
+    said = [turn for turn in [*history, asked] if show_something(turn.text)]
+    whole = "\n\n".join(turn.text for turn, _ in groupby(said))
+    assert kept[-1].text.endswith(question)
+    assert [turn.role for turn in kept] == [Role.ASSISTANT if n % 2 else Role.USER for n in range(len(kept))]
+    assert whole.endswith("\n\n".join(turn.text for turn in kept))
+    assert kept == (asked,) or sum(rules.estimate_tokens(turn.text) for turn in kept) <= budget
+
+
+@given(
+    turns=st.lists(
+        st.builds(
+            Turn,
+            role=st.sampled_from(Role),
+            parts=st.lists(st.builds(TextPart, text=texts), min_size=1, max_size=3).map(tuple),
+        )
+    )
+)
+def test_a_kept_request_says_what_was_asked(turns: list[Turn]) -> None:
+    kept = json.loads(json.dumps(rules.request_of(turns)))
+
+    assert list(rules.turns_of(kept)) == turns
+
+
+@given(
+    request=st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["role", "parts", "type", "text", "user"]), inner, max_size=3)
+        ),
+    )
+)
+def test_whatever_is_sent_is_read_or_refused(request: object) -> None:
+    with suppress(DomainError):
+        assert rules.read_request(request)
 
 
 @given(text=texts)
@@ -51,13 +118,33 @@ def test_a_title_always_fits(text: str) -> None:
 
 @given(text=markdown, cuts=st.lists(st.integers(0, 200), max_size=6))
 def test_streaming_in_any_pieces_ends_like_the_whole(text: str, cuts: list[int]) -> None:
-    renderer = markup.StreamRenderer()
+    growing, seen = GrowingText(), Seen()
     shown: list[str] = []
     for cut in [*sorted(cuts), len(text)]:
-        first, blocks = renderer.update(text[:cut])
+        unfinished = growing.unfinished(normal(text[:cut]))
+        growing.take(unfinished, render_blocks(unfinished, Words(), goes_on=True))
+        first, blocks = growing.news(seen)
         shown[first:] = blocks
 
-    first, blocks = renderer.finish(text)
+    whole = [block.html for block in render_blocks(text, Words())]
+    first, blocks = growing.end(seen, whole)
     shown[first:] = blocks
 
-    assert tuple(shown) == markup.render_blocks(text)
+    assert shown == whole
+
+
+# A fence is no emphasis: we show what is in it in another way.
+@given(text=st.text(st.sampled_from("ab1 *_~`.!(\"'\n"), max_size=60).filter(lambda text: not FENCE.search(text)))
+def test_text_without_chinese_is_read_as_commonmark_reads_it(text: str) -> None:
+    stock = MarkdownIt("commonmark").enable("strikethrough")
+
+    ours = "".join(block.html for block in render_blocks(text, Words()))
+
+    assert EMPHASIS.findall(ours) == EMPHASIS.findall(stock.render(text))
+
+
+@given(before=chinese, inside=chinese, after=chinese, marker=st.sampled_from(["*", "**", "***", "~~"]))
+def test_a_marker_around_chinese_is_never_seen(before: str, inside: str, after: str, marker: str) -> None:
+    html = "".join(block.html for block in render_blocks(f"{before}{marker}{inside}{marker}{after}", Words()))
+
+    assert marker[0] not in html

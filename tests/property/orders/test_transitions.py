@@ -41,6 +41,16 @@ def test_money_is_awaited_exactly_where_it_may_arrive(state: OrderState) -> None
     assert (OrderState.PAID in rules.NEXT[state]) == (state in rules.AWAITING_MONEY)
 
 
+def test_what_was_paid_for_is_delivered_or_given_back_and_a_mismatch_is_only_given_back() -> None:
+    assert {(before.value, after.value) for before, allowed in rules.NEXT.items() for after in allowed} == {
+        ("created", "paying"), ("created", "paid"), ("created", "closed"), ("created", "mismatch"),
+        ("paying", "paid"), ("paying", "closed"), ("paying", "mismatch"),
+        ("closed", "paid"), ("closed", "mismatch"),
+        ("paid", "delivered"), ("paid", "refunding"), ("delivered", "refunding"), ("mismatch", "refunding"),
+        ("refunding", "refunded"),
+    }  # fmt: skip
+
+
 def test_every_state_has_its_row_in_the_table() -> None:
     assert set(rules.NEXT) == set(OrderState)
     assert rules.OPEN < rules.AWAITING_MONEY

@@ -9,7 +9,6 @@ from wechatpy.crypto import PrpCrypto, WeChatCrypto
 
 from apps.accounts import providers
 from apps.accounts.contracts import CallbackRequest
-from apps.accounts.errors import CallbackForged
 from apps.accounts.providers import MessageKind
 
 # Published by WeChat with its description of message encryption.
@@ -23,6 +22,7 @@ OURS = {
     "TOKEN": "simtoken",
     "AES_KEY": "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG",
     "APP_ID": "wxsim0000000000001",
+    "ORIGINAL_ID": "gh_sim",
     "MODE": "safe",
 }
 SCAN = (
@@ -53,11 +53,10 @@ def test_url_verification_accepts_the_published_signatures(
 ) -> None:
     settings.WECHAT_OA = {**OURS, "TOKEN": token}
     genuine = request(signature=signature, timestamp=timestamp, nonce=nonce)
-    providers.verify_url(genuine, now=at(int(timestamp)))
-    with pytest.raises(CallbackForged):
-        providers.verify_url(genuine, now=at(int(timestamp) + 301))
-    with pytest.raises(CallbackForged):
-        providers.verify_url(request(signature=signature, timestamp=timestamp, nonce="x"), now=at(int(timestamp)))
+    assert providers.signatures_of(genuine, now=at(int(timestamp))) == {signature}
+    assert providers.signatures_of(genuine, now=at(int(timestamp) + 301)) == frozenset()
+    changed = request(signature=signature, timestamp=timestamp, nonce="x")
+    assert providers.signatures_of(changed, now=at(int(timestamp))) == frozenset()
 
 
 def test_the_official_encrypted_message_is_verified_and_decrypted(settings: Settings) -> None:
@@ -70,8 +69,9 @@ def test_the_official_encrypted_message_is_verified_and_decrypted(settings: Sett
         body=f"<xml><ToUserName>gh_1</ToUserName><Encrypt>{OFFICIAL_ENCRYPT}</Encrypt></xml>".encode(),
     )
     # The published plaintext is JSON: past signature and AES, it is not a message that we read.
+    signatures = providers.signatures_of(encrypted, now=at(1714112445))
     with pytest.raises(providers.MessageUnreadable):
-        providers.open_message(encrypted, now=at(1714112445))
+        providers.open_message(encrypted, signatures=signatures)
 
 
 def test_our_scan_vector_reads_as_the_event_it_is(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,16 +82,14 @@ def test_our_scan_vector_reads_as_the_event_it_is(settings: Settings, monkeypatc
     assert "993e0806d9be9e7a5a0bffd0d2650a679caeee76" in body
     assert "<![CDATA[Q3stYC6hdFzMh9T8HCvyDCG1" in body
     assert "GueEt+axw==]]>" in body
-    message = providers.open_message(
-        request(
-            encrypt_type="aes",
-            timestamp="1700000000",
-            nonce="nonce123",
-            msg_signature="993e0806d9be9e7a5a0bffd0d2650a679caeee76",
-            body=body.encode(),
-        ),
-        now=at(1700000000),
+    scanned = request(
+        encrypt_type="aes",
+        timestamp="1700000000",
+        nonce="nonce123",
+        msg_signature="993e0806d9be9e7a5a0bffd0d2650a679caeee76",
+        body=body.encode(),
     )
+    message = providers.open_message(scanned, signatures=providers.signatures_of(scanned, now=at(1700000000)))
     assert (message.openid, message.account, message.kind) == ("oSIM_USER_1", "gh_sim", MessageKind.SCAN)
     assert (message.scene, message.ticket) == ("login_7f3a", "TICKET_1")
     assert message.dedupe == "event|oSIM_USER_1|1700000000|scan|login_7f3a"
@@ -107,7 +105,6 @@ def test_an_encrypted_reply_decrypts_to_the_text(settings: Settings) -> None:
         text="登录",
         dedupe="x",
         sent_at=at(1700000000),
-        signature="x",
         is_encrypted=True,
     )
     sealed = providers.passive_reply(message, "a ]]> b\x00", now=at(1700000000))
@@ -137,7 +134,7 @@ def test_following_by_a_code_and_scanning_one_name_the_same_scene() -> None:
         ("subscribe", "qrscene_login_x", MessageKind.FOLLOW),
         ("SCAN", "login_x", MessageKind.SCAN),
     ):
-        message = providers._read(event.format(name, key).encode(), signature="s", is_encrypted=False)
+        message = providers._read(event.format(name, key).encode(), is_encrypted=False)
         assert (message.kind, message.scene, message.ticket) == (kind, "login_x", "T")
-    plain = providers._read(event.format("subscribe", "").encode(), signature="s", is_encrypted=False)
+    plain = providers._read(event.format("subscribe", "").encode(), is_encrypted=False)
     assert (plain.kind, plain.scene) == (MessageKind.FOLLOW, "")

@@ -1,10 +1,10 @@
-"""Waiting in streams: a cancellation is kept."""
+"""Waiting in streams: a cancellation is kept, and what they share is shared."""
 
 import asyncio
 
 import pytest
 
-from apps.kernel.streams import cancellable
+from apps.kernel.streams import cancellable, of_loop
 
 
 async def forgetful() -> str:
@@ -35,3 +35,14 @@ async def test_what_the_work_says_is_passed_on() -> None:
     assert await cancellable(work()) == 1
     with pytest.raises(LookupError):
         await cancellable(broken())
+
+
+async def test_what_streams_of_a_loop_share_is_made_once_and_is_no_other_loops() -> None:
+    class Shared:
+        pass
+
+    async def mine() -> Shared:
+        return of_loop(Shared)
+
+    assert of_loop(Shared) is of_loop(Shared)
+    assert await asyncio.to_thread(lambda: asyncio.run(mine())) is not of_loop(Shared)

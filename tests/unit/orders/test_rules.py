@@ -1,12 +1,15 @@
 """Decisions about orders."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 import pytest
 
-from apps.orders import rules
-from apps.orders.contracts import OrderState
-from apps.orders.errors import ProductQuotaNotDeliverable
+from apps.kernel.errors import DomainError
+from apps.orders import errors, rules
+from apps.orders.contracts import OrderState, ProductOffer
 
 NOON = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 OURS = rules.Terms(merchant_id="1900000001", app_id="wx01", amount_fen=990, currency="CNY")
@@ -35,12 +38,61 @@ def test_each_term_that_differs_is_named(changes: dict[str, object], said: str) 
     assert rules.mismatches(OURS, captured) == (said,)
 
 
-def test_one_order_gives_from_nothing_to_a_million_million() -> None:
-    rules.check_quota(0)
-    rules.check_quota(10**12)
-    for quota_milli in (-1, 10**12 + 1):
-        with pytest.raises(ProductQuotaNotDeliverable):
-            rules.check_quota(quota_milli)
+PACK = ProductOffer(
+    id=UUID(int=1),
+    code="pack",
+    title="A pack",
+    subtitle="Much",
+    badge="",
+    amount_fen=500,
+    quota_milli=100_000,
+    entitlements=("one", "two"),
+    offer="",
+)
+
+
+@pytest.mark.parametrize(
+    "change", [{"title": "A bag"}, {"amount_fen": 501}, {"quota_milli": 1_000}, {"entitlements": ("one",)}]
+)
+def test_whatever_is_bought_is_in_the_version_of_the_offer(change: dict[str, Any]) -> None:
+    assert rules.offer_of(replace(PACK, **change)) != rules.offer_of(PACK)
+
+
+@pytest.mark.parametrize("change", [{"subtitle": "More"}, {"badge": "New"}, {"entitlements": ("two", "one")}])
+def test_praise_and_order_are_not_what_is_bought(change: dict[str, Any]) -> None:
+    assert rules.offer_of(replace(PACK, **change)) == rules.offer_of(PACK)
+
+
+@pytest.mark.parametrize(
+    "fits",
+    [{"quota_milli": 0}, {"quota_milli": 10**12}, {"entitlements": ()}, {"amount_fen": 1}, {"amount_fen": 2**31 - 1}],
+)
+def test_what_can_be_paid_and_given_may_be_sold(fits: dict[str, Any]) -> None:
+    rules.check_sellable(replace(PACK, **fits))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "refusal"),
+    [
+        ({"quota_milli": -1}, errors.ProductQuotaNotDeliverable),
+        ({"quota_milli": 10**12 + 1}, errors.ProductQuotaNotDeliverable),
+        ({"quota_milli": 0, "entitlements": ()}, errors.ProductEmpty),
+        ({"amount_fen": 0}, errors.ProductAmountNotPayable),
+        ({"amount_fen": 2**31}, errors.ProductAmountNotPayable),
+    ],
+)
+def test_what_cannot_be_paid_or_given_is_not_sold(wrong: dict[str, Any], refusal: type[DomainError]) -> None:
+    with pytest.raises(refusal):
+        rules.check_sellable(replace(PACK, **wrong))
+    assert not rules.is_sellable(replace(PACK, **wrong))
+
+
+def test_a_title_is_counted_in_bytes() -> None:
+    rules.check_title("畅" * 42 + "!")
+    with pytest.raises(errors.ProductTitleTooLong) as refusal:
+        rules.check_title("畅" * 43)
+
+    assert refusal.value.context == {"bytes": 129, "longest": 127}
 
 
 def test_the_provider_is_asked_soon_at_first_and_seldom_later() -> None:

@@ -56,10 +56,10 @@ def test_only_the_deep_model_reasons_and_it_answers_longer() -> None:
 
 @pytest.mark.parametrize("limit", [1, 5, 40])
 def test_max_tokens_is_obeyed_reasoning_first(limit: int) -> None:
-    wish = completions.read(
+    request = completions.read(
         {"model": "demo-deep", "messages": [{"role": "user", "content": "你好"}], "max_tokens": limit}
     )
-    planned = completions.plan(wish, pace=completions.MODELS["demo-deep"])
+    planned = completions.plan(request, pace=completions.MODELS["demo-deep"])
 
     assert planned.usage()["completion_tokens"] == limit
     assert planned.finish_reason == "length"

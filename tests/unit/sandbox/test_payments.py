@@ -40,6 +40,14 @@ def test_time_expire_is_read_with_its_offset() -> None:
         {"mchid": "191"},
         {"description": ""},
         {"description": "x" * 128},
+        {"description": "畅" * 43},
+        {"description": "\ud800"},
+        {"attach": "x" * 129},
+        {"attach": "畅" * 43},
+        {"goods_tag": "x" * 33},
+        {"notify_url": f"https://example.com/{'x' * 236}"},
+        {"out_trade_no": "x" * 33},
+        {"out_trade_no": "订单" * 5},
         {"out_trade_no": "short"},
         {"out_trade_no": "with space"},
         {"out_trade_no": 12345678},
@@ -49,6 +57,7 @@ def test_time_expire_is_read_with_its_offset() -> None:
         {"amount": {"total": 0}},
         {"amount": {"total": 9.9}},
         {"amount": {"total": True}},
+        {"amount": {"total": 2**31}},
         {"amount": {"total": 990, "currency": "USD"}},
         {"time_expire": "2026-11-21T20:15:00"},
         {"time_expire": "2026-11-21T19:59:59+08:00"},
@@ -59,6 +68,19 @@ def test_time_expire_is_read_with_its_offset() -> None:
 def test_a_wrong_parameter_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(payments.NotAcceptable):
         read(changes)
+
+
+def test_the_longest_of_everything_is_taken() -> None:
+    longest = {
+        "description": "畅" * 42,
+        "attach": "x" * 128,
+        "goods_tag": "x" * 32,
+        "out_trade_no": "x" * 32,
+        "notify_url": f"https://example.com/{'x' * 235}",
+        "amount": {"total": 2**31 - 1},
+    }
+
+    assert read(longest).amount_fen == 2**31 - 1
 
 
 def test_equal_parameters_have_equal_fingerprints_in_any_order() -> None:

@@ -1,0 +1,170 @@
+"""Answers that are being written, as all their readers in this process share them: one text, one look at the row."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+import redis
+from django.db import Error
+
+from apps.chat import services
+from apps.chat.contracts import AnswerView, GenerationState, Progress
+from apps.chat.engine import feed
+from apps.kernel.ids import UserId
+from apps.kernel.streams import Channels, async_redis, look, of_loop
+
+logger = logging.getLogger(__name__)
+
+# How often the row of an answer is read while nothing comes: rarely when Redis would tell, each second when it cannot.
+_LOOK_SECONDS, _LOOK_WITHOUT_REDIS_SECONDS = 3.0, 1.0
+
+
+class LiveAnswer:
+    """The text so far, and how the answer stands; it knows what continues the text, and what does not fit."""
+
+    def __init__(self, user_id: UserId, view: AnswerView, *, miss: Callable[["LiveAnswer"], None]) -> None:
+        self._user_id = user_id
+        self._miss = miss
+        self.generation_id = view.generation.id
+        self.text, self.state = view.text, view.generation.state
+        self.is_over = self.has_missed = False
+        self.readers = 0
+        self.fresh_at = asyncio.get_running_loop().time()
+        self._version, self._changed = 0, asyncio.Event()
+        self._end: AnswerView | None = None
+        self._ending = asyncio.Lock()
+
+    async def changed(self, version: int) -> int:
+        """Wait for another version than this one of what is known; its number."""
+        while self._version == version:
+            await self._changed.wait()
+        return self._version
+
+    def hear(self, message: bytes | None) -> None:
+        """Take what is said on the answer's channel; None when something may have been missed there."""
+        if message is None:
+            self.has_missed = True
+        else:
+            self.add(feed.read(message))
+        if self.has_missed:
+            self._miss(self)
+
+    def add(self, entry: feed.Piece | feed.End) -> None:
+        """Take what Redis tells."""
+        end = len(self.text)
+        if isinstance(entry, feed.End):
+            self._tell(is_over=True)
+        elif entry.start > end:
+            self.has_missed = True
+        elif entry.end > end:
+            self._tell(state=GenerationState.RUNNING, text=self.text + entry.text[end - entry.start :])
+
+    def take(self, progress: Progress) -> None:
+        """Take what the row says; words may have come since it was read."""
+        self.fresh_at = asyncio.get_running_loop().time()
+        is_later = self.state is GenerationState.QUEUED and progress.state is GenerationState.RUNNING
+        if progress.is_settled or is_later or len(progress.text) > len(self.text):
+            state = GenerationState.RUNNING if is_later else self.state
+            self._tell(state=state, text=progress.text, is_over=progress.is_settled)
+
+    async def end(self) -> AnswerView | None:
+        """How it ended, read once for all readers; None if it has not, whoever said so. Raises GenerationNotFound."""
+        async with self._ending:
+            if self._end is None and self.is_over:
+                view = await look(services.read_answer, user_id=self._user_id, generation_id=self.generation_id)
+                self.is_over = view.generation.is_settled
+                self._end = view if self.is_over else None
+        return self._end
+
+    def _tell(self, *, state: GenerationState | None = None, text: str = "", is_over: bool = False) -> None:
+        self.state = state or self.state
+        self.text = max(self.text, text, key=len)
+        self.is_over = self.is_over or is_over
+        self.fresh_at = asyncio.get_running_loop().time()
+        self._version += 1
+        self._changed.set()
+        self._changed = asyncio.Event()
+
+
+class LiveAnswers:
+    """All of one event loop."""
+
+    def __init__(self) -> None:
+        self._channels = of_loop(Channels)
+        # One connection, on which they take turns.
+        self._redis = async_redis(single_connection_client=True)
+        self._answers: dict[UUID, LiveAnswer] = {}
+        self._catching_up: dict[LiveAnswer, asyncio.Task[None]] = {}
+        self._watching: asyncio.Task[None] | None = None
+
+    @asynccontextmanager
+    async def reading(self, user_id: UserId, view: AnswerView) -> AsyncIterator[LiveAnswer]:
+        """The answer, for one more of its owner's readers, who has just read its row."""
+        answer = self._joined(user_id, view)
+        try:
+            yield answer
+        finally:
+            answer.readers -= 1
+            if not answer.readers:
+                del self._answers[answer.generation_id]
+                self._channels.leave(feed.channel(answer.generation_id), answer.hear)
+
+    def _joined(self, user_id: UserId, view: AnswerView) -> LiveAnswer:
+        answer = self._answers.get(view.generation.id)
+        if answer is None:
+            answer = self._answers[view.generation.id] = LiveAnswer(user_id, view, miss=self._catch_up)
+            self._channels.listen(feed.channel(answer.generation_id), answer.hear)
+        else:
+            answer.take(Progress(state=view.generation.state, text=view.text))
+        answer.readers += 1
+        if self._watching is None or self._watching.done():
+            self._watching = asyncio.create_task(self._watch())
+        return answer
+
+    def _catch_up(self, answer: LiveAnswer) -> None:
+        """Have what an answer missed read; once, however often it misses something meanwhile."""
+        if answer not in self._catching_up:
+            self._catching_up[answer] = asyncio.create_task(self._read_missed(answer))
+
+    async def _read_missed(self, answer: LiveAnswer) -> None:
+        """From Redis; and while that has lost it, from what is saved meanwhile."""
+        try:
+            while answer.has_missed and answer.readers:
+                answer.has_missed, length = False, len(answer.text)
+                with suppress(redis.RedisError, OSError):
+                    for entry in await feed.kept(self._redis, answer.generation_id, after=length):
+                        answer.add(entry)
+                if answer.has_missed:
+                    await self._look_at([answer])
+                if answer.has_missed and len(answer.text) == length:
+                    await asyncio.sleep(_LOOK_WITHOUT_REDIS_SECONDS)
+        finally:
+            del self._catching_up[answer]
+
+    async def _watch(self) -> None:
+        """Look at the rows of the answers of which nothing is heard, all in one statement."""
+        try:
+            while True:
+                await asyncio.sleep(_LOOK_WITHOUT_REDIS_SECONDS)
+                now = asyncio.get_running_loop().time()
+                await self._look_at([answer for answer in self._answers.values() if now >= self._due_at(answer)])
+        finally:
+            with suppress(redis.RedisError, OSError):
+                await self._redis.aclose()
+
+    def _due_at(self, answer: LiveAnswer) -> float:
+        is_heard = self._channels.is_heard(feed.channel(answer.generation_id))
+        return answer.fresh_at + (_LOOK_SECONDS if is_heard else _LOOK_WITHOUT_REDIS_SECONDS)
+
+    async def _look_at(self, answers: list[LiveAnswer]) -> None:
+        if not answers:
+            return
+        try:
+            found = await look(services.read_progress, generation_ids=[answer.generation_id for answer in answers])
+        except Error as error:
+            logger.warning("the database refused (%s); will look again", type(error).__name__)
+            return
+        for answer in answers:
+            answer.take(found.get(answer.generation_id, Progress(state=GenerationState.INTERRUPTED, text="")))

@@ -1,0 +1,78 @@
+"""Connections to channels as aiohttp keeps them, and what it leaves to us: nothing unasked is ever an answer."""
+
+import select
+from functools import partial
+from typing import Any
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.http import RawResponseMessage
+from aiohttp.http_exceptions import HttpProcessingError
+
+from apps.chat.engine.refusals import UpstreamError
+
+# "100 Continue" and the like before an answer; parsing thousands of them at once holds the loop.
+_MAX_HEADS = 100
+_HEAD = b"HTTP/"
+
+
+class Connector(aiohttp.TCPConnector):
+    """A pool of any number of connections."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(limit=0, **how)
+        # The one place where aiohttp can be told, and not in its public names: a test sees it when that ends.
+        kind: type[ResponseHandler] = _Connection
+        self._factory = partial(kind, loop=self._loop)
+
+
+class _Connection(ResponseHandler):
+    """One connection; a kept one is left at the first byte that nobody asked for.
+
+    A second response behind an answer would be taken for the answer to the next question, which is another member's.
+    """
+
+    _heads = 0
+    _body: aiohttp.StreamReader | None = None
+
+    def is_connected(self) -> bool:
+        """Whether a question may be sent here: it is open, and nothing came since the last answer, read or not."""
+        transport = self.transport
+        if transport is None or self.should_close or not super().is_connected():
+            return False
+        poll = select.poll()
+        poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return not poll.poll(0) and not self._has_begun_another()
+
+    def _has_begun_another(self) -> bool:
+        """Whether something of a further response came with the last one, too little to be one."""
+        try:
+            # The next question gets a parser of its own.
+            return self._parser is not None and self._parser.feed_eof() is not None
+        except HttpProcessingError:
+            return True
+
+    def set_response_params(self, **how: Any) -> None:
+        """A question is about to be sent."""
+        self._heads, self._body = 0, None
+        super().set_response_params(**how)
+
+    def feed_data(self, data: tuple[RawResponseMessage, aiohttp.StreamReader], size: int = 0) -> None:
+        """A response begins."""
+        message, body = data
+        if message.code >= 200:
+            self._body = body
+        super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came; none when reading goes on after a pause."""
+        if data and self._body is not None and self._body.is_eof():
+            self.close()
+            return
+        # Not in a body: JSON has no such line.
+        self._heads += data.count(b"\n" + _HEAD) + data.startswith(_HEAD)
+        if self._heads > _MAX_HEADS and self.transport is not None:
+            self.transport.abort()
+            self.set_exception(UpstreamError("upstream_garbled", "more responses than one"))
+            return
+        super().data_received(data)

@@ -1,0 +1,145 @@
+"""What one event of an answer says, read without trusting a byte of it."""
+
+import re
+from typing import Any
+
+from apps.chat.engine import documents
+from apps.chat.engine.documents import Unreadable
+from apps.chat.engine.refusals import Complaint
+from apps.chat.registries import Delta
+
+_REASON = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
+# What some write while there is none.
+_NO_REASON = {"", "null", "none"}
+# The words of other protocols, which relays pass on as they come: Gemini's, Anthropic's, Mistral's.
+_REASONS = {
+    "end_turn": "stop",
+    "max_tokens": "length",
+    "model_length": "length",
+    "safety": "content_filter",
+    "recitation": "content_filter",
+    "blocklist": "content_filter",
+    "prohibited_content": "content_filter",
+    "spii": "content_filter",
+}
+# Parts of a content, and how deep in them a thought is looked for.
+_THOUGHTS = ("thinking", "reasoning")
+_MAX_DEPTH = 4
+
+
+class Pieces:
+    """The events of one answer, in their order."""
+
+    def __init__(self) -> None:
+        self._have_come = False
+
+    def read(self, data: str) -> Delta:
+        """The delta in an event.
+
+        Raises Unreadable, and UpstreamError when it is a provider's error.
+        """
+        return documents.read(data, self._next)
+
+    def _next(self, chunk: Any) -> Delta:
+        choice = _choice_in(chunk)
+        piece = _object(choice.get("delta"))
+        # Some send a message in place of each delta; others one behind them, which says all of it again.
+        said = piece or ({} if self._have_come else _object(choice.get("message")))
+        delta = _delta(chunk, choice, said)
+        self._have_come = self._have_come or bool(piece and (delta.text or delta.reasoning))
+        return delta
+
+
+def read_whole(data: bytes) -> Delta:
+    """The answer in a document that is no stream.
+
+    Raises Unreadable, and UpstreamError when it is a provider's error, with or without the envelope.
+    """
+    return documents.read(data, _answer_in)
+
+
+def _answer_in(document: Any) -> Delta:
+    if isinstance(document, dict) and not document.get("choices") and not document.get("error"):
+        raise Complaint.read({"error": document}).as_error()
+    choice = _choice_in(document)
+    return _delta(document, choice, _object(choice.get("message")) or _object(choice.get("delta")))
+
+
+def _choice_in(chunk: Any) -> dict[str, Any]:
+    if not isinstance(chunk, dict):
+        raise Unreadable
+    if chunk.get("error"):
+        raise Complaint.read(chunk).as_error()
+    choice = _first(chunk.get("choices"))
+    if choice.get("error"):
+        raise Complaint.read(choice).as_error()
+    return choice
+
+
+def _delta(chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) -> Delta:
+    # Some count in the choice.
+    usage = _object(chunk.get("usage")) or _object(choice.get("usage"))
+    return Delta(
+        text=_text(said.get("content")) + _text(said.get("refusal")),
+        reasoning=_thought(said),
+        finish_reason=_reason(choice.get("finish_reason")),
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        completion_tokens=_count(usage.get("completion_tokens")),
+    )
+
+
+def _first(choices: object) -> dict[str, Any]:
+    if not choices:
+        return {}
+    if not isinstance(choices, list) or not isinstance(choices[0], dict):
+        raise Unreadable
+    return choices[0]
+
+
+def _object(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: object) -> str:
+    """A text, or a list of parts of which some are texts."""
+    if isinstance(value, list):
+        texts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") not in _THOUGHTS]
+        return "".join(text for text in texts if isinstance(text, str))
+    return value if isinstance(value, str) else ""
+
+
+def _thought(said: dict[str, Any]) -> str:
+    """What it thinks, from the first place of those that providers have for it: some use two for the same."""
+    content = said.get("content")
+    parts = content if isinstance(content, list) else []
+    return (
+        _words(said.get("reasoning_content"))
+        or _words(said.get("reasoning"))
+        or _words(said.get("thinking"))
+        or _words([part for part in parts if isinstance(part, dict) and part.get("type") in _THOUGHTS])
+        or _words(said.get("reasoning_details"))
+    )
+
+
+def _words(value: object, depth: int = _MAX_DEPTH) -> str:
+    """The texts in a value, however it is built, down to a depth."""
+    if isinstance(value, str):
+        return value
+    if depth and isinstance(value, list):
+        return "".join(_words(part, depth - 1) for part in value)
+    if depth and isinstance(value, dict):
+        return next(
+            (words for name in ("text", "summary", *_THOUGHTS) if (words := _words(value.get(name), depth - 1))), ""
+        )
+    return ""
+
+
+def _reason(value: object) -> str:
+    """A provider's word for the end, in OpenAI's where it has one; an end in other than a word is one too."""
+    if not isinstance(value, str) or value.lower() in _NO_REASON:
+        return ""
+    return _REASONS.get(value.lower(), value.lower()) if _REASON.match(value) else "unknown"
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

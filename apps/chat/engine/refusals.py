@@ -1,0 +1,102 @@
+"""Why a channel did not answer: our stable codes for what providers, networks and broken streams say."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+# Upstream's own codes that mean more than their HTTP status (string or number, by provider).
+_CODES = {
+    "insufficient_quota": "upstream_arrears",
+    "1113": "upstream_arrears",
+    "context_length_exceeded": "context_too_long",
+    "1261": "context_too_long",
+    "model_context_window_exceeded": "context_too_long",
+    "content_filter": "content_refused",
+    "data_inspection_failed": "content_refused",
+    "1301": "content_refused",
+}
+_STATUSES = {
+    401: "upstream_key_refused",
+    402: "upstream_arrears",
+    403: "upstream_key_refused",
+    404: "upstream_model_unknown",
+    429: "upstream_busy",
+}
+# Whatever else a provider puts in these places may be the question itself or a key: words are letters, numbers are
+# short, and keys have both in one, or a hyphen.
+_WORD = re.compile(r"(?=.{1,64}\Z)(?:(?:[A-Za-z]{1,32}|[0-9]{1,6})(?:[_.\[\]]+|\Z))+\Z")
+
+
+class UpstreamError(Exception):
+    """The channel did not answer, or broke off; `code` is ours and stable, `detail` is for the log."""
+
+    def __init__(self, code: str, detail: str = "") -> None:
+        super().__init__(code)
+        self.code = code
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """What a provider's error object says, as far as it may be repeated: identifiers, never sentences."""
+
+    code: str = ""
+    type: str = ""
+    param: str = ""
+    # It takes the newer name of the limit; only its sentence says so at some providers.
+    wants_max_completion_tokens: bool = False
+    # It names what we ask to have the tokens counted; where it does so differs.
+    refuses_stream_options: bool = False
+
+    @classmethod
+    def read(cls, document: Any) -> "Complaint":
+        """From the JSON of a response or an event, whatever its shape."""
+        error = document.get("error") if isinstance(document, dict) else None
+        if not isinstance(error, dict):
+            return cls(code=_word(error))
+        code, param = _word(error.get("code")), _word(error.get("param"))
+        message = error.get("message")
+        is_unsupported = code == "unsupported_parameter" and param == "max_tokens"
+        return cls(
+            code=code,
+            type=_word(error.get("type")),
+            param=param,
+            wants_max_completion_tokens=is_unsupported
+            or (isinstance(message, str) and "max_completion_tokens" in message),
+        )
+
+    def as_error(self, status: int | None = None) -> UpstreamError:
+        """The error that this complaint is, with the response's status if it was not 200."""
+        known = _CODES.get(self.code) or _CODES.get(self.type)
+        code = known or (_code_of_status(status) if status is not None else "upstream_failed")
+        facts = {"status": status, "code": self.code, "type": self.type, "param": self.param}
+        return UpstreamError(code, ", ".join(f"{name} {value}" for name, value in facts.items() if value))
+
+
+def of_transport(error: Exception) -> UpstreamError:
+    """What a failure of the network or of the HTTP that came over it means."""
+    name = type(error).__name__
+    if isinstance(error, TimeoutError):
+        return UpstreamError("upstream_timeout", name)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return UpstreamError("upstream_name_unknown", name)
+    if isinstance(error, aiohttp.ClientSSLError):
+        return UpstreamError("upstream_tls", name)
+    if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
+        return UpstreamError("upstream_unreachable", name)
+    return UpstreamError("upstream_garbled", name)
+
+
+def _code_of_status(status: int) -> str:
+    if 300 <= status < 400:
+        return "upstream_refused"  # a question and its key go where the operators said, and nowhere else
+    return _STATUSES.get(status, "upstream_failed")
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
+    word = str(value) if isinstance(value, str) or abs(value) < 10**9 else ""
+    return word if _WORD.match(word) else ""

@@ -1,0 +1,105 @@
+"""What the engine asks of the services, and how: in a few threads that give their connections back."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections
+
+from apps.chat.contracts import Job, Outcome
+from apps.kernel import clock
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+_THREADS = 4
+_FINISH_TRIES = 5
+_FINISH_PAUSE_SECONDS = 0.5
+
+
+class Services(Protocol):
+    """The verbs of chat.services that the engine needs; the command passes the module itself."""
+
+    def claim_jobs(self, *, limit: int, now: datetime, per_channel: int, running: Mapping[str, int]) -> list[Job]:
+        """See services.claim_jobs."""
+
+    def keep_text(self, *, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime) -> bool:
+        """See services.keep_text."""
+
+    def finish_run(self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
+        """See services.finish_run."""
+
+    def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
+        """See services.find_stop_requests."""
+
+    def settle_abandoned(self, *, now: datetime) -> int:
+        """See services.settle_abandoned."""
+
+
+class ServiceCalls:
+    """The engine's way to the database: blocking services in threads, so that no stream waits or holds a connection."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="generate-db")
+
+    async def claim_jobs(self, limit: int, *, per_channel: int, running: Mapping[str, int]) -> list[Job]:
+        """Jobs to carry out; none when the database fails."""
+        found = await self._try(
+            lambda: self._services.claim_jobs(limit=limit, per_channel=per_channel, running=running, now=clock.now())
+        )
+        return found or []
+
+    async def keep_text(self, job: Job, text: str | None) -> bool | None:
+        """Renew the lease and save the text, if one is given: True; False when the lease is lost; None on failure."""
+        return await self._try(
+            lambda: self._services.keep_text(
+                generation_id=job.generation_id, lease_token=job.lease_token, text=text, now=clock.now()
+            )
+        )
+
+    async def finish_run(self, job: Job, outcome: Outcome) -> None:
+        """Settle a job. When the database fails again and again, the sweeper settles it from the saved text."""
+        for _ in range(_FINISH_TRIES):
+            is_settled = await self._try(
+                lambda: self._services.finish_run(
+                    generation_id=job.generation_id,
+                    lease_token=job.lease_token,
+                    outcome=outcome,
+                    now=clock.now(),
+                )
+            )
+            if is_settled is not None:
+                return
+            await asyncio.sleep(_FINISH_PAUSE_SECONDS)
+
+    async def find_stop_requests(self, generation_ids: Collection[UUID]) -> set[UUID]:
+        """Which of these shall stop; none when the database fails."""
+        found = await self._try(lambda: self._services.find_stop_requests(generation_ids=generation_ids))
+        return found or set()
+
+    async def settle_abandoned(self) -> None:
+        """Settle what a dead engine left behind."""
+        await self._try(lambda: self._services.settle_abandoned(now=clock.now()))
+
+    def close(self) -> None:
+        """Let the threads end; nothing may be asked afterwards."""
+        self._threads.shutdown(wait=True)
+
+    async def _try(self, work: Callable[[], T]) -> T | None:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, _in_thread, work)
+
+
+def _in_thread(work: Callable[[], T]) -> T | None:
+    try:
+        return work()
+    except DatabaseError:
+        logger.exception("the database refused; will try again")
+        return None
+    finally:
+        close_old_connections()

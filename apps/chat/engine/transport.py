@@ -1,0 +1,135 @@
+"""What carries the openai client's requests: aiohttp, with nothing in between that is not ours to bound.
+
+Of what a channel answers, the client is given status 200 and bytes and nothing else. It sees no header, so it follows
+no redirect, keeps no cookie and unpacks nothing; and it sees no refusal, whose body it would read to the end.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx2
+from aiohttp.http_exceptions import HttpProcessingError
+
+from apps.chat.engine import documents
+from apps.chat.engine.connections import Connector
+from apps.chat.engine.refusals import Complaint, UpstreamError
+
+# What a network, and HTTP that is none, can raise in aiohttp; and an address that is none, before it.
+ERRORS = (aiohttp.ClientError, HttpProcessingError, httpx2.InvalidURL, OSError, ValueError)
+_MAX_REFUSAL_BYTES = 64 * 1024
+# How much of a body is read and understood before all other answers on the loop have their turn; of empty lines,
+# which cost most, this takes a few milliseconds.
+_STEP_BYTES = 4 * 1024
+# How much of it waits here at most, in no more chunks of HTTP than a sixteenth of this number.
+_BUFFER_BYTES = 16 * 1024
+
+_CONNECT_SECONDS = 5.0
+_REFUSAL_SECONDS = 10.0
+# Of the client's headers: the others tell of this machine, or come from its environment.
+_HEADERS = ("Authorization", "Content-Type")
+# Ways to say that a body is not compressed.
+_PLAIN = {"", "identity", "none"}
+
+
+class Refused(Exception):
+    """The channel does not take the question: the status, and why as far as it says so."""
+
+    def __init__(self, status: int, complaint: Complaint) -> None:
+        super().__init__(status)
+        self.status = status
+        self.complaint = complaint
+        self.error = complaint.as_error(status)
+
+
+class Transport(httpx2.AsyncBaseTransport):
+    """The way of one channel's questions over a session, and through the proxy that the channel names."""
+
+    def __init__(self, session: aiohttp.ClientSession, *, proxy_url: str) -> None:
+        self._session = session
+        self._proxy_url = proxy_url or None
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        """The beginning of an answer; waits as long as the client's timeout says.
+
+        Raises Refused, UpstreamError, and ERRORS as they come.
+        """
+        async with asyncio.timeout(request.extensions["timeout"]["read"]):
+            response = await self._session.post(
+                str(request.url),
+                data=request.content,
+                headers={name: request.headers[name] for name in _HEADERS},
+                proxy=self._proxy_url,
+                allow_redirects=False,
+            )
+        try:
+            await _check(response)
+        except BaseException:
+            response.close()
+            raise
+        return httpx2.Response(200, stream=_Body(response))
+
+
+class _Body(httpx2.AsyncByteStream):
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while chunk := await self._response.content.read(_STEP_BYTES):
+            yield chunk
+            # What is there already is read without waiting, and who does not wait leaves nobody a turn.
+            await asyncio.sleep(0)
+
+    async def aclose(self) -> None:
+        self._response.close()
+
+
+def open_session(*, keeps_connections: bool) -> aiohttp.ClientSession:
+    """A pool of connections for one event loop."""
+    how = {"keepalive_timeout": 30} if keeps_connections else {"force_close": True}
+    return aiohttp.ClientSession(
+        connector=Connector(**how),
+        timeout=aiohttp.ClientTimeout(total=None, connect=2 * _CONNECT_SECONDS, sock_connect=_CONNECT_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        read_bufsize=_BUFFER_BYTES,
+        auto_decompress=False,
+        trust_env=False,
+        headers={"Accept": "text/event-stream", "Accept-Encoding": "identity", "User-Agent": "chatloop"},
+    )
+
+
+async def is_deserted(url: str) -> bool:
+    """Whether nobody takes a connection at this address."""
+    parts = urlsplit(url)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            _, writer = await asyncio.open_connection(parts.hostname, port)
+    except TimeoutError:
+        return False  # somebody listens, and is busy
+    except OSError:
+        return True
+    writer.close()
+    return False
+
+
+async def _check(response: aiohttp.ClientResponse) -> None:
+    if response.status != 200:
+        raise Refused(response.status, await _complaint(response))
+    if response.headers.get("Content-Encoding", "").strip().lower() not in _PLAIN:
+        raise UpstreamError("upstream_garbled", "compressed, though we asked for plain text")
+
+
+async def _complaint(response: aiohttp.ClientResponse) -> Complaint:
+    """Why the channel refuses, as far as it says so in time and briefly."""
+    body = b""
+    try:
+        async with asyncio.timeout(_REFUSAL_SECONDS):
+            while len(body) < _MAX_REFUSAL_BYTES and (chunk := await response.content.readany()):
+                body += chunk
+        complaint = documents.read(body, Complaint.read)
+    except (*ERRORS, documents.Unreadable):
+        complaint = Complaint()
+    return replace(complaint, refuses_stream_options=b"stream_options" in body)

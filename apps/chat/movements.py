@@ -1,0 +1,138 @@
+"""What answers hold and cost, and who may ask which model, walked both ways."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import groupby
+
+from django.db.models import CharField, Exists, F, OuterRef, Q, Value
+from django.db.models.functions import Cast, Concat
+
+from apps.chat import rules
+from apps.chat.contracts import QUOTA, PaidBy, Role
+from apps.chat.models import UNSETTLED, ChatModel, Entitlement, Generation, Message
+from apps.chat.services.quota import entitlement_causes
+from apps.kernel.ids import first_id_at
+from apps.kernel.invariants import SHOWN, Breach, invariant, rows
+from apps.ledger import services as ledger
+from apps.ledger.contracts import Movement, Reservation
+
+_CAUSE = "chat.generation"
+_UNSETTLED = ", ".join(f"'{state}'" for state in UNSETTLED)
+
+_HELD = ledger.declare_reservation(
+    reservation=Reservation(
+        cause_type=_CAUSE,
+        expected=f"""
+            SELECT UUID_TEXT(id) AS cause_id, UUID_TEXT(user_id) AS member, '{QUOTA}' AS asset, held_milli AS amount,
+                   CASE WHEN state IN ({_UNSETTLED}) THEN 1 ELSE 0 END AS is_pending, charged_milli AS posted,
+                   COALESCE(settled_at, created_at) AS at
+            FROM chat_generation WHERE paid_by = 'quota'
+        """,  # noqa: S608  # our own word
+    )
+)
+_CHARGED = ledger.declare_movement(
+    movement=Movement(
+        cause_type=_CAUSE,
+        leg="hold",
+        system="revenue",
+        into_member=False,
+        expected=f"""
+            SELECT UUID_TEXT(id) AS cause_id, UUID_TEXT(user_id) AS member, '{QUOTA}' AS asset,
+                   charged_milli AS amount, settled_at AS at
+            FROM chat_generation WHERE charged_milli > 0
+        """,  # noqa: S608  # our own word
+    )
+)
+_OTHER_HOLDS = """
+SELECT generation.id FROM chat_generation AS generation LEFT JOIN ledger_hold AS hold ON hold.id = generation.hold_id
+WHERE generation.paid_by = 'quota' AND hold.id IS NULL
+"""
+_KEYS = f"""
+SELECT api_key.id, api_key.spent_milli, COALESCE(SUM(
+    CASE WHEN generation.state IN ({_UNSETTLED}) THEN generation.held_milli ELSE generation.charged_milli END), 0)
+FROM accounts_apikey AS api_key
+LEFT JOIN chat_generation AS generation ON generation.api_key_id = api_key.id AND generation.paid_by = 'quota'
+GROUP BY api_key.id, api_key.spent_milli
+HAVING api_key.spent_milli <> COALESCE(SUM(
+    CASE WHEN generation.state IN ({_UNSETTLED}) THEN generation.held_milli ELSE generation.charged_milli END), 0)
+"""  # noqa: S608  # the states are our own words
+
+
+@invariant("I-17", "each generation's hold and charge agree with its state", windowed=True)
+def charges_equal_the_ledger(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Generations whose hold or movement is missing or says otherwise, and holds and charges without a generation."""
+    yield from ledger.reservation_breaches(reservation=_HELD, since=since)
+    yield from ledger.movement_breaches(movement=_CHARGED, since=since)
+    for (generation,) in rows(_OTHER_HOLDS):
+        yield Breach(f"generation {generation}", "points at a hold that does not exist")
+
+
+@invariant("I-17-answers", "every answer has the generation that paid for it", windowed=True)
+def answers_were_generated(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Assistants' messages without a generation: what it cost was deleted with it."""
+    answers = Message.objects.filter(role=Role.ASSISTANT)
+    if since is not None:
+        answers = answers.filter(pk__gte=first_id_at(since))
+    for pk in answers.exclude(Exists(Generation.objects.filter(message=OuterRef("pk")))).values_list("pk")[:SHOWN]:
+        yield Breach(f"message {pk[0]}", "an answer without its generation")
+
+
+@invariant("I-17-keys", "what an API key spent is what its answers cost")
+def keys_spent_what_their_answers_cost(now: datetime) -> Iterable[Breach]:
+    """Keys whose counter differs from the answers asked with them, the running ones at their hold."""
+    for key, counted, spent in rows(_KEYS):
+        yield Breach(f"API key {key}", f"{counted} counted, {spent} spent")
+
+
+@invariant(
+    "I-17-price", "every answer was asked at a price of its model, and no more is held than that asks", windowed=True
+)
+def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Models and generations with another model's price, and holds that are not the most that the price can ask."""
+    for model in ChatModel.objects.exclude(price__code=_price_of("code")).order_by("pk")[:SHOWN]:
+        yield Breach(f"model {model.pk}", f"at price {model.price_id}, which is another's")
+    asked = Generation.objects.select_related("price").defer("request", "text", "reasoning")
+    paid = Q(paid_by=PaidBy.QUOTA)
+    strange = asked.filter(~Q(price__code=_price_of("model__code")) | (paid & ~Q(held_milli=F("price__answer_milli"))))
+    if since is not None:
+        strange = strange.filter(pk__gte=first_id_at(since))
+    for row in strange.order_by("pk")[:SHOWN]:
+        yield Breach(f"generation {row.pk}", f"{row.held_milli} held at price {row.price.code}")
+
+
+def _price_of(model: str) -> Concat:
+    """The code of a model's price: of the model in this column, the price in `price`."""
+    return Concat(F(model), Value("/"), Cast("price__number", CharField()))
+
+
+@invariant("I-50-list", "every entitlement has a cause of the closed list")
+def entitlements_have_known_causes(now: datetime) -> Iterable[Breach]:
+    """Entitlements that no app declares to give; whether the cause gave them is that app's check."""
+    unknown = Entitlement.objects.exclude(cause_type__in=entitlement_causes())
+    for row in unknown.order_by("pk")[:SHOWN]:
+        yield Breach(f"entitlement {row.pk}", f"its cause {row.cause_type} is not in the list")
+
+
+@invariant("I-50-ends", "a right ends when its grants say")
+def entitlements_end_as_granted(now: datetime) -> Iterable[Breach]:
+    """Grants that are not the next of their right, or whose end is not what the ends before and their days make."""
+    grants = Entitlement.objects.order_by("user_id", "model_id", "number")
+    for _, right in groupby(grants.iterator(chunk_size=2000), key=lambda grant: (grant.user_id, grant.model_id)):
+        number, ends_at = 0, None
+        for grant in right:
+            before = ends_at if number else grant.created_at
+            number, ends_at = number + 1, rules.lengthened(ends_at=before, days=grant.days, now=grant.created_at)
+            if (grant.number, grant.ends_at) != (number, ends_at):
+                yield Breach(f"entitlement {grant.pk}", f"number {grant.number} until {grant.ends_at}")
+
+
+@invariant("I-17-owner", "an answer belongs to whoever asked", windowed=True)
+def generations_belong_to_their_message(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Generations of somebody else's message or conversation, or of a message that is no answer."""
+    shown = Generation.objects.filter(message__isnull=False)
+    own = Q(message__user_id=F("user_id"), message__conversation__user_id=F("user_id"))
+    strange = shown.exclude(own, message__role=Role.ASSISTANT)
+    if since is not None:
+        strange = strange.filter(pk__gte=first_id_at(since))
+    for row in strange.order_by("pk")[:SHOWN]:
+        yield Breach(f"generation {row.pk}", f"of message {row.message_id}, which is somebody else's or no answer")

@@ -1,0 +1,54 @@
+"""What chat grows by: the protocols that channels speak. Each is one class of engine/kinds.py, registered in apps.py
+(docs/how-to/add-a-channel-kind.md).
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from apps.chat.contracts import Job
+from apps.kernel.registries import Registry
+
+
+@dataclass(frozen=True)
+class Delta:
+    """What one event brings; most bring only text. `reasoning` is what a model thinks before it answers."""
+
+    text: str = ""
+    reasoning: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+    @property
+    def has_usage(self) -> bool:
+        """Whether the provider counted the tokens."""
+        return self.completion_tokens is not None
+
+
+class Connection(AbstractAsyncContextManager[Any]):
+    """The way to all channels of one kind, for one event loop: `async with` it, then ask."""
+
+    @abstractmethod
+    def answer(self, job: Job) -> AsyncGenerator[Delta, None]:
+        """The answer of the channel, until it has said all or the connection ends.
+
+        Every byte of it is hostile. It is whole only if a finish_reason came. Raises engine.refusals.UpstreamError.
+        """
+
+
+class ChannelKind(ABC):
+    """A protocol that channels speak. Every process knows its name; only the engine connects."""
+
+    code: ClassVar[str]
+    # For operators.
+    label: ClassVar[Any]
+
+    @abstractmethod
+    def connect(self) -> Connection:
+        """A new connection; what it needs may be imported here."""
+
+
+CHANNELS: Registry[ChannelKind] = Registry("channel kind")

@@ -1,0 +1,24 @@
+"""How long answers may take and be, and how much is shown at once; what operators set stands in the chat policy."""
+
+from datetime import timedelta
+
+# Nobody waits longer for an engine to take up a question.
+QUEUE_LIMIT = timedelta(minutes=2)
+# What one answer may take and be at most, whatever upstream does.
+MAX_ANSWER_SECONDS = 600
+MAX_ANSWER_CHARS = 200_000
+# Longer than a generation can wait and run together, so that only a bug leaves a hold past it.
+HOLD_FOR = timedelta(minutes=30)
+# Token counts beyond this are not believed.
+TOKEN_CEILING = 2_000_000
+
+# Above the operators' largest sensible limit of a message; the exact one is a rule with its own refusal.
+MAX_BODY_CHARS = 200_000
+
+LISTED_CONVERSATIONS = 100
+SHOWN_MESSAGES = 500
+MAX_SEARCH_HITS = 30
+# Of a message that was found, in characters around the words.
+SNIPPET_BEFORE, SNIPPET_AFTER = 30, 90
+# Streams that one member may have open: a few devices with a few tabs each, and their programs.
+STREAMS_PER_MEMBER = 24

@@ -1,0 +1,55 @@
+"""How a generation ends, and what that makes of its answer."""
+
+from collections.abc import Mapping
+
+from apps.chat import errors
+from apps.chat.contracts import GenerationState, Outcome
+from apps.kernel.signs import show_something
+
+# The error codes of answers that we broke off: a process of ours ended, or failed as nobody expected. Both are free.
+ENGINE_LOST = "engine_lost"
+INTERNAL = "internal"
+_OURS = frozenset({ENGINE_LOST, INTERNAL})
+
+_SETTLED = frozenset(
+    {
+        GenerationState.FINISHED,
+        GenerationState.STOPPED,
+        GenerationState.FAILED,
+        GenerationState.INTERRUPTED,
+    }
+)
+
+NEXT: Mapping[GenerationState, frozenset[GenerationState]] = {
+    GenerationState.QUEUED: frozenset({GenerationState.RUNNING, GenerationState.STOPPED, GenerationState.FAILED}),
+    GenerationState.RUNNING: _SETTLED,
+}
+
+
+def check_transition(current: GenerationState, target: GenerationState) -> None:
+    """Raise IllegalTransition unless a generation may go from current to target."""
+    if target not in NEXT.get(current, frozenset()):
+        raise errors.IllegalTransition(current=current.value, target=target.value)
+
+
+def sources_of(target: GenerationState) -> tuple[GenerationState, ...]:
+    """The states from which a generation may reach the target."""
+    return tuple(state for state, targets in NEXT.items() if target in targets)
+
+
+def is_delivered(*, text: str, error_code: str) -> bool:
+    """Whether an answer counts as delivered: its text shows something, and it was not we who broke it off."""
+    return show_something(text) and error_code not in _OURS
+
+
+def is_unpaid(*, outcome: Outcome, is_delivered: bool) -> bool:
+    """Whether an answer cost us something and its owner nothing.
+
+    What we broke off counts too: a question may have made us do so, and what a question can bring about has a limit.
+    """
+    return outcome.was_taken and not is_delivered
+
+
+def abandoned_state(*, is_stop_requested: bool) -> GenerationState:
+    """How a generation ends whose engine is gone: as its owner wished, else interrupted."""
+    return GenerationState.STOPPED if is_stop_requested else GenerationState.INTERRUPTED

@@ -1,0 +1,122 @@
+"""What a request may be, and how much of a branch fits a model."""
+
+import re
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import Any
+
+from apps.chat import errors
+from apps.chat.contracts import Role, TextPart, Turn
+from apps.kernel.signs import show_something
+
+# What a request may be; how far up a branch it reaches at most, though the token budget usually ends it sooner.
+MAX_TURNS = 200
+_MAX_PARTS = 20
+_MAX_REQUEST_CHARS = 400_000
+
+# What a message costs beside its words: role markers and separators, as the common tokenisers count them.
+_TOKENS_PER_MESSAGE = 4
+# What PostgreSQL keeps in no text: NUL, and half of a surrogate pair.
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+
+
+def estimate_tokens(text: str) -> int:
+    """Tokens of a text, roughly and rather too many: one per wide (CJK) character, one per three others."""
+    wide = len(_WIDE.findall(text))
+    return wide + -(-(len(text) - wide) // 3)
+
+
+def usage_or_estimate(reported: int | None, *, text: str, ceiling: int) -> int:
+    """Upstream's token count if it is one that can be true (0 to ceiling), else our estimate."""
+    if reported is not None and 0 <= reported <= ceiling:
+        return reported
+    return estimate_tokens(text)
+
+
+def read_request(request: object) -> tuple[Turn, ...]:
+    """The turns of a request that somebody sends as JSON; the last one is a user's, the question.
+
+    Raises RequestNotValid, ImagesNotUnderstood, and MessageTooLong for more text than any request may have.
+    """
+    if not isinstance(request, list) or not 1 <= len(request) <= MAX_TURNS:
+        raise errors.RequestNotValid(at="")
+    turns = turns_of(request)
+    if turns[-1].role is not Role.USER:
+        raise errors.RequestNotValid(at=str(len(turns) - 1))
+    for number, turn in enumerate(turns):
+        if _UNSTORABLE.search(turn.text):
+            raise errors.RequestNotValid(at=str(number))
+    if sum(len(turn.text) for turn in turns) > _MAX_REQUEST_CHARS:
+        raise errors.MessageTooLong(limit=_MAX_REQUEST_CHARS)
+    return turns
+
+
+def request_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
+    """These turns as a generation keeps them."""
+    return [
+        {"role": turn.role.value, "parts": [{"type": "text", "text": part.text} for part in turn.parts]}
+        for turn in turns
+    ]
+
+
+def turns_of(request: Any) -> tuple[Turn, ...]:
+    """The turns of a request as it is kept. Raises RequestNotValid, ImagesNotUnderstood."""
+    return tuple(_turn(turn, at=str(number)) for number, turn in enumerate(request))
+
+
+def text_turn(role: Role, text: str) -> Turn:
+    """A turn of one text."""
+    return Turn(role=role, parts=(TextPart(text=text),))
+
+
+def _turn(turn: Any, *, at: str) -> Turn:
+    if not isinstance(turn, dict) or turn.keys() != {"role", "parts"} or turn["role"] not in Role.values:
+        raise errors.RequestNotValid(at=at)
+    parts = turn["parts"]
+    if not isinstance(parts, list) or not 1 <= len(parts) <= _MAX_PARTS:
+        raise errors.RequestNotValid(at=f"{at}.parts")
+    read = [_part(part, at=f"{at}.parts.{number}") for number, part in enumerate(parts)]
+    return Turn(role=Role(turn["role"]), parts=tuple(read))
+
+
+def _part(part: Any, *, at: str) -> TextPart:
+    if isinstance(part, dict) and part.get("type") == "image":
+        raise errors.ImagesNotUnderstood
+    is_text = isinstance(part, dict) and part.keys() == {"type", "text"} and part["type"] == "text"
+    if not is_text or not isinstance(part["text"], str):
+        raise errors.RequestNotValid(at=at)
+    return TextPart(text=part["text"])
+
+
+def check_fits(turns: Sequence[Turn], *, budget_tokens: int) -> None:
+    """Raise RequestTooLong for more than fit_history() lets through: an answer costs the same however much it reads."""
+    if sum(_cost(turn) for turn in turns) > max(budget_tokens, _cost(turns[-1])):
+        raise errors.RequestTooLong(limit=budget_tokens)
+
+
+def fit_history(turns: Sequence[Turn], *, budget_tokens: int) -> tuple[Turn, ...]:
+    """The newest turns that fit the budget, oldest first, of user and assistant in turn, beginning with a user's.
+
+    Answers that show nothing are left out, and the questions around them become one: some models refuse the whole
+    conversation otherwise. The last turn, the question itself, is always kept: upstream says it if it is too long.
+    """
+    kept: list[Turn] = []
+    left = budget_tokens
+    for turn in reversed([turn for turn in turns if show_something(turn.text)]):
+        left -= _cost(turn)
+        if kept and left < 0:
+            break
+        kept.append(turn)
+    while len(kept) > 1 and kept[-1].role is not Role.USER:
+        kept.pop()
+    return tuple(_joined(role, run) for role, run in groupby(reversed(kept), key=lambda turn: turn.role))
+
+
+def _cost(turn: Turn) -> int:
+    return estimate_tokens(turn.text) + _TOKENS_PER_MESSAGE
+
+
+def _joined(role: Role, turns: Iterable[Turn]) -> Turn:
+    """What one of them said in a row; who said the same again meant it once."""
+    return text_turn(role, "\n\n".join(text for text, _ in groupby(turn.text for turn in turns)))

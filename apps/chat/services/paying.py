@@ -1,0 +1,164 @@
+"""What pays for an answer, and how many may run while nobody paid: a free use of the day first, else the quota."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import Count, F, IntegerField, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce
+
+from apps.accounts import services as accounts
+from apps.accounts.contracts import IdentifiedKey
+from apps.chat import errors, selectors
+from apps.chat.contracts import QUOTA, PaidBy
+from apps.chat.models import UNSETTLED, Conversation, FreeUse, Generation
+from apps.chat.rules import pricing
+from apps.chat.rules.limits import HOLD_FOR
+from apps.kernel import clock
+from apps.kernel.db import Given
+from apps.kernel.ids import PersonId, UserId, new_id
+from apps.ledger import services as ledger
+
+# Taking a free use is one statement that inserts, adds one, or does nothing. PostgreSQL locks the row even when
+# it does nothing, so that one person's payments queue up behind each other.
+_TAKE_FREE_USE = """
+    INSERT INTO chat_freeuse (person_id, day, used) VALUES (%s, %s, %s)
+    ON CONFLICT (person_id, day) DO UPDATE SET used = chat_freeuse.used + 1 WHERE chat_freeuse.used < %s
+"""
+_COUNT_UNPAID = """
+    INSERT INTO chat_freeuse (person_id, day, used, unpaid) VALUES (%s, %s, 0, 1)
+    ON CONFLICT (person_id, day) DO UPDATE SET unpaid = chat_freeuse.unpaid + 1
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Admitted:
+    """Somebody who may ask a model now: who, with which key, at which terms."""
+
+    user_id: UserId
+    person_id: PersonId
+    key: IdentifiedKey | None
+    facts: selectors.ModelFacts
+    now: datetime
+
+
+def paid_generation(asker: Admitted) -> Generation:
+    """A generation that is paid for and not yet queued, in the caller's transaction.
+
+    One person's payments take turns: whether there is room for one more is asked after this, and cannot change.
+    """
+    key, model = asker.key, asker.facts.model
+    row = Generation(
+        id=new_id(),
+        user_id=asker.user_id,
+        model=model,
+        price=model.price,
+        api_key_id=key.key_id if key is not None else None,
+        created_at=asker.now,
+    )
+    _pay(row, asker)
+    if key is not None and row.paid_by == PaidBy.QUOTA:
+        accounts.spend_with_key(key=key, amount_milli=row.held_milli)
+    return row
+
+
+def check_room(asker: Admitted) -> None:
+    """Raise TooManyRunning or TooManyUnpaid when no more answers may run.
+
+    Each running one may still come to cost us something and its owner nothing, so no more run than may do that today.
+    """
+    limits = asker.facts.policy
+    unpaid = _used_by(asker.person_id, local_day(asker.now)).values_list("unpaid", flat=True).first() or 0
+    if unpaid >= limits.max_unpaid_per_day:
+        raise errors.TooManyUnpaid(limit=limits.max_unpaid_per_day, retry_after=seconds_left(asker.now))
+    most = min(limits.max_running, limits.max_unpaid_per_day - unpaid)
+    if _running_of(asker.user_id).count() >= most:
+        raise errors.TooManyRunning(limit=most, retry_after=5)
+
+
+def if_there_is_room(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:
+    """These conversations, or none where check_room() refuses: for one compiled statement that asks and changes.
+
+    It is given what room_of() says.
+    """
+    count = _running_of(Given("user_id")).order_by().values("user_id").annotate(n=Count("pk")).values("n")
+    unpaid = _used_by(Given("person_id"), Given("day")).values("unpaid")
+    counted = rows.annotate(
+        running=Coalesce(Subquery(count, output_field=IntegerField()), Value(0)),
+        unpaid=Coalesce(Subquery(unpaid), Value(0)),
+    )
+    return counted.filter(running__lt=Given("max_running")).filter(running__lt=Given("max_unpaid") - F("unpaid"))
+
+
+def room_of(asker: Admitted) -> dict[str, Any]:
+    """Who asks and how much may run, for if_there_is_room()."""
+    limits = asker.facts.policy
+    return {
+        "user_id": asker.user_id,
+        "person_id": asker.person_id,
+        "day": local_day(asker.now),
+        "max_running": limits.max_running,
+        "max_unpaid": limits.max_unpaid_per_day,
+    }
+
+
+def take_free_use(*, person_id: PersonId, day: date, free_per_day: int) -> bool:
+    """Take one free use of the day in the caller's transaction; False when all are taken.
+
+    Called with 0 it takes none and still makes one person's payments queue up, whatever pays for them.
+    """
+    person = FreeUse._meta.get_field("person_id").get_db_prep_value(person_id, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_TAKE_FREE_USE, [person, day, min(free_per_day, 1), free_per_day])
+        return bool(cursor.rowcount == 1) and free_per_day > 0
+
+
+def count_unpaid(*, person_id: PersonId, day: date) -> None:
+    """Count one answer of the day that cost us something and its owner nothing, in the caller's transaction."""
+    person = FreeUse._meta.get_field("person_id").get_db_prep_value(person_id, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT_UNPAID, [person, day])
+
+
+def seconds_left(now: datetime) -> int:
+    """How long the local day still is."""
+    tomorrow = clock.local_midnight(local_day(now) + timedelta(days=1), settings.TIME_ZONE)
+    return max(1, int((tomorrow - now).total_seconds()))
+
+
+def local_day(now: datetime) -> date:
+    """The day that free uses count for: it begins at midnight of the business time zone."""
+    return clock.local_date(now, settings.TIME_ZONE)
+
+
+def _pay(row: Generation, asker: Admitted) -> None:
+    """With a free use of the day, else by reserving the price."""
+    model, day = asker.facts.model, local_day(asker.now)
+    free_per_day = asker.facts.policy.free_per_day if model.is_in_free_allowance else 0
+    if take_free_use(person_id=asker.person_id, day=day, free_per_day=free_per_day):
+        row.paid_by, row.free_day = PaidBy.FREE, day
+        return
+    account = ledger.user_account(asker.user_id, QUOTA)
+    try:
+        hold = ledger.hold(
+            account=account,
+            amount=pricing.most(model.price.terms),
+            kind="chat",
+            cause=ledger.Cause("chat.generation", str(row.pk)),
+            deadline_at=asker.now + HOLD_FOR,
+            now=asker.now,
+        )
+    except ledger.InsufficientFunds:
+        available = ledger.balance(account=account).available
+        raise errors.QuotaExhausted(price_milli=model.price_milli, available_milli=available) from None
+    row.paid_by, row.hold_id, row.held_milli = PaidBy.QUOTA, hold.id, hold.amount
+
+
+def _used_by(person_id: PersonId | Given, day: date | Given) -> QuerySet[FreeUse]:
+    return FreeUse.objects.filter(person_id=person_id, day=day)
+
+
+def _running_of(user_id: UserId | Given) -> QuerySet[Generation]:
+    return Generation.objects.filter(user_id=user_id, state__in=UNSETTLED)

@@ -1,0 +1,71 @@
+"""Starting a generation: what is refused, and the queue. A conversation is one of those who ask for it."""
+
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from apps.accounts import services as accounts
+from apps.accounts.contracts import IdentifiedKey, ListScope
+from apps.chat import errors, rules, selectors
+from apps.chat.contracts import GenerationDetail
+from apps.chat.engine import feed
+from apps.chat.models import Generation
+from apps.chat.services import paying
+from apps.chat.services.paying import Admitted
+from apps.kernel import switches
+from apps.kernel.db import insert
+from apps.kernel.ids import UserId
+
+
+def start_generation(
+    *, user_id: UserId, model: str, request: Any, now: datetime, key: IdentifiedKey | None = None
+) -> GenerationDetail:
+    """Start the answer to a request that belongs to no conversation; each call starts and pays another.
+
+    `request` is JSON: a list of turns, each a role and its parts (`rules.read_request`). Paid as in ask_question().
+    Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, ModelNotFound, ModelNotEntitled, MessageEmpty,
+    MessageTooLong, QuotaExhausted, TooManyRunning, TooManyUnpaid, ChatSwitchedOff, and of accounts MemberFrozen,
+    MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
+    """
+    turns = rules.read_request(request)
+    with transaction.atomic():
+        asker = admit(user_id=user_id, text=turns[-1].text, model=model, key=key, now=now)
+        rules.check_fits(turns, budget_tokens=asker.facts.model.prompt_tokens)
+        row = paying.paid_generation(asker)
+        paying.check_room(asker)
+        row.request = rules.request_of(turns)
+        queue(row)
+    return selectors.generation_detail(row)
+
+
+def admit(*, user_id: UserId, text: str, model: str, key: IdentifiedKey | None, now: datetime) -> Admitted:
+    """Refuse what may not be asked; hold the person who asks, so that nobody closes the account meanwhile.
+
+    The model is read behind that lock: one that was switched off, or became dearer, while this waited is not sold.
+    """
+    if not switches.is_on("chat.enabled"):
+        raise errors.ChatSwitchedOff
+    person_id = accounts.hold_active(user_id=user_id, scope=ListScope.CHAT, now=now)
+    facts = selectors.model_facts(user_id=user_id, code=model, now=now)
+    if facts is None:
+        raise errors.ModelNotFound(model=model)
+    if key is not None:
+        accounts.check_key_model(key=key, model=facts.model.code)
+    rules.check_question(
+        rules.Question(
+            text=text,
+            max_chars=facts.policy.max_message_chars,
+            model=facts.model.code,
+            is_model_enabled=facts.is_enabled,
+            needs_entitlement=facts.model.needs_entitlement,
+            is_entitled=facts.is_entitled,
+        )
+    )
+    return Admitted(user_id=user_id, person_id=person_id, key=key, facts=facts, now=now)
+
+
+def queue(row: Generation) -> None:
+    """Let an engine take it up, once the caller's transaction is done."""
+    insert([row])
+    transaction.on_commit(lambda: feed.wake_engine(row.pk))

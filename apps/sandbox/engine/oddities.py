@@ -1,0 +1,136 @@
+"""Streams that are odd without being broken: the events of a good answer, changed as some provider does it."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from itertools import chain
+from typing import Any
+
+from apps.sandbox.engine import completions
+
+# Where something is put between the events: after the first words.
+_PLACE = 3
+_HUGE_CHARS = 8_000_000
+_BOMB_BYTES = 50_000_000
+
+Events = Iterable[bytes]
+
+
+def change(model: str, events: Events) -> Events:
+    """The events as the fault of this name sends them; all other names change nothing."""
+    changed = _CHANGES.get(model)
+    return changed(events) if changed else events
+
+
+@cache
+def bomb() -> bytes:
+    """A small body that unfolds to a very long line."""
+    return gzip.compress(b"data: " + b"x" * _BOMB_BYTES)
+
+
+def until_end(events: Events) -> Iterator[bytes]:
+    """The events up to the one with the finish_reason, and nothing behind it."""
+    for event in events:
+        yield event
+        if _is_end(event):
+            return
+
+
+def _each(change_one: Callable[[dict[str, Any]], None]) -> Callable[[Events], Iterator[bytes]]:
+    """A change of every event that has a choice, given that choice."""
+
+    def change_all(events: Events) -> Iterator[bytes]:
+        for event in events:
+            chunk = _read(event)
+            if not chunk.get("choices"):
+                yield event
+                continue
+            change_one(chunk["choices"][0])
+            yield completions.event(chunk)
+
+    return change_all
+
+
+def _between(*extra: bytes) -> Callable[[Events], Iterator[bytes]]:
+    """The events with these among them."""
+
+    def change_all(events: Events) -> Iterator[bytes]:
+        for place, event in enumerate(events):
+            if place == _PLACE:
+                yield from extra
+            yield event
+
+    return change_all
+
+
+def _text(content: str) -> bytes:
+    """An event with this text, its characters beyond ASCII as they are."""
+    return completions.event({"choices": [{"index": 0, "delta": {"content": content}, "finish_reason": None}]})
+
+
+def _list_content(choice: dict[str, Any]) -> None:
+    if content := choice["delta"].get("content"):
+        choice["delta"]["content"] = [{"type": "text", "text": content}]
+
+
+def _refusal(choice: dict[str, Any]) -> None:
+    choice["delta"]["refusal"] = choice["delta"].pop("content", None)
+
+
+def _number_reason(choice: dict[str, Any]) -> None:
+    choice["finish_reason"] = choice["finish_reason"] and 5
+
+
+def _huge_delta(events: Events) -> Iterator[bytes]:
+    return _between(_text("x" * _HUGE_CHARS))(events)
+
+
+def _with_mark(events: Events) -> Iterator[bytes]:
+    return chain([b"\xef\xbb\xbf"], events)
+
+
+def _several_data_lines(events: Events) -> Iterator[bytes]:
+    for event in events:
+        lines = json.dumps(_read(event), ensure_ascii=False, indent=1).splitlines() if _read(event) else ["[DONE]"]
+        yield "".join(f"data: {line}\n" for line in lines).encode() + b"\n"
+
+
+def _cr_lines(events: Events) -> Iterator[bytes]:
+    return (event.replace(b"\n", b"\r") for event in events)
+
+
+def _without_end(events: Events) -> Iterator[bytes]:
+    return (event for event in events if not _is_end(event))
+
+
+def _is_end(event: bytes) -> bool:
+    return any(choice.get("finish_reason") for choice in _read(event).get("choices", []))
+
+
+def _read(event: bytes) -> dict[str, Any]:
+    data = event.removeprefix(b"data: ").strip()
+    chunk: dict[str, Any] = {} if data == b"[DONE]" else json.loads(data)
+    return chunk
+
+
+def _half(escape: str) -> bytes:
+    return f'data: {{"choices":[{{"index":0,"delta":{{"content":"{escape}"}},"finish_reason":null}}]}}\n\n'.encode()
+
+
+_CHANGES: dict[str, Callable[[Events], Iterator[bytes]]] = {
+    "fault-bom": _with_mark,
+    "fault-cr-lines": _cr_lines,
+    "fault-data-lines": _several_data_lines,
+    "fault-separators": _between(_text("a\u2028b\u2029c\u0085d")),
+    "fault-half-emoji": _between(_half("\\ud83d"), _half("\\ude00")),
+    "fault-unreadable": _between(b"data: {no\n\n"),
+    "fault-huge-delta": _huge_delta,
+    "fault-list-content": _each(_list_content),
+    "fault-refusal": _each(_refusal),
+    "fault-number-reason": _each(_number_reason),
+    "fault-done-no-reason": _without_end,
+    "fault-heartbeats": until_end,
+    "fault-silent-end": until_end,
+    "fault-error-after-end": until_end,
+}

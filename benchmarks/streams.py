@@ -1,0 +1,114 @@
+"""How many words a second go through, and what a stream costs that waits: `python benchmarks/streams.py`.
+
+Starts the whole site as `benchmarks/first_token.py` does. First, eight answers at once whose model says words as fast
+as they are taken: words per second at their readers, in turn with the same model read directly. Then 1,000 event
+streams of answers that say nothing: what each adds to the memory of the web process, what all of them take of the
+processor, and how late the words of one more answer come meanwhile, the median and the 99th of a hundred.
+"""
+
+import argparse
+import asyncio
+import re
+import sys
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import common  # noqa: E402  # after the path that it is on, as the next
+from benchmarks.embedded import pss_mib  # noqa: E402
+from benchmarks.readers import Member, Model, Site, members_of, running_model, running_site, warm_up  # noqa: E402
+
+ANSWERS, WORDS, ROUNDS = 8, 8_000, 3
+STREAMS, PER_ANSWER = 1_000, 20
+REST_SECONDS = 10
+PACED_WORDS, PACE_SECONDS = 200, 0.05
+WORD = re.compile(rb"(\d+\.\d{6}) ")
+
+
+async def words_in(parts: AsyncIterator[bytes]) -> list[float]:
+    """How late each word came, in seconds: all that one event brings together are as late as the first of them."""
+    late: list[float] = []
+    async for part in parts:
+        now = time.monotonic()
+        late += [now - float(stamp) for stamp in WORD.findall(part)]
+    return late
+
+
+async def ask(member: Member, question: str) -> list[float]:
+    """Ask and read to the end."""
+    async with member.following(await member.post(question)) as parts:
+        return await words_in(parts)
+
+
+async def ask_directly(model: Model, question: str) -> list[float]:
+    """The same of the model."""
+    async with model.answering(question) as parts:
+        return await words_in(parts)
+
+
+async def relay(members: list[Member], model: Model) -> None:
+    """Words per second, the site's and the model's in turn."""
+    question = f"0 {WORDS} 0"
+    rates: dict[str, list[float]] = {"site": [], "direct": []}
+    for _ in range(ROUNDS):
+        await asyncio.gather(*(member.begin() for member in members))
+        for name, asks in (
+            ("site", [ask(member, question) for member in members]),
+            ("direct", [ask_directly(model, question) for _ in members]),
+        ):
+            began = time.monotonic()
+            words = sum(map(len, await asyncio.gather(*asks)))
+            rates[name].append(words / (time.monotonic() - began))
+    site, direct = (common.share(found, 0.5) for found in rates.values())
+    print(f"{ANSWERS} answers: {site:,.0f} words/s, directly {direct:,.0f}: {site / direct:.0%}", flush=True)
+
+
+async def idle(site: Site, members: list[Member], model: Model) -> None:
+    """Streams that wait, and an answer beside them."""
+    web, (speaker, *silent) = site.pid("web"), members
+    await asyncio.gather(*(member.begin() for member in members))
+    await ask(speaker, "0 1 0.01")
+    before = pss_mib(web)
+    async with AsyncExitStack() as opened:
+        for member in silent[: STREAMS // PER_ANSWER]:
+            generation = await member.post("600 1 0.01")
+            for _ in range(PER_ANSWER):
+                parts = await opened.enter_async_context(member.open(generation))
+                await anext(parts)
+        await asyncio.sleep(REST_SECONDS)
+        each = (pss_mib(web) - before) / STREAMS * 1024
+        took = site.processor()["web"]
+        await asyncio.sleep(REST_SECONDS)
+        took = (site.processor()["web"] - took) / REST_SECONDS
+        await speaker.begin()
+        late = [seconds * 1000 for seconds in await ask(speaker, f"0.5 {PACED_WORDS} {PACE_SECONDS}")]
+        direct = [seconds * 1000 for seconds in await ask_directly(model, f"0.5 {PACED_WORDS} {PACE_SECONDS}")]
+        print(f"{STREAMS} streams that wait: {each:.0f} KiB each, {took:.1%} of a core for all of them")
+        for name, found in (("beside them", late), ("directly", direct)):
+            print(f"a word {name}: {common.share(found, 0.5):.1f} ms, {common.share(found, 0.99):.1f} ms", flush=True)
+
+
+async def measure(site: Site, members: list[Member], model: Model) -> None:
+    """Both."""
+    await warm_up(members)
+    await relay(members[:ANSWERS], model)
+    await idle(site, members, model)
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--embedded", action="store_true", help="on SQLite")
+    wanted = parser.parse_args()
+    print(common.machine())
+    with running_model() as url, running_site("chatloop_benchmark_streams", embedded=wanted.embedded) as site:
+        members = members_of(site, model_url=url, count=1 + STREAMS // PER_ANSWER)
+        asyncio.run(measure(site, members, Model(url)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,38 @@
+// The question in the box as this browser remembers it until it is sent: its words, the model that they are for, and an
+// earlier try to send it. Each chat has its own, and so has the new chat.
+import { ofMember } from "../core/storage.js";
+
+const chat = document.getElementById("chat");
+const key = (what, conversation = chat.dataset.conversation) => `${what}:${conversation || "new"}`;
+
+export const keptWords = () => ofMember.get(key("draft"));
+export const keepWords = (words) => ofMember.set(key("draft"), words);
+
+/** The id of the model, "" when none was chosen for the words in the box. */
+export const keptModel = () => keptWords() && ofMember.get(key("model"));
+export const keepModel = (id) => ofMember.set(key("model"), id);
+
+/** What the last try to send these words said, or null. */
+export function keptAttempt() {
+  try {
+    return JSON.parse(ofMember.get(key("attempt")));
+  } catch {
+    return null;
+  }
+}
+
+export const keepAttempt = (attempt) => ofMember.set(key("attempt"), attempt ? JSON.stringify(attempt) : "");
+
+/** What waits in a conversation that is gone waits in this one from now on. */
+export function inherit(gone) {
+  const [words, model] = ["draft", "model"].map((what) => ofMember.get(key(what, gone)));
+  if (words && model) keepModel(model);
+  keepWords([keptWords(), words].filter(Boolean).join("\n"));
+  for (const what of ["draft", "model", "attempt"]) ofMember.set(key(what, gone), "");
+}
+
+/** The question was sent: of its words the box itself takes care. */
+export function forgetQuestion() {
+  keepModel("");
+  keepAttempt(null);
+}

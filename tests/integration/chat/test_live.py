@@ -1,0 +1,141 @@
+"""What readers of one process share: a connection to Redis and a text; and what is missed on it is made good."""
+
+import threading
+from contextlib import ExitStack
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from apps.accounts.contracts import Member
+from apps.chat import services
+from apps.chat.engine import feed
+from apps.chat.engine.feed import End, Feeder, Piece
+from apps.kernel import clock
+from apps.kernel.streams import async_redis, sync_redis
+from tests.integration.chat.conftest import EngineThread, send, wait_for
+from tests.integration.chat.test_events import opened, text_of
+from tests.integration.chat.upstream import Upstream, answer, piece
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def connections() -> list[dict[str, Any]]:
+    """Those of this test to Redis, whoever else uses it."""
+    mine = sync_redis().client_info()["db"]
+    return [client for client in sync_redis().client_list() if client["db"] == str(mine)]
+
+
+def is_followed(name: str) -> bool:
+    """Whether somebody hears the channel."""
+    return bool(dict(sync_redis().pubsub_numsub(name))[name.encode()])
+
+
+def test_more_readers_are_no_more_connections_to_redis(site: str, rich_alice: Member, model: str) -> None:
+    asked = [send(rich_alice.id).generation.id for _ in range(2)]
+
+    with ExitStack() as streams:
+        streams.enter_context(opened(site, rich_alice.id, asked[0]))
+        wait_for(lambda: is_followed(feed.channel(asked[0])), what="the first reader")
+        before = len(connections())
+        for number in range(20):
+            streams.enter_context(opened(site, rich_alice.id, asked[number % 2]))
+        wait_for(lambda: is_followed(feed.channel(asked[1])), what="a reader of the other")
+
+        assert len(connections()) <= before + 1  # what both missed is read on one
+    wait_for(lambda: not any(is_followed(feed.channel(name)) for name in asked), what="their leaving")
+
+
+def test_a_reader_misses_nothing_when_redis_hangs_up(
+    site: str, rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    unheard, rest = threading.Event(), threading.Event()
+    upstream.scripts["up-base"] = [piece("one "), unheard, piece("two "), rest, *answer("three")]
+    asked = send(rich_alice.id)
+
+    with opened(site, rich_alice.id, asked.generation.id) as stream:
+        stream.until("one ")
+        for client in connections():
+            if client["sub"] != "0":
+                sync_redis().client_kill_filter(_id=client["id"])
+        unheard.set()
+        stream.until("two ")
+        rest.set()
+        events = list(stream.events())
+
+    assert (text_of(events), events[-1][0]) == ("three", "done")
+
+
+def test_what_does_not_fit_waits_for_the_saved_text(site: str, rich_alice: Member, model: str) -> None:
+    asked = send(rich_alice.id)
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
+    name = feed.channel(job.generation_id)
+
+    with opened(site, rich_alice.id, asked.generation.id) as stream:
+        wait_for(lambda: is_followed(name), what="the reader")
+        sync_redis().publish(name, b"16 after the gap")
+        services.keep_text(
+            generation_id=job.generation_id, lease_token=job.lease_token, text="lost after the gap", now=clock.now()
+        )
+        stream.until("lost after the gap")
+
+
+async def test_pieces_that_wait_for_redis_go_together() -> None:
+    client, name = async_redis(), uuid4()
+    feeder = Feeder(client)
+    feeder.put(name, Piece("wait", 4))
+    feeder.put(name, Piece(" for it", 11))
+
+    await feeder.flush()
+
+    assert await feed.kept(client, name, after=0) == [Piece("wait for it", 11)]
+    await client.aclose()
+
+
+@pytest.mark.parametrize(("after", "first"), [(0, 1), (99, 99), (100, 100), (249, 249)])
+async def test_what_was_missed_is_read_from_the_end_back_to_it(after: int, first: int) -> None:
+    client, name = async_redis(), uuid4()
+    pipe = client.pipeline(transaction=False)
+    for end in range(1, 251):
+        pipe.xadd(feed.channel(name), {"text": "x", "end_offset": end})
+    pipe.xadd(feed.channel(name), {"end": 1})
+    await pipe.execute()
+
+    *pieces, last = await feed.kept(client, name, after=after)
+
+    ends = [found.end for found in pieces if isinstance(found, Piece)]
+    assert ends[-1] == 250
+    assert ends == list(range(ends[0], 251))
+    assert ends[0] <= first + 1
+    assert isinstance(last, End)
+    await client.aclose()
+
+
+def test_many_are_claimed_in_as_many_statements_as_one(rich_alice: Member, model: str) -> None:
+    statements = []
+    for number in (1, 4):
+        for _ in range(number):
+            send(rich_alice.id)
+        with CaptureQueriesContext(connection) as captured:
+            assert len(services.claim_jobs(limit=10, now=clock.now())) == number
+        statements.append(len(captured))
+
+    assert statements[0] == statements[1]
+
+
+def test_what_somebody_else_took_meanwhile_is_not_claimed(rich_alice: Member, model: str) -> None:
+    asked = [send(rich_alice.id).generation.id for _ in range(3)]
+    stopped: list[object] = []
+
+    def stop_one(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith('UPDATE "chat_generation"') and not stopped:
+            stopped.append(asked[1])
+            services.stop_generation(user_id=rich_alice.id, generation_id=asked[1], now=clock.now())
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(stop_one):
+        jobs = services.claim_jobs(limit=10, now=clock.now())
+
+    assert [job.generation_id for job in jobs] == [asked[0], asked[2]]

@@ -1,0 +1,86 @@
+"""The site's engine against every fault of the sandbox's model server, side by side."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+
+from apps.accounts.contracts import Member
+from apps.chat import services
+from apps.chat.contracts import GenerationState
+from apps.kernel import clock
+from apps.sandbox.engine import streams
+from tests.integration.chat.conftest import EngineThread, give_quota, make_model, send, set_limits, settled
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+FINISHED, INTERRUPTED, FAILED = GenerationState.FINISHED, GenerationState.INTERRUPTED, GenerationState.FAILED
+# Longer than what the faults in mid-stream let through.
+WHOLE = "one two three four five six seven eight nine ten " * 5 + "and that is all"
+QUESTION = f"repeat: {WHOLE}"
+
+# How each ends: the state, our code, and what the text is compared with (None: some of it, at least a word).
+FAULTS: dict[str, tuple[GenerationState, str, str | None]] = {
+    "500": (FAILED, "upstream_failed", ""),
+    "429": (FAILED, "upstream_busy", ""),
+    "hang": (FAILED, "upstream_timeout", ""),
+    "drop-mid": (INTERRUPTED, "upstream_unreachable", None),
+    "eof-no-done": (INTERRUPTED, "upstream_cut", None),
+    "error-in-stream": (INTERRUPTED, "upstream_failed", None),
+    "no-usage": (FINISHED, "", WHOLE),
+    "split-utf8": (FINISHED, "", WHOLE),
+    "empty": (FAILED, "empty_answer", ""),
+    "bom": (FINISHED, "", WHOLE),
+    "cr-lines": (FINISHED, "", WHOLE),
+    "data-lines": (FINISHED, "", WHOLE),
+    "separators": (FINISHED, "", None),
+    "half-emoji": (FINISHED, "", None),
+    "unreadable": (FINISHED, "", WHOLE),
+    "list-content": (FINISHED, "", WHOLE),
+    "refusal": (FINISHED, "", WHOLE),
+    "number-reason": (FINISHED, "", WHOLE),
+    "done-no-reason": (FINISHED, "", WHOLE),
+    "heartbeats": (FINISHED, "", WHOLE),
+    "silent-end": (FINISHED, "", WHOLE),
+    "error-after-end": (FINISHED, "", WHOLE),
+    "json": (FINISHED, "", WHOLE),
+    "max-tokens": (FINISHED, "", WHOLE),
+    "huge-delta": (INTERRUPTED, "upstream_garbled", None),
+    "gzip": (FAILED, "upstream_garbled", ""),
+    "redirect": (FAILED, "upstream_refused", ""),
+    "json-error": (FAILED, "upstream_failed", ""),
+}
+
+
+@pytest.fixture
+def impatient_engine(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An engine that waits seconds where ours waits a minute."""
+    monkeypatch.setattr("apps.chat.engine.upstream._MAX_SILENCE_SECONDS", 8.0)
+    monkeypatch.setattr("apps.chat.engine.upstream._USAGE_SECONDS", 1.0)
+    engine = EngineThread()
+    engine.start()
+    yield
+    engine.end()
+
+
+@pytest.mark.usefixtures("impatient_engine")
+def test_each_fault_ends_as_it_should_while_the_others_run(alice: Member, site: str) -> None:
+    assert {f"fault-{name}" for name in FAULTS} == streams.FAULTS
+    set_limits(max_running=len(FAULTS))
+    give_quota(alice.id, 100_000)
+    for name in FAULTS:
+        make_model(name, upstream=f"fault-{name}")
+    services.save_channel(
+        code="test",
+        base_url=f"{site}/sandbox/llm/v1",
+        api_key=settings.SANDBOX["MODEL_API_KEY"],
+        now=clock.now(),
+    )
+
+    asked = {name: send(alice.id, QUESTION, model=name).generation.id for name in FAULTS}
+
+    for name, (state, code, text) in FAULTS.items():
+        done, shown = settled(alice.id, asked[name])
+        assert (done.state, done.error_code) == (state, code), name
+        assert shown == text if text is not None else WHOLE[:3] in shown, name
+        assert done.charged_milli == (1000 if shown else 0), name

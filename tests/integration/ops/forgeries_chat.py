@@ -1,0 +1,92 @@
+"""What a forger does to conversations and answers once their triggers are gone, and what may hold anything."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.models import F, QuerySet
+
+from apps.chat.models import Channel, ChatModel, ChatPolicy, Entitlement, Generation, Message, ModelPrice
+from apps.kernel.ids import new_id
+from tests.cast import member
+from tests.integration.ops.forgeries_orders import Forgery, forced
+
+
+def think() -> None:
+    """An answer was thought about, and the thought was kept."""
+    Generation.objects.filter(pk=Generation.objects.latest("pk").pk).update(reasoning="Greet them.")
+
+
+def _charged() -> QuerySet[Generation]:
+    return Generation.objects.filter(charged_milli__gt=0)
+
+
+def _price(model: str) -> ModelPrice:
+    return ModelPrice.objects.get(code=f"{model}/1")
+
+
+def _at_anothers_price() -> None:
+    forced(ChatModel.objects.filter(code="base"), price=_price("vip"))
+
+
+def _at_a_question() -> None:
+    """An answer that no conversation asked for is put where somebody asked something."""
+    alone = Generation.objects.filter(message=None)
+    forced(alone, message=Message.objects.filter(role="user").latest("pk"), request=None)
+
+
+def _without_channel() -> None:
+    """A model of another channel, whose own is gone."""
+    channel = Channel.objects.get()
+    gone, channel.pk, channel.code = channel.pk, new_id(), "mine"
+    channel.save(force_insert=True)
+    forced(ChatModel.objects.all(), channel=channel)
+    Channel.objects.filter(pk=gone).delete()
+
+
+# What, how, and the number that names it.
+NAMED: list[Forgery] = [
+    ("an entitlement of an invented cause", lambda: forced(Entitlement.objects.all(), cause_type="gift"), "I-50-list"),
+    ("a charge of nothing", lambda: forced(_charged(), charged_milli=1), "I-17"),
+    ("a larger hold", lambda: forced(_charged(), held_milli=F("held_milli") + 1), "I-17"),
+    ("somebody else's answer", lambda: forced(Generation.objects.all(), user_id=member("bob").id), "I-17-owner"),
+    ("an answer at a question", _at_a_question, "I-17-owner"),
+    ("a cheaper model", lambda: forced(ModelPrice.objects.filter(code="base/1"), answer_milli=1), "I-62"),
+    ("a model at another's price", _at_anothers_price, "I-62"),
+    ("an answer at another's price", lambda: forced(Generation.objects.all(), price=_price("vip")), "I-17-price"),
+    ("an answer at a price below its hold", lambda: forced(ModelPrice.objects.all(), answer_milli=7), "I-17-price"),
+    ("a price of another number", lambda: forced(ModelPrice.objects.all(), number=9), "I-17-price"),
+    ("a model for everybody", lambda: forced(ChatModel.objects.all(), needs_entitlement=False), "I-62"),
+    ("a model of nobody", lambda: forced(ChatModel.objects.filter(code="base"), code="other"), "I-62"),
+    ("a channel to elsewhere", lambda: forced(Channel.objects.all(), base_url="http://127.0.0.1:1/v1"), "I-62"),
+    ("a channel that is gone", _without_channel, "I-62"),
+    ("more free answers", lambda: forced(ChatPolicy.objects.all(), free_per_day=1000), "I-62"),
+    ("a channel of no kind", lambda: forced(Channel.objects.all(), kind="telepathy"), "I-02-codes"),
+]
+
+# What the database itself refuses, triggers or not.
+REFUSED: list[tuple[str, Callable[[], Any]]] = [
+    ("a version of a price that says another", lambda: ModelPrice.objects.update(answer_milli=1)),
+    ("a version of a price that is gone", lambda: ModelPrice.objects.filter(code="vip/1")._raw_delete("default")),
+    ("a charge above its hold", lambda: forced(_charged(), charged_milli=F("held_milli") + 1)),
+    ("a hold of nothing", lambda: forced(_charged(), held_milli=0, charged_milli=0)),
+    ("a hold for a free answer", lambda: forced(Generation.objects.filter(paid_by="free"), held_milli=1)),
+]
+
+# Columns whose forged value is neither refused nor named, and why.
+EXPLAINED: dict[str, str] = {
+    "chat.Channel.api_key_sealed": "encrypted with our key: what nobody sealed does not open",
+    "chat.Channel.created_at": "shown",
+    "chat.Channel.updated_at": "shown",
+    "chat.ChatModel.created_at": "shown",
+    "chat.ChatModel.updated_at": "shown",
+    "chat.ChatPolicy.updated_at": "shown",
+    "chat.Conversation.archived_at": "its owner's to change",
+    "chat.Conversation.deleted_at": "hides a conversation from its owner, and never shows it again",
+    "chat.Conversation.head": "which branch its owner sees; one of another conversation shows nothing",
+    "chat.Conversation.title": "its owner's to change",
+    "chat.Conversation.updated_at": "the order of a list",
+    "chat.Generation.reasoning": "what was said, as of a message",
+    "chat.Generation.request": "what was said, as of a message",
+    "chat.Generation.text": "what was said, as of a message",
+    "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
+}

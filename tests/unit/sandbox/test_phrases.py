@@ -1,0 +1,12 @@
+"""What the demo model says is read on a page of ours, and believed."""
+
+import re
+from pathlib import Path
+
+from apps.sandbox.engine import phrases
+
+
+def test_the_demo_model_says_nothing_about_what_an_answer_costs() -> None:
+    words = Path(phrases.__file__).read_text(encoding="utf-8")
+
+    assert re.findall(r"费用|收费|扣费|免费|charged?\b|\bcosts?\b|\bfree\b", words) == []
