@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Generator, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from apps.accounts.services import callback
 from apps.marketing.contracts import ActivityDetail
 from tests.integration.marketing import campaign
 from tests.race import guards
@@ -26,6 +28,12 @@ WITHOUT_GUARD = {
 def guard(request: pytest.FixtureRequest) -> str:
     """Whether the guard is there."""
     return str(request.param)
+
+
+@pytest.fixture(autouse=True)
+def patient_callback(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last of fifty phones may wait for the others longer than WeChat would, on a machine that is slow."""
+    monkeypatch.setattr(callback, "PATIENCE", timedelta(seconds=30))
 
 
 @pytest.fixture
