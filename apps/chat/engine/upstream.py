@@ -20,7 +20,7 @@ from openai import APIConnectionError, AsyncOpenAI
 
 from apps.chat.contracts import Job
 from apps.chat.engine import deltas, documents, refusals, transport
-from apps.chat.engine.event_stream import Event, EventStream, EventTooLong
+from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.refusals import Complaint, UpstreamError
 from apps.chat.engine.thoughts import Thoughts
 from apps.chat.registries import Connection, Delta
@@ -282,18 +282,18 @@ async def _of_events(reading: _Reading, opening: bytes) -> AsyncIterator[Delta]:
 
 
 async def _events(reading: _Reading, opening: bytes) -> AsyncIterator[Event]:
-    stream, lines, lines_with_event = EventStream(), 0, 0
+    parser, lines, lines_with_event = EventParser(), 0, 0
     chunk = opening
     try:
         while True:
             # A body that ended well has said its last event, with or without the empty line behind it.
-            for event in stream.feed(chunk or b"\n\n"):
-                lines_with_event = stream.lines
+            for event in parser.feed(chunk or b"\n\n"):
+                lines_with_event = parser.lines
                 yield event
             if not chunk:
                 return
-            if stream.lines > lines:
-                lines = stream.lines
+            if parser.lines > lines:
+                lines = parser.lines
                 reading.was_heard()
             if lines - lines_with_event > _MAX_IDLE_LINES:
                 raise UpstreamError("upstream_garbled", "more lines without an event than any answer has")

@@ -20,7 +20,7 @@ class Event(NamedTuple):
     data: str
 
 
-class EventStream:
+class EventParser:
     """Takes bytes as they come from the network and gives the events that they complete.
 
     Lines end at CR, LF or CRLF and at nothing else (U+2028, U+2029 and U+0085 are text); bytes that are not UTF-8

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from apps.chat.engine import deltas, documents
 from apps.chat.engine.answer_text import AnswerText
-from apps.chat.engine.event_stream import Event, EventStream, EventTooLong
+from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.refusals import UpstreamError
 
 fragments = (
@@ -34,8 +34,8 @@ surrogates = st.text(st.characters() | st.characters(categories=["Cs"]), max_siz
 
 
 def events(*pieces: bytes) -> list[Event]:
-    stream = EventStream()
-    return [event for piece in pieces for event in stream.feed(piece)]
+    parser = EventParser()
+    return [event for piece in pieces for event in parser.feed(piece)]
 
 
 @given(stream=streams)
@@ -48,7 +48,7 @@ def test_every_place_to_cut_gives_the_same_events(stream: bytes) -> None:
 
 @given(stream=streams, limit=st.integers(1, 40))
 def test_what_is_held_never_exceeds_the_limit(stream: bytes, limit: int) -> None:
-    bounded = EventStream(max_bytes=limit)
+    bounded = EventParser(max_bytes=limit)
     try:
         found = [event for at in range(len(stream)) for event in bounded.feed(stream[at : at + 1])]
     except EventTooLong:

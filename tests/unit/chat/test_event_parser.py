@@ -2,12 +2,12 @@
 
 import pytest
 
-from apps.chat.engine.event_stream import Event, EventStream, EventTooLong
+from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 
 
 def events(*chunks: bytes) -> list[Event]:
-    stream = EventStream()
-    return [event for chunk in chunks for event in stream.feed(chunk)]
+    parser = EventParser()
+    return [event for chunk in chunks for event in parser.feed(chunk)]
 
 
 def data(*chunks: bytes) -> list[str]:
@@ -64,11 +64,11 @@ def test_an_event_that_nothing_ends_is_none() -> None:
 )
 def test_more_than_agreed_is_refused(chunk: bytes) -> None:
     with pytest.raises(EventTooLong):
-        list(EventStream(max_bytes=100).feed(chunk))
+        list(EventParser(max_bytes=100).feed(chunk))
 
 
 def test_what_comes_before_too_much_is_given() -> None:
-    found = EventStream(max_bytes=100).feed(b"data: a\n\n" + b"x" * 200)
+    found = EventParser(max_bytes=100).feed(b"data: a\n\n" + b"x" * 200)
 
     assert next(found).data == "a"
     with pytest.raises(EventTooLong):
@@ -76,6 +76,6 @@ def test_what_comes_before_too_much_is_given() -> None:
 
 
 def test_many_small_events_and_comments_never_add_up() -> None:
-    stream = EventStream(max_bytes=100)
+    parser = EventParser(max_bytes=100)
 
-    assert len([event for _ in range(50) for event in stream.feed(b": still here\ndata: hello\n\n")]) == 50
+    assert len([event for _ in range(50) for event in parser.feed(b": still here\ndata: hello\n\n")]) == 50
