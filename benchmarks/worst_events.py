@@ -24,8 +24,8 @@ django.setup()
 
 from apps.chat import rules  # noqa: E402
 from apps.chat.contracts import Job, Role  # noqa: E402
+from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: E402
 from apps.chat.engine.refusals import UpstreamError  # noqa: E402
-from apps.chat.engine.upstream import Upstream  # noqa: E402
 from tests.integration.chat.upstream import Line, head, running_line  # noqa: E402
 
 ALLOWED_SECONDS = 0.1
@@ -76,7 +76,7 @@ async def longest_step(url: str) -> float:
             now = time.thread_time()
             longest, last = max(longest, now - last), now
 
-    async with Upstream() as upstream, aclosing(upstream.answer(job(url))) as answer:
+    async with OpenAIConnection() as upstream, aclosing(upstream.answer(job(url))) as answer:
         other = asyncio.create_task(take_turns())
         with suppress(UpstreamError, TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -14,6 +14,6 @@ class OpenAICompatible(ChannelKind):
 
     def connect(self) -> Connection:
         """A connection by the openai client."""
-        from apps.chat.engine.upstream import Upstream  # noqa: PLC0415  # two seconds, for the engine alone
+        from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: PLC0415  # slow, for the engine alone
 
-        return Upstream()
+        return OpenAIConnection()

@@ -43,7 +43,7 @@ def of(play: Callable[[Line], None], member: Member) -> tuple[GenerationState, s
 def test_broken_framing_ends_by_our_own_clock(
     rich_alice: Member, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.upstream._MAX_SILENCE_SECONDS", 3.0)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 3.0)
 
     is_shown = Event()
 
@@ -195,7 +195,7 @@ def test_what_is_wrong_with_the_way_has_names_of_its_own(rich_alice: Member, eng
 def test_a_channel_that_accepts_and_says_nothing_times_out(
     rich_alice: Member, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.upstream._MAX_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 0.3)
     engine = EngineThread()
     engine.start()
 

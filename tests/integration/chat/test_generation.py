@@ -196,7 +196,7 @@ def test_impossible_usage_is_replaced_by_our_estimate(
 def test_a_provider_that_falls_silent_is_left(
     rich_alice: Member, upstream: Upstream, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.upstream._MAX_SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 0.3)
     upstream.scripts["up-base"] = [piece("so far"), Silence()]
     engine = EngineThread()
     engine.start()

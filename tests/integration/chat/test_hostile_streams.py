@@ -202,8 +202,8 @@ def test_an_answer_ends_with_its_finish_reason_whatever_the_connection_does(
     last: list[bytes],
     kind: type[threading.Event],
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.upstream._USAGE_SECONDS", 0.3)
-    monkeypatch.setattr("apps.chat.engine.upstream._DOUBT_SECONDS", 0.3)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._USAGE_SECONDS", 0.3)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._DOUBT_SECONDS", 0.3)
     afterwards = kind()
     upstream.scripts["up-base"] = [*last, afterwards]
     engine = EngineThread()
@@ -225,7 +225,7 @@ def test_a_provider_that_ends_with_every_word_is_heard_to_the_end(
     rich_alice: Member, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, beginning: list[bytes]
 ) -> None:
     """Gemini says "stop" in each event, and whoever relays it does so too."""
-    monkeypatch.setattr("apps.chat.engine.upstream._USAGE_SECONDS", 0.2)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._USAGE_SECONDS", 0.2)
     pause = Silence()
     threading.Timer(1.5, pause.set).start()
     upstream.scripts["up-base"] = [*beginning, pause, over(content="le"), DONE]
@@ -255,7 +255,7 @@ def test_heartbeats_are_no_beginning(
     beginning: list[bytes],
     state: GenerationState,
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.upstream._MAX_PREPARATION_SECONDS", 1.0)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_PREPARATION_SECONDS", 1.0)
     heartbeats = threading.Event()
     threading.Timer(3.0, heartbeats.set).start()
     upstream.scripts["up-base"] = [*beginning, heartbeats, *answer("Whole")]
@@ -273,7 +273,7 @@ def test_thoughts_that_end_without_an_answer_keep_no_place(
     rich_alice: Member, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that spent all its tokens on thinking, at a provider whose heartbeats go on."""
-    monkeypatch.setattr("apps.chat.engine.upstream._MAX_PREPARATION_SECONDS", 1.0)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_PREPARATION_SECONDS", 1.0)
     heartbeats = threading.Event()
     upstream.scripts["up-base"] = [delta(reasoning_content="hm"), end("length"), usage(3, 9), heartbeats]
     engine = EngineThread()
@@ -330,7 +330,7 @@ def test_silence_is_counted_between_lines(
     rich_alice: Member, upstream: Upstream, transactional_db: None, monkeypatch: pytest.MonkeyPatch, trickle: bytes
 ) -> None:
     """A provider that sends a byte now and then, and never a line, says nothing either."""
-    monkeypatch.setattr("apps.chat.engine.upstream._MAX_SILENCE_SECONDS", 0.6)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 0.6)
     pause = [Silence() for _ in range(40)]
     for step in pause:
         threading.Timer(0.1 * (1 + pause.index(step)), step.set).start()

@@ -7,8 +7,8 @@ from threading import Event
 import pytest
 
 from apps.chat.engine import transport
+from apps.chat.engine.openai_compatible import OpenAIConnection
 from apps.chat.engine.refusals import UpstreamError
-from apps.chat.engine.upstream import Upstream
 from tests.integration.chat.conftest import job
 from tests.integration.chat.upstream import Line, answer, running_line
 
@@ -19,7 +19,7 @@ def whole(text: str) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
 
 
-async def ask(upstream: Upstream, url: str, question: str) -> str:
+async def ask(upstream: OpenAIConnection, url: str, question: str) -> str:
     """The text of the answer."""
     async with aclosing(upstream.answer(job(url, question))) as deltas:
         return "".join([delta.text async for delta in deltas])
@@ -46,7 +46,7 @@ def test_what_comes_unasked_does_not_answer_the_next_question(name: str) -> None
                 has_come.set()
 
     async def talk(url: str) -> list[str]:
-        async with Upstream() as upstream:
+        async with OpenAIConnection() as upstream:
             answers = [await ask(upstream, url, "the first")]
             first_is_answered.set()
             assert has_come.wait(10)
@@ -69,7 +69,7 @@ def test_a_farewell_that_crosses_a_question_does_not_refuse_it() -> None:
             line.say(UNASKED["a farewell"])
 
     async def talk(url: str) -> list[str]:
-        async with Upstream() as upstream:
+        async with OpenAIConnection() as upstream:
             return [await ask(upstream, url, question) for question in ("the first", "the second")]
 
     with running_line(play) as url:
@@ -85,7 +85,7 @@ def test_nor_is_a_question_repeated_for_ever() -> None:
         line.say(UNASKED["a farewell"])
 
     async def talk(url: str) -> str:
-        async with Upstream() as upstream:
+        async with OpenAIConnection() as upstream:
             return await ask(upstream, url, "the first")
 
     with running_line(play) as url, pytest.raises(UpstreamError) as raised:
@@ -106,7 +106,7 @@ def test_what_began_with_an_answer_spoils_no_other(length: int) -> None:
             rest = unasked[length:]
 
     async def talk(url: str) -> list[str]:
-        async with Upstream() as upstream:
+        async with OpenAIConnection() as upstream:
             return [await ask(upstream, url, question) for question in ("the first", "the second")]
 
     with running_line(play) as url:
@@ -147,7 +147,7 @@ def test_a_connection_on_which_nothing_came_is_kept() -> None:
             line.say(b"HTTP/1.1 100 Continue\r\n\r\n" * 3 + whole(f"for {request['messages'][0]['content']}"))
 
     async def talk(url: str) -> list[str]:
-        async with Upstream() as upstream:
+        async with OpenAIConnection() as upstream:
             return [await ask(upstream, url, str(number)) for number in range(3)]
 
     with running_line(play) as url:
@@ -165,7 +165,7 @@ def test_responses_without_end_end_at_once(status: str) -> None:
             line.say(f"HTTP/1.1 {status}\r\n\r\n".encode() * 3000)
 
     async def talk(url: str) -> str:
-        async with Upstream() as upstream:
+        async with OpenAIConnection() as upstream:
             return await ask(upstream, url, "the first")
 
     with running_line(play) as url, pytest.raises(UpstreamError) as raised:

@@ -55,8 +55,8 @@ FAULTS: dict[str, tuple[GenerationState, str, str | None]] = {
 @pytest.fixture
 def impatient_engine(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An engine that waits seconds where ours waits a minute."""
-    monkeypatch.setattr("apps.chat.engine.upstream._MAX_SILENCE_SECONDS", 8.0)
-    monkeypatch.setattr("apps.chat.engine.upstream._USAGE_SECONDS", 1.0)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 8.0)
+    monkeypatch.setattr("apps.chat.engine.openai_compatible._USAGE_SECONDS", 1.0)
     engine = EngineThread()
     engine.start()
     yield

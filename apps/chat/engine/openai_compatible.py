@@ -60,7 +60,7 @@ class _Way:
         return replace(self, limit_name=limit_name, wants_usage=wants_usage)
 
 
-class Upstream(Connection):
+class OpenAIConnection(Connection):
     """The way to all channels that speak as OpenAI does."""
 
     def __init__(self) -> None:
