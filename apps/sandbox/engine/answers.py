@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apps.sandbox.engine import phrases, tokens
+from apps.sandbox.engine import tokens, wordings
 
 _TOPIC_LENGTH = 36
 # For tests and curious people: "repeat: x" is answered with exactly x.
@@ -23,14 +23,14 @@ class Answer:
 def compose(questions: Sequence[str], *, is_deep: bool) -> Answer:
     """Answer the last of a conversation's questions; the same questions get the same answer."""
     question = questions[-1] if questions else ""
-    words = phrases.CHINESE if tokens.is_cjk(question) else phrases.ENGLISH
+    words = wordings.CHINESE if tokens.is_cjk(question) else wordings.ENGLISH
     topic = _topic(question)
     repeat = _REPEAT.fullmatch(question)
     content = repeat[1] if repeat else _essay(question, topic, len(questions), words, is_deep=is_deep)
     return Answer(reasoning=words.reasoning.format(topic=topic) if is_deep else "", content=content)
 
 
-def _essay(question: str, topic: str, turn: int, words: phrases.Phrases, *, is_deep: bool) -> str:
+def _essay(question: str, topic: str, turn: int, words: wordings.Wordings, *, is_deep: bool) -> str:
     dice = hashlib.sha256(question.encode()).digest()
     asked = {name for name, hints in words.wishes.items() if any(hint in question.lower() for hint in hints)}
     paragraphs = [_pick(words.openers, dice[0]).format(topic=topic)]

@@ -3,10 +3,10 @@
 import re
 from pathlib import Path
 
-from apps.sandbox.engine import phrases
+from apps.sandbox.engine import wordings
 
 
 def test_the_demo_model_says_nothing_about_what_an_answer_costs() -> None:
-    words = Path(phrases.__file__).read_text(encoding="utf-8")
+    words = Path(wordings.__file__).read_text(encoding="utf-8")
 
     assert re.findall(r"费用|收费|扣费|免费|charged?\b|\bcosts?\b|\bfree\b", words) == []

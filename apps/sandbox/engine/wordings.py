@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Phrases:
+class Wordings:
     """One language. `wishes` are the words that ask for a block of markdown, by the name of the block."""
 
     wishes: dict[str, tuple[str, ...]]
@@ -27,7 +27,7 @@ def streak(days: list[bool]) -> int:
     return length
 ```'''
 
-CHINESE = Phrases(
+CHINESE = Wordings(
     wishes={
         "list": ("列", "步骤", "清单", "计划", "建议", "怎么", "如何", "list"),
         "code": ("代码", "函数", "编程", "程序", "python", "code"),
@@ -84,7 +84,7 @@ CHINESE = Phrases(
     ),
 )
 
-ENGLISH = Phrases(
+ENGLISH = Wordings(
     wishes={
         "list": ("list", "steps", "plan", "tips", "how to", "how do"),
         "code": ("code", "function", "script", "python", "program"),
