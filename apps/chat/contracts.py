@@ -46,7 +46,7 @@ class PaidBy(TextChoices):
 
 
 class PriceKind(TextChoices):
-    """What a price counts. Another kind comes with its first model: here, in PerAnswer's place and in rules.pricing."""
+    """What a price counts. Another kind comes with its first model: here, in PerAnswer's place and rules.charging."""
 
     PER_ANSWER = "per_answer", _("Per answer")
 

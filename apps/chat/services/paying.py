@@ -14,7 +14,7 @@ from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, selectors
 from apps.chat.contracts import QUOTA, PaidBy
 from apps.chat.models import UNSETTLED, Conversation, FreeUse, Generation
-from apps.chat.rules import pricing
+from apps.chat.rules import charging
 from apps.chat.rules.limits import HOLD_FOR
 from apps.kernel import clock
 from apps.kernel.db import Given
@@ -144,7 +144,7 @@ def _pay(row: Generation, asker: Admitted) -> None:
     try:
         hold = ledger.hold(
             account=account,
-            amount=pricing.most(model.price.terms),
+            amount=charging.most(model.price.terms),
             kind="chat",
             cause=ledger.Cause("chat.generation", str(row.pk)),
             deadline_at=asker.now + HOLD_FOR,

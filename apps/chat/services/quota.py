@@ -7,7 +7,7 @@ from apps.accounts import services as accounts
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import QUOTA, ModelOffer, QuotaEntry, QuotaState
 from apps.chat.models import ChatModel, Entitlement
-from apps.chat.rules import pricing
+from apps.chat.rules import charging
 from apps.chat.services.paying import local_day
 from apps.kernel.db import one_at_a_time
 from apps.kernel.ids import UserId
@@ -122,7 +122,7 @@ def models_for(*, user_id: UserId, now: datetime) -> list[ModelOffer]:
 
 def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> ModelOffer:
     model = facts.model
-    is_affordable = available >= pricing.most(model.price.terms) or (model.is_in_free_allowance and free_left > 0)
+    is_affordable = available >= charging.most(model.price.terms) or (model.is_in_free_allowance and free_left > 0)
     reason = ""
     if not facts.is_entitled:
         reason = errors.ModelNotEntitled.code

@@ -11,7 +11,7 @@ from apps.chat import rules, selectors
 from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, PaidBy
 from apps.chat.engine import feed
 from apps.chat.models import Conversation, FreeUse, Generation
-from apps.chat.rules import limits, pricing
+from apps.chat.rules import charging, limits
 from apps.chat.services.paying import count_unpaid, local_day
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
@@ -27,7 +27,7 @@ def settle(*, row: Generation, guard: Q, outcome: Outcome, now: datetime) -> boo
     sweeper can both try and only one succeeds.
     """
     is_delivered = rules.is_delivered(text=outcome.text, error_code=outcome.error_code)
-    charged = pricing.charge(row.price.terms, is_delivered=is_delivered) if row.paid_by == PaidBy.QUOTA else 0
+    charged = charging.charge(row.price.terms, is_delivered=is_delivered) if row.paid_by == PaidBy.QUOTA else 0
     is_unpaid = rules.is_unpaid(outcome=outcome, is_delivered=is_delivered)
     day = local_day(row.created_at)
     with transaction.atomic():

@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 from apps.chat import rules
 from apps.chat.contracts import PerAnswer, Role, TextPart, Turn
 from apps.chat.markup import GrowingText, Seen, Words, normal, render_blocks
-from apps.chat.rules import pricing
+from apps.chat.rules import charging
 from apps.kernel.errors import DomainError
 from apps.kernel.signs import show_something
 
@@ -33,9 +33,9 @@ turns = st.lists(turn, max_size=12)
 
 @given(price=st.builds(PerAnswer, answer_milli=st.integers(1, 10**9)), is_delivered=st.booleans())
 def test_a_charge_is_never_above_what_was_held(price: PerAnswer, is_delivered: bool) -> None:
-    charge = pricing.charge(price, is_delivered=is_delivered)
+    charge = charging.charge(price, is_delivered=is_delivered)
 
-    assert 0 <= charge <= pricing.most(price)
+    assert 0 <= charge <= charging.most(price)
     assert is_delivered or charge == 0
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from apps.chat import errors, rules, services
 from apps.chat.contracts import GenerationState, PerAnswer, Role, Turn
-from apps.chat.rules import pricing
+from apps.chat.rules import charging
 
 
 def turn(role: Role, text: str) -> Turn:
@@ -45,8 +45,8 @@ def test_a_good_question_passes_the_chain() -> None:
 
 @pytest.mark.parametrize(("is_delivered", "charge"), [(True, 700), (False, 0)])
 def test_only_a_delivered_answer_is_charged(is_delivered: bool, charge: int) -> None:
-    assert pricing.charge(PerAnswer(answer_milli=700), is_delivered=is_delivered) == charge
-    assert pricing.most(PerAnswer(answer_milli=700)) == 700
+    assert charging.charge(PerAnswer(answer_milli=700), is_delivered=is_delivered) == charge
+    assert charging.most(PerAnswer(answer_milli=700)) == 700
 
 
 @pytest.mark.parametrize(
