@@ -3,19 +3,19 @@
 from django.urls import path
 
 from apps.accounts.api import (
-    events,
     keys,
     me,
     schemes,  # noqa: F401  # known to the schema once imported
     sessions,
     sign_in,
+    streams,
 )
 
 urlpatterns = [
     path("auth/login-attempts", sign_in.LoginAttempts.as_view()),
     path("auth/login-attempts/<uuid:attempt_id>", sign_in.LoginAttempt.as_view()),
     path("auth/login-attempts/<uuid:attempt_id>/code", sign_in.LoginCode.as_view()),
-    path("auth/login-attempts/<uuid:attempt_id>/events", events.attempt_events, name="login-events"),
+    path("auth/login-attempts/<uuid:attempt_id>/events", streams.attempt_events, name="login-events"),
     path("auth/logout", sign_in.Logout.as_view()),
     path("me", me.Me.as_view()),
     path("me/sessions", sessions.Sessions.as_view()),

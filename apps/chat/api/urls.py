@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.chat.api import events, views
+from apps.chat.api import streams, views
 
 urlpatterns = [
     path("chat/models", views.Models.as_view()),
@@ -14,5 +14,5 @@ urlpatterns = [
     path("chat/messages/<uuid:message_id>", views.OneMessage.as_view()),
     path("chat/messages/<uuid:message_id>/regenerate", views.Regenerate.as_view()),
     path("chat/generations/<uuid:generation_id>/stop", views.Stop.as_view()),
-    path("chat/generations/<uuid:generation_id>/events", events.generation_events, name="chat-events"),
+    path("chat/generations/<uuid:generation_id>/events", streams.generation_events, name="chat-events"),
 ]
