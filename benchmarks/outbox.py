@@ -37,7 +37,7 @@ from apps.accounts import services as accounts  # noqa: E402
 from apps.kernel import clock, outbox  # noqa: E402
 from apps.kernel.ids import UserId  # noqa: E402
 from apps.kernel.models import DeliveryState, OutboxDelivery  # noqa: E402
-from apps.kernel.streams import sync_redis  # noqa: E402
+from apps.kernel.redis import sync_redis  # noqa: E402
 from apps.kernel.wakes import WORK_TASK, wake  # noqa: E402
 from apps.ledger.contracts import Cause  # noqa: E402
 from apps.marketing import services  # noqa: E402

@@ -12,7 +12,7 @@ import redis
 from django.conf import settings
 
 from apps.kernel import fresh, wakes
-from apps.kernel.streams import sync_redis
+from apps.kernel.redis import sync_redis
 from config import messages, stores, supervisor, valkey
 
 pytest_plugins = ["tests.cast", "tests.rows", "tests.databases", "tests.site"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection
 
-from apps.kernel.streams import sync_redis
+from apps.kernel.redis import sync_redis
 
 logger = logging.getLogger(__name__)
 

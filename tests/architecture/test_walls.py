@@ -41,7 +41,7 @@ BREACHES = {
     },
     "services talk to the network and to Redis through gateways": {
         "apps/accounts/services/oauth.py": "import httpx2",
-        "apps/chat/services/asking.py": "from apps.kernel.streams import sync_redis",
+        "apps/chat/services/asking.py": "from apps.kernel.redis import sync_redis",
         "apps/orders/selectors.py": "from django.core.cache import cache",
         "apps/marketing/draws/rules.py": "import socket",
         "apps/marketing/handlers.py": "import redis.asyncio",

@@ -180,7 +180,7 @@ _NETWORK = (
     "urllib.request",
     "wechatpy",
     "apps.kernel.http",
-    "apps.kernel.streams",
+    "apps.kernel.redis",
 )
 
 WALLS = (
@@ -269,7 +269,7 @@ WALLS = (
         _remembered,
         {
             ("apps/accounts/services/people.py", "selectors"): "an account keeps its person, and no id comes twice",
-            ("apps/kernel/streams.py", "settings"): "the address of Redis is of the process, and tests begin with it",
+            ("apps/kernel/redis.py", "settings"): "the address of Redis is of the process, and tests begin with it",
         },
     ),
 )

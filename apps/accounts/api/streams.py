@@ -18,8 +18,9 @@ from apps.accounts.gateways import news
 from apps.kernel import clock, event_streams, visitors
 from apps.kernel.api import event_stream
 from apps.kernel.errors import DomainError
+from apps.kernel.event_loops import look, of_loop
 from apps.kernel.event_streams import QUIET, Places, event
-from apps.kernel.streams import Channels, look, of_loop
+from apps.kernel.redis import Channels
 
 # How often the row is read although nobody woke us, with Redis and without.
 _LOOK_SECONDS, _LOOK_WITHOUT_REDIS_SECONDS = 5.0, 1.5

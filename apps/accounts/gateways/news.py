@@ -6,7 +6,7 @@ from uuid import UUID
 import redis
 import redis.asyncio
 
-from apps.kernel.streams import sync_redis
+from apps.kernel.redis import sync_redis
 
 logger = logging.getLogger(__name__)
 

@@ -77,7 +77,7 @@ class QrCode:
 
 
 class OfficialAccount:
-    """The few calls that sign-in needs. They block; async code makes them through kernel.streams.in_thread."""
+    """The few calls that sign-in needs. They block; async code makes them through kernel.event_loops.in_thread."""
 
     def __init__(self, config: Config, *, transport: httpx2.BaseTransport | None = None) -> None:
         self._config = config

@@ -12,8 +12,9 @@ from django.db import Error
 from apps.chat import services
 from apps.chat.contracts import AnswerView, GenerationState, Progress
 from apps.chat.engine import feed
+from apps.kernel.event_loops import look, of_loop
 from apps.kernel.ids import UserId
-from apps.kernel.streams import Channels, async_redis, look, of_loop
+from apps.kernel.redis import Channels, async_redis
 
 logger = logging.getLogger(__name__)
 

@@ -22,9 +22,9 @@ from apps.kernel import clock, event_streams, problem, visitors
 from apps.kernel.api import event_stream
 from apps.kernel.credentials import bearer_token
 from apps.kernel.errors import ScopeMissing
+from apps.kernel.event_loops import look, of_loop
 from apps.kernel.event_streams import Places, event, event_of_json
 from apps.kernel.ids import UserId
-from apps.kernel.streams import look, of_loop
 
 # What an API key needs to read along.
 SCOPE = "chat"

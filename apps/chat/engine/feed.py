@@ -17,7 +17,8 @@ import redis
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from apps.kernel.streams import cancellable, sync_redis
+from apps.kernel.event_loops import cancellable
+from apps.kernel.redis import sync_redis
 
 logger = logging.getLogger(__name__)
 

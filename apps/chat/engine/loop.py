@@ -13,7 +13,7 @@ from apps.chat.engine import feed
 from apps.chat.engine.run import Run
 from apps.chat.engine.service_calls import ServiceCalls, Services
 from apps.chat.registries import CHANNELS
-from apps.kernel.streams import async_redis
+from apps.kernel.redis import async_redis
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from apps.accounts.gateways import official_account
 from apps.kernel import http
-from apps.kernel.streams import in_thread
+from apps.kernel.event_loops import in_thread
 from config.settings.base import caches
 from tests.integration.accounts.wechat_server import WeChat, client
 from tests.race.concurrency import run_concurrently

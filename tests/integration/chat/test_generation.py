@@ -15,7 +15,7 @@ from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
-from apps.kernel.streams import sync_redis
+from apps.kernel.redis import sync_redis
 from apps.ledger import services as ledger
 from tests.integration.chat.conftest import (
     EngineThread,

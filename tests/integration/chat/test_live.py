@@ -14,7 +14,7 @@ from apps.chat import services
 from apps.chat.engine import feed
 from apps.chat.engine.feed import End, Feeder, Piece
 from apps.kernel import clock
-from apps.kernel.streams import async_redis, sync_redis
+from apps.kernel.redis import async_redis, sync_redis
 from tests.integration.chat.conftest import EngineThread, send, wait_for
 from tests.integration.chat.test_streams import opened, text_of
 from tests.integration.chat.upstream import Upstream, answer, piece

@@ -21,7 +21,7 @@ from apps.chat.contracts import GenerationState, Outcome
 from apps.chat.models import Generation
 from apps.kernel import clock
 from apps.kernel.ids import UserId
-from apps.kernel.streams import sync_redis
+from apps.kernel.redis import sync_redis
 from tests.cast import browser_of
 from tests.integration.chat.conftest import EngineThread, generation, redis_is_at, send, settled, wait_for
 from tests.integration.chat.upstream import Upstream, answer, piece

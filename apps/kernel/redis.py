@@ -1,30 +1,23 @@
 """Connections to the shared Redis. It carries wake-ups and live text; nothing that must be true is kept there."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from typing import Any, ParamSpec, TypeVar
-from weakref import WeakKeyDictionary
+from typing import Any
 
 import redis
 import redis.asyncio
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.db import connections
 from redis.asyncio.client import PubSub
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-P = ParamSpec("P")
-T = TypeVar("T")
+from apps.kernel.event_loops import cancellable
+
 Listener = Callable[[bytes | None], None]
 
 _PAUSE_SECONDS = 1.0
-# For what streams ask the database: a few connections, however many streams there are.
-_threads = ThreadPoolExecutor(4, thread_name_prefix="streams")
-_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Callable[[], Any], Any]] = WeakKeyDictionary()
 
 
 @cache
@@ -36,15 +29,6 @@ def sync_redis() -> "redis.Redis":
 def async_redis(**options: Any) -> "redis.asyncio.Redis":
     """A new client for one event loop; the caller closes it. No read timeout: blocking reads set their own."""
     return redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, **options)
-
-
-def of_loop(make: Callable[[], T]) -> T:
-    """The one thing of this kind that the streams of the running event loop share; made by its first user."""
-    mine = _of_loops.setdefault(asyncio.get_running_loop(), {})
-    if make not in mine:
-        mine[make] = make()
-    found: T = mine[make]
-    return found
 
 
 class Channels:
@@ -141,37 +125,3 @@ class Channels:
         if kind in {"subscribe", "message"}:
             for listener in list(self._listeners.get(channel, ())):
                 listener(data if kind == "message" else None)
-
-
-async def cancellable(work: Awaitable[T]) -> T:
-    """Wait for what may forget that it was cancelled; its task ends here then, with CancelledError.
-
-    sync_to_async forgets it while its thread is busy, and redis-py has been seen to on a loaded machine: a loop
-    around such a call would go on, and whoever waits for its end would wait for ever.
-    """
-    try:
-        return await work
-    finally:
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            raise asyncio.CancelledError
-
-
-async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Do blocking work for a stream; a reader that left meanwhile ends here, with CancelledError."""
-    # In one of a few threads that all share: without `thread_sensitive=False` each stream would keep one to its end.
-    return await cancellable(sync_to_async(work, thread_sensitive=False, executor=_threads)(*args, **kwargs))
-
-
-async def look(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Ask the database for a stream, which may live for minutes and must not hold a connection meanwhile."""
-
-    def looked() -> T:
-        try:
-            return work(*args, **kwargs)
-        finally:
-            for connection in connections.all(initialized_only=True):
-                if not connection.in_atomic_block:  # of a test
-                    connection.close()
-
-    return await in_thread(looked)

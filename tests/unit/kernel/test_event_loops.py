@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from apps.kernel.streams import cancellable, of_loop
+from apps.kernel.event_loops import cancellable, of_loop
 
 
 async def forgetful() -> str:

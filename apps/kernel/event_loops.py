@@ -1,0 +1,60 @@
+"""What async code shares on its event loop, and how it waits: for work in threads, for a look at the database."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
+
+from asgiref.sync import sync_to_async
+from django.db import connections
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# For what streams ask the database: a few connections, however many streams there are.
+_threads = ThreadPoolExecutor(4, thread_name_prefix="streams")
+_of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Callable[[], Any], Any]] = WeakKeyDictionary()
+
+
+def of_loop(make: Callable[[], T]) -> T:
+    """The one thing of this kind that the streams of the running event loop share; made by its first user."""
+    mine = _of_loops.setdefault(asyncio.get_running_loop(), {})
+    if make not in mine:
+        mine[make] = make()
+    found: T = mine[make]
+    return found
+
+
+async def cancellable(work: Awaitable[T]) -> T:
+    """Wait for what may forget that it was cancelled; its task ends here then, with CancelledError.
+
+    sync_to_async forgets it while its thread is busy, and redis-py has been seen to on a loaded machine: a loop
+    around such a call would go on, and whoever waits for its end would wait for ever.
+    """
+    try:
+        return await work
+    finally:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+
+
+async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do blocking work for a stream; a reader that left meanwhile ends here, with CancelledError."""
+    # In one of a few threads that all share: without `thread_sensitive=False` each stream would keep one to its end.
+    return await cancellable(sync_to_async(work, thread_sensitive=False, executor=_threads)(*args, **kwargs))
+
+
+async def look(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Ask the database for a stream, which may live for minutes and must not hold a connection meanwhile."""
+
+    def looked() -> T:
+        try:
+            return work(*args, **kwargs)
+        finally:
+            for connection in connections.all(initialized_only=True):
+                if not connection.in_atomic_block:  # of a test
+                    connection.close()
+
+    return await in_thread(looked)
