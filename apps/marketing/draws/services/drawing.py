@@ -28,7 +28,8 @@ from apps.marketing.draws.models import Draw
 from apps.marketing.odds.contracts import PrizeSpec, PublishedOdds
 from apps.marketing.odds.selectors import published_odds
 from apps.marketing.prizes.contracts import NOTHING, DeliveryState
-from apps.marketing.prizes.models import Delivery, PrizeStock
+from apps.marketing.prizes.models import Delivery
+from apps.marketing.prizes.services import take_from_stock
 from apps.marketing.seats.contracts import Counters
 from apps.marketing.seats.models import Seat
 from apps.marketing.seats.rules import counted, seed_hash
@@ -51,9 +52,6 @@ _MOVED_ON = CompiledUpdate(
     month_on=Given("month_on"),
     nonce=F("nonce") + Given("count"),
     server_seed=Given("next_seed"),
-)
-_ISSUED_ONE = CompiledUpdate(
-    lambda: PrizeStock.objects.filter(pk=Given("stock_id"), issued__lt=F("total")), issued=F("issued") + 1
 )
 
 
@@ -256,7 +254,7 @@ def _settle(odds: PublishedOdds, rolls: Sequence[int]) -> list[_Outcome]:
     """
     rolled = [odds.prizes[rules.pick(odds.bounds, roll)] for roll in rolls]
     in_lock_order = sorted(range(len(rolled)), key=lambda index: str(rolled[index].stock_id))
-    missed = {index for index in in_lock_order if not _take_stock(rolled[index].stock_id)}
+    missed = {index for index in in_lock_order if not _take_one(rolled[index])}
     return [
         _Outcome(
             roll=roll,
@@ -268,8 +266,8 @@ def _settle(odds: PublishedOdds, rolls: Sequence[int]) -> list[_Outcome]:
     ]
 
 
-def _take_stock(stock_id: UUID | None) -> bool:
-    return stock_id is None or _ISSUED_ONE.run(stock_id=stock_id) == 1
+def _take_one(prize: PrizeSpec) -> bool:
+    return prize.stock_id is None or take_from_stock(stock_id=prize.stock_id)
 
 
 def _record(

@@ -1,14 +1,20 @@
-"""The stock of prizes: what operators configure."""
+"""The stock of prizes: what operators configure, and what draws take."""
 
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 
 from apps.kernel import audit, configuration
+from apps.kernel.db import CompiledUpdate, Given
 from apps.marketing.prizes import errors
 from apps.marketing.prizes.contracts import StockDetail
 from apps.marketing.prizes.models import PrizeStock
+
+_ISSUED_ONE = CompiledUpdate(
+    lambda: PrizeStock.objects.filter(pk=Given("stock_id"), issued__lt=F("total")), issued=F("issued") + 1
+)
 
 
 def save_stock(
@@ -54,6 +60,11 @@ def correct_stock(*, stock_id: UUID, total: int, actor: str, reason: str, now: d
             stock, {"total": total}, actor=actor, reason=reason, now=now, action="marketing.correct_stock"
         )
     return _stock_detail(stock)
+
+
+def take_from_stock(*, stock_id: UUID) -> bool:
+    """Issue one of it, in the caller's transaction; False where none is left."""
+    return _ISSUED_ONE.run(stock_id=stock_id) == 1
 
 
 def _check_total(total: int) -> None:
