@@ -1,6 +1,8 @@
 """Connections to the shared Redis. It carries wake-ups and live text; nothing that must be true is kept there."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -17,18 +19,47 @@ from apps.kernel.event_loops import cancellable
 
 Listener = Callable[[bytes | None], None]
 
+logger = logging.getLogger(__name__)
+
 _PAUSE_SECONDS = 1.0
+_TOLD_SECONDS = 2
+# How long one that lets everybody wait in vain is told nothing.
+_QUIET_SECONDS = 5.0
+_ANSWER_SECONDS = 5.0
+_quiet_until = 0.0
 
 
 @cache
 def sync_redis() -> "redis.Redis":
     """The process-wide client for threads; calls fail after 2 s rather than hang."""
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2)
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=_TOLD_SECONDS, socket_timeout=_TOLD_SECONDS)
+
+
+def tell_redis(say: Callable[["redis.Redis"], object], *, instead: str) -> None:
+    """Tell Redis what may be lost; `instead` is how it is found then, for the log.
+
+    One that takes connections and says nothing costs a thread two seconds now and then, and never many threads at
+    once: whoever waits for it settles no answer meanwhile and saves no text.
+    """
+    global _quiet_until  # noqa: PLW0603  # one for the process
+    if time.monotonic() < _quiet_until:
+        return
+    if _quiet_until:
+        _quiet_until = time.monotonic() + _QUIET_SECONDS  # one tries, and nobody with it
+    try:
+        say(sync_redis())
+        _quiet_until = 0.0
+    except redis.RedisError as error:
+        if isinstance(error, redis.TimeoutError):
+            _quiet_until = time.monotonic() + _QUIET_SECONDS
+        logger.warning("redis is not reachable (%s); %s", type(error).__name__, instead)
 
 
 def async_redis(**options: Any) -> "redis.asyncio.Redis":
-    """A new client for one event loop; the caller closes it. No read timeout: blocking reads set their own."""
-    return redis.asyncio.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, **options)
+    """A new client for one event loop; the caller closes it. Calls fail after 5 s, but listening to channels."""
+    return redis.asyncio.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=_TOLD_SECONDS, socket_timeout=_ANSWER_SECONDS, **options
+    )
 
 
 class Channels:
@@ -38,6 +69,7 @@ class Channels:
         self._listeners: dict[str, list[Listener]] = {}
         self._heard: set[str] = set()
         self._changed = asyncio.Event()
+        self._has_answered = False
         self._work: asyncio.Task[None] | None = None
 
     def listen(self, channel: str, listener: Listener) -> None:
@@ -84,7 +116,8 @@ class Channels:
         self._changed.set()
         while not subscribed:
             await self._subscribe(pubsub, subscribed)
-        tasks = [asyncio.create_task(work) for work in (self._read(pubsub), self._keep_subscribed(pubsub, subscribed))]
+        works = (self._read(pubsub), self._keep_subscribed(pubsub, subscribed), self._keep_asking(pubsub))
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
             for task in tasks:
@@ -98,12 +131,22 @@ class Channels:
     async def _read(self, pubsub: PubSub) -> None:
         while True:
             message = await cancellable(pubsub.get_message(timeout=None))
-            if message is not None:
+            self._has_answered = True
+            if message is not None and message["type"] != "pong":
                 self._tell(message["type"], message["channel"].decode(), message["data"])
 
     async def _keep_subscribed(self, pubsub: PubSub, subscribed: set[str]) -> None:
         while True:
             await self._subscribe(pubsub, subscribed)
+
+    async def _keep_asking(self, pubsub: PubSub) -> None:
+        """Whether it is still there: a line that was cut without a word looks like one on which nothing is said."""
+        while True:
+            self._has_answered = False
+            await cancellable(pubsub.ping())
+            await asyncio.sleep(_ANSWER_SECONDS)
+            if not self._has_answered:
+                raise redis.TimeoutError
 
     async def _subscribe(self, pubsub: PubSub, subscribed: set[str]) -> None:
         """Wait for a change of what is listened to, and say it to Redis."""

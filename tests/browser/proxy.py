@@ -45,6 +45,9 @@ class Wire:
         for end in (self._listener, *self._ends):
             end.close()
 
+    def _reach(self) -> socket.socket:
+        return socket.create_connection(self._target)
+
     def _start(self, act: Callable[..., None], *arguments: socket.socket) -> None:
         thread = threading.Thread(target=act, args=arguments, daemon=True)
         self._threads.append(thread)
@@ -59,7 +62,7 @@ class Wire:
             if self._is_cut:
                 near.close()
                 continue
-            far = socket.create_connection(self._target)
+            far = self._reach()
             self._ends += [near, far]
             if self._is_frozen:
                 self._dead.update((near, far))

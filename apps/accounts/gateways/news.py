@@ -1,14 +1,8 @@
 """Telling the page that its attempt has moved on. A hint without content: what is true is in the database."""
 
-import logging
 from uuid import UUID
 
-import redis
-import redis.asyncio
-
-from apps.kernel.redis import sync_redis
-
-logger = logging.getLogger(__name__)
+from apps.kernel.redis import tell_redis
 
 
 def channel(attempt_id: UUID) -> str:
@@ -18,7 +12,4 @@ def channel(attempt_id: UUID) -> str:
 
 def tell(attempt_id: UUID) -> None:
     """Wake the attempt's page; without Redis it looks by itself a moment later."""
-    try:
-        sync_redis().publish(channel(attempt_id), b"moved")
-    except redis.RedisError as error:
-        logger.warning("redis is not reachable (%s); sign-in pages poll instead", type(error).__name__)
+    tell_redis(lambda client: client.publish(channel(attempt_id), b"moved"), instead="sign-in pages poll instead")

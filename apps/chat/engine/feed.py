@@ -6,8 +6,7 @@ stream ids, mean the same in the saved text.
 """
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +17,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from apps.kernel.event_loops import cancellable
-from apps.kernel.redis import sync_redis
-
-logger = logging.getLogger(__name__)
+from apps.kernel.redis import tell_redis
 
 _WAKE = "chat:wake"
 _STOP = "chat:stop"
@@ -30,6 +27,7 @@ _LISTEN_SECONDS = 5.0
 _PATIENCE_SECONDS = 2.0
 _PAGE = 100
 _END = b"end"
+_INSTEAD = "the database is polled instead"
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,12 @@ def wake_engine(generation_id: UUID) -> None:
         pipe.expire(_WAKE, 60)
         pipe.execute()
 
-    _try(push)
+    tell_redis(push, instead=_INSTEAD)
 
 
 def announce_stop(generation_id: UUID) -> None:
     """Tell the engines that a generation shall stop. If this fails, its engine reads the row a second later."""
-    _try(lambda client: client.publish(_STOP, str(generation_id)))
+    tell_redis(lambda client: client.publish(_STOP, str(generation_id)), instead=_INSTEAD)
 
 
 def announce_end(generation_id: UUID) -> None:
@@ -76,13 +74,17 @@ def announce_end(generation_id: UUID) -> None:
         pipe.publish(channel(generation_id), _END)
         pipe.execute()
 
-    _try(end)
+    tell_redis(end, instead=_INSTEAD)
 
 
 async def wait_for_wake(client: Redis, *, seconds: int) -> None:
-    """Return when a generation was queued, at the latest after `seconds`. Raises redis.RedisError."""
-    await cancellable(client.blpop([_WAKE], timeout=seconds))
-    await client.delete(_WAKE)
+    """Return when a generation was queued, at the latest after `seconds` or, when nobody answers, twice as many.
+
+    Raises redis.RedisError, TimeoutError.
+    """
+    async with asyncio.timeout(2 * seconds):
+        await cancellable(client.blpop([_WAKE], timeout=seconds))
+        await cancellable(client.delete(_WAKE))
 
 
 async def stops(client: Redis) -> AsyncIterator[UUID]:
@@ -159,10 +161,3 @@ async def kept(client: Redis, generation_id: UUID, *, after: int) -> list[Piece 
 def channel(generation_id: UUID) -> str:
     """The name of an answer's stream, and of the channel on which its pieces are published."""
     return f"chat:generation:{generation_id}"
-
-
-def _try(act: Callable[[redis.Redis], object]) -> None:
-    try:
-        act(sync_redis())
-    except redis.RedisError as error:
-        logger.warning("redis is not reachable (%s); the database is polled instead", type(error).__name__)

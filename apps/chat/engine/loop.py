@@ -97,6 +97,8 @@ class Engine:
             return
         try:
             await feed.wait_for_wake(self._redis, seconds=_SWEEP_SECONDS)
+        except TimeoutError:
+            return  # it says nothing, and that took its time
         except (redis.RedisError, OSError):
             await asyncio.sleep(_SWEEP_SECONDS)
 
