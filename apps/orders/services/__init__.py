@@ -19,10 +19,11 @@ from apps.orders.errors import (
     ProductTitleTooLong,
     ShopClosed,
 )
-from apps.orders.services.checks import cancel_order, check_order, recheck_order
+from apps.orders.services.closing import cancel_order
 from apps.orders.services.deliveries import redeliver_order
 from apps.orders.services.notices import receive_notice
 from apps.orders.services.own_data import check_no_order_under_way, export_orders, export_payments, forget_payer
+from apps.orders.services.payment_checks import check_order, recheck_order
 from apps.orders.services.placing import place_order
 from apps.orders.services.products import check_sellable, save_product
 from apps.orders.services.sweeps import check_unpaid_orders, close_expired_orders, deliver_paid_orders

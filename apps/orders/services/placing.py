@@ -22,7 +22,7 @@ from apps.orders.errors import (
 )
 from apps.orders.gateways.contract import Gateway
 from apps.orders.models import OPEN_STATES, Order, Product
-from apps.orders.services import checks, codes, transitions
+from apps.orders.services import closing, payment_codes, transitions
 
 CURRENCY = "CNY"
 
@@ -85,14 +85,14 @@ def place_order(
     )
     found = _claim(wanted, provider, now)
     if not found.is_usable:
-        checks.settle_or_close(order_id=found.order_id, reason="replaced by a new order", now=now)
+        closing.settle_or_close(order_id=found.order_id, reason="replaced by a new order", now=now)
         former = selectors.find_order(user_id=user_id, order_id=found.order_id)
         if former.state is not OrderState.CLOSED:
             return former
         found = _claim(wanted, provider, now)
         if not found.is_usable:
             raise IllegalTransition(current="open", target="open")
-    codes.open_for_payment(order_id=found.order_id, now=now)
+    payment_codes.open_for_payment(order_id=found.order_id, now=now)
     return selectors.find_order(user_id=user_id, order_id=found.order_id)
 
 

@@ -11,7 +11,7 @@ from apps.kernel import audit
 from apps.orders import rules, selectors
 from apps.orders.contracts import OrderState
 from apps.orders.models import Order
-from apps.orders.services import checks, deliveries
+from apps.orders.services import closing, deliveries, payment_checks
 
 logger = logging.getLogger(__name__)
 
@@ -53,11 +53,11 @@ def _each(due: Sequence[tuple[UUID, datetime]], act: Callable[[UUID, datetime], 
 
 
 def _check(order_id: UUID, now: datetime) -> None:
-    checks.ask_provider(order_id, close_because="", now=now)
+    payment_checks.ask_provider(order_id, now=now)
 
 
 def _close(order_id: UUID, now: datetime) -> None:
-    checks.ask_provider(order_id, close_because="expired", now=now)
+    closing.close_at_provider(order_id, reason="expired", now=now)
 
 
 def _deliver(order_id: UUID, now: datetime) -> None:

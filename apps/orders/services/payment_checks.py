@@ -1,6 +1,8 @@
-"""Asking the provider what became of an order, and closing one that nobody will pay."""
+"""Asking the provider whether an order was paid, and recording what it says."""
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -13,10 +15,10 @@ from apps.kernel import audit
 from apps.kernel.ids import UserId
 from apps.orders import gateways, rules, selectors
 from apps.orders.contracts import OrderDetail, OrderState
-from apps.orders.errors import GatewayUnavailable, OrderNotCancellable
-from apps.orders.gateways.contract import Gateway, PermanentFailure, TemporaryFailure, Trade, TradeState
+from apps.orders.errors import GatewayUnavailable
+from apps.orders.gateways.contract import PermanentFailure, TemporaryFailure, Trade, TradeState
 from apps.orders.models import Order
-from apps.orders.services import codes, payments, transitions
+from apps.orders.services import payment_codes, payments, transitions
 
 logger = logging.getLogger(__name__)
 
@@ -31,28 +33,15 @@ def check_order(*, user_id: UserId, order_id: UUID, now: datetime) -> OrderDetai
     order = selectors.find_order(user_id=user_id, order_id=order_id)
     if order.state not in rules.AWAITING_MONEY:
         return order
-    _count_check(user_id, now)
-    _ask(order_id, close_because="", now=now)
-    codes.open_for_payment(order_id=order_id, now=now)
+    limit_checks(user_id=user_id, now=now)
+    with unavailable_if_it_fails(order_id):
+        ask_provider(order_id, now=now)
+    payment_codes.open_for_payment(order_id=order_id, now=now)
     return selectors.find_order(user_id=user_id, order_id=order_id)
 
 
-def cancel_order(*, user_id: UserId, order_id: UUID, now: datetime) -> OrderDetail:
-    """Give up an unpaid order, at the provider first; one that turns out to be paid is delivered instead.
-
-    Cancelling twice is the same as once. Raises OrderNotFound, OrderNotCancellable, RateLimited, GatewayUnavailable.
-    """
-    order = selectors.find_order(user_id=user_id, order_id=order_id)
-    if order.state is OrderState.CLOSED:
-        return order
-    if order.state not in rules.OPEN:
-        raise OrderNotCancellable(state=order.state.value)
-    _count_check(user_id, now)
-    settle_or_close(order_id=order_id, reason="cancelled by the member", now=now)
-    return selectors.find_order(user_id=user_id, order_id=order_id)
-
-
-def _count_check(user_id: UserId, now: datetime) -> None:
+def limit_checks(*, user_id: UserId, now: datetime) -> None:
+    """Whoever makes us ask the provider does so only so often. Raises RateLimited."""
     accounts.limit_member(
         user_id=user_id,
         scope=ListScope.PAY,
@@ -72,64 +61,55 @@ def recheck_order(*, order_id: UUID, actor: str, reason: str, now: datetime) -> 
         audit.record(
             actor=actor, action="orders.recheck_order", target=("order", str(order_id)), reason=reason, now=now
         )
-    _ask(order_id, close_because="", now=now)
+    with unavailable_if_it_fails(order_id):
+        ask_provider(order_id, now=now)
 
 
-def settle_or_close(*, order_id: UUID, reason: str, now: datetime) -> None:
-    """Leave an open order either paid (and delivered) or closed, here and at the provider.
-
-    Raises GatewayUnavailable; the order then stays open.
-    """
-    _ask(order_id, close_because=reason, now=now)
-
-
-def _ask(order_id: UUID, *, close_because: str, now: datetime) -> None:
+@contextmanager
+def unavailable_if_it_fails(order_id: UUID) -> Iterator[None]:
+    """Turn what a provider fails with into GatewayUnavailable, for somebody who waits for the answer."""
     try:
-        ask_provider(order_id, close_because=close_because, now=now)
+        yield
     except (TemporaryFailure, PermanentFailure) as failure:
         logger.warning("order %s: the provider did not help: %s", order_id, failure)
         raise GatewayUnavailable(retry_after=3) from failure
 
 
-def ask_provider(order_id: UUID, *, close_because: str, now: datetime) -> None:
-    """Query the provider, close there if told to, then record what is true; no transaction is open meanwhile.
+def ask_provider(order_id: UUID, *, now: datetime) -> None:
+    """Query, then record what is true; no transaction is open meanwhile.
+
+    Raises TemporaryFailure, PermanentFailure.
+    """
+    asked = query_trade(order_id)
+    if asked is not None:
+        record_trade(order_id, asked[1], close_because="closed by the provider", now=now)
+
+
+def query_trade(order_id: UUID) -> tuple[Order, Trade] | None:
+    """The order as it was when its provider was asked, and what it said; None where no money is awaited.
 
     Raises TemporaryFailure, PermanentFailure.
     """
     order = Order.objects.get(pk=order_id)
     if order.state not in rules.AWAITING_MONEY:
-        return
+        return None
     Order.objects.filter(pk=order_id).update(checks=F("checks") + 1)
-    gateway = gateways.for_code(order.gateway)
-    trade = gateway.query(order.out_trade_no)
-    if close_because and order.state in rules.OPEN:
-        trade = _close(gateway, order.out_trade_no, trade)
+    return order, gateways.for_code(order.gateway).query(order.out_trade_no)
+
+
+def record_trade(order_id: UUID, trade: Trade, *, close_because: str, now: datetime) -> None:
+    """Book the money, or close an open order whose trade is closed, or ask again later."""
     with transaction.atomic():
         locked = selectors.lock_order(order_id)
         if trade.capture is not None:
             payments.record_capture(locked, trade.capture, actor=audit.SYSTEM, now=now)
         elif trade.state is TradeState.CLOSED and locked.state in rules.OPEN:
-            _close_here(locked, close_because or "closed by the provider", now=now)
+            _close(locked, close_because, now=now)
         else:
             _schedule(locked, now=now)
 
 
-def _close(gateway: Gateway, out_trade_no: str, trade: Trade) -> Trade:
-    """Make an unpaid trade unpayable. What the provider never saw needs no closing there."""
-    if trade.state is TradeState.UNKNOWN:
-        return Trade(out_trade_no=out_trade_no, state=TradeState.CLOSED)
-    if trade.state is not TradeState.NOT_PAID:
-        return trade
-    if gateway.close(out_trade_no):
-        return Trade(out_trade_no=out_trade_no, state=TradeState.CLOSED)
-    # Refused: money most likely came between the query and the close.
-    again = gateway.query(out_trade_no)
-    if again.state is TradeState.NOT_PAID:
-        raise TemporaryFailure("neither closed nor paid")
-    return again
-
-
-def _close_here(order: Order, reason: str, *, now: datetime) -> None:
+def _close(order: Order, reason: str, *, now: datetime) -> None:
     transitions.move(
         order,
         OrderState.CLOSED,
