@@ -57,6 +57,8 @@ BACKUP_CODE_LENGTH = 10
 WRONG_SECOND_FACTORS = 5
 WRONG_SECOND_FACTORS_WINDOW = timedelta(minutes=5)
 
+# Of a browser, after its last page.
+SESSION_LIFETIME = timedelta(days=14)
 # How far behind "last seen" of a session may be: it costs a write.
 SEEN_EVERY = timedelta(minutes=5)
 KEEP_LOGINS = timedelta(days=180)

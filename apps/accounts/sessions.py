@@ -7,7 +7,6 @@ from uuid import UUID
 from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user, logout, update_session_auth_hash
-from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase
@@ -16,6 +15,7 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import rules, services
 from apps.accounts.contracts import SignInMethod, StartedSession
+from apps.accounts.services.sessions import SessionRow
 from apps.kernel import clock, visitors
 from apps.kernel.ids import UserId
 
@@ -24,7 +24,7 @@ INVITE_COOKIE = "invite"
 _SEEN = "seen_at"
 
 
-class SessionStore(DatabaseStore):
+class SessionStore(SessionRow):
     """Whoever rotates a key rotates it here: no signed-in session is out of reach of "sign out"."""
 
     @classmethod
@@ -112,7 +112,7 @@ def set_language(response: HttpResponseBase, language: str) -> None:
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         language,
-        max_age=settings.SESSION_COOKIE_AGE,
+        max_age=int(rules.SESSION_LIFETIME.total_seconds()),
         samesite="Lax",
         secure=settings.SESSION_COOKIE_SECURE,
     )

@@ -1,13 +1,12 @@
 """The sessions of browsers in which people are signed in: begun in one place, listed, and ended at once."""
 
 from collections.abc import Collection, Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import QuerySet
@@ -35,6 +34,14 @@ _LONGEST_LABEL = 60
 # The only one that we have: whoever signs in has been recognised before the session begins.
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _LIVE = CompiledRead(lambda: Session.objects.filter(session_key=Given("session_key"), expire_date__gt=Given("now")))
+
+
+class SessionRow(DatabaseStore):
+    """Django's session in the database, with our lifetime."""
+
+    def get_session_cookie_age(self) -> int:
+        """Seconds. Django asks this for every end of a session: the cookie's, and the row's."""
+        return int(rules.SESSION_LIFETIME.total_seconds())
 
 
 def live_session(*, session_key: str | None, now: datetime) -> Session | None:
@@ -133,7 +140,7 @@ def record_refused_login(
 def sessions_of(*, user_id: UserId, session_key: str | None, now: datetime) -> list[SessionDetail]:
     """The browsers in which a member is signed in, last used first; `session_key` tells which is the asking one."""
     current = keyed_hashes("session", session_key or "")
-    alive = selectors.live_sessions(user_id).filter(last_seen_at__gt=now - _session_age())
+    alive = selectors.live_sessions(user_id).filter(last_seen_at__gt=now - rules.SESSION_LIFETIME)
     return [
         SessionDetail(
             id=row.pk,
@@ -194,8 +201,8 @@ def end_lost_sessions(*, rows: QuerySet[Any], now: datetime, **_: Any) -> None:
 def forget_old_access(*, now: datetime) -> int:
     """Delete login history older than 180 days and sessions that ended or ran out; returns how many rows."""
     logins, _ = LoginEvent.objects.filter(created_at__lt=now - rules.KEEP_LOGINS).delete()
-    sessions, _ = MemberSession.objects.filter(last_seen_at__lt=now - _session_age()).delete()
-    SessionStore.clear_expired()
+    sessions, _ = MemberSession.objects.filter(last_seen_at__lt=now - rules.SESSION_LIFETIME).delete()
+    SessionRow.clear_expired()
     return logins + sessions
 
 
@@ -206,7 +213,7 @@ def _new_session(user: User, now: datetime) -> StartedSession:
         BACKEND_SESSION_KEY: _BACKEND,
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
-    session = SessionStore()
+    session = SessionRow()
     session.update(content)
     session.create()
     user.last_login = now
@@ -230,7 +237,7 @@ def _end(rows: QuerySet[MemberSession], *, now: datetime) -> int:
             if key is None:
                 unnamed.add(row.user_id)
             else:
-                SessionStore(key).delete()
+                SessionRow(key).delete()
             ended += MemberSession.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=now)
         return ended + (_end_unnamed(unnamed, now=now) if unnamed else 0)
 
@@ -264,10 +271,6 @@ def _device(address: str, user_agent: str) -> dict[str, str]:
         "browser": rules.browser_label(user_agent)[:_LONGEST_LABEL],
         "network": rules.coarse_network(address),
     }
-
-
-def _session_age() -> timedelta:
-    return timedelta(seconds=settings.SESSION_COOKIE_AGE)
 
 
 def _as_record(row: LoginEvent) -> LoginRecord:

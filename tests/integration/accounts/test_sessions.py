@@ -5,11 +5,10 @@ from functools import partial
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.test import Client
 
-from apps.accounts import services
+from apps.accounts import rules, services
 from apps.accounts.contracts import ListKind, ListScope, LoginOutcome, Member, SignInMethod
 from apps.accounts.errors import MemberBlocked
 from apps.accounts.models import LoginEvent, MemberSession, User
@@ -168,7 +167,8 @@ def test_a_session_is_shown_and_kept_until_it_has_run_out(phone: Phone) -> None:
     browser = sign_in(phone)
     row = MemberSession.objects.get()
     Session.objects.create(session_key="over", session_data="", expire_date=clock.now() - timedelta(seconds=1))
-    end = row.last_seen_at + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    end = row.last_seen_at + rules.SESSION_LIFETIME
+    assert browser.cookies["sessionid"]["max-age"] == rules.SESSION_LIFETIME.total_seconds()
 
     def shown(now: Any) -> int:
         return len(services.sessions_of(user_id=UserId(row.user_id), session_key=None, now=now))
