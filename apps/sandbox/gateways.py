@@ -11,10 +11,9 @@ import httpx2
 from django.conf import settings
 
 from apps.kernel.http import client
-from apps.sandbox import markup
 from apps.sandbox.contracts import Callback, Delivery
 from apps.sandbox.errors import BadReply
-from apps.sandbox.rules import message_crypto, pay_crypto
+from apps.sandbox.rules import message_crypto, message_xml, pay_crypto
 
 _TRIES = 3
 _PATIENCE_SECONDS = 5.0
@@ -25,7 +24,7 @@ _ENCRYPTED_FAULTS = ("bad_msg_signature", "wrong_appid_inside")
 _STRANGER = "wxsomebodyelse00001"
 
 
-def call_back(fields: markup.Fields, *, openid: str, fault: str, now: datetime) -> list[Callback]:
+def call_back(fields: message_xml.Fields, *, openid: str, fault: str, now: datetime) -> list[Callback]:
     """Send one message or event to the site; returns the tries, of which the last one counts.
 
     Plain, compatible or safe as the account's mode says; up to three tries of 5 s with the same
@@ -72,7 +71,7 @@ def _is_lost(answer: Callback) -> bool:
     return answer.status is None or answer.status >= httpx2.codes.INTERNAL_SERVER_ERROR
 
 
-def _try(fields: markup.Fields, *, openid: str, fault: str, now: datetime) -> Callback:
+def _try(fields: message_xml.Fields, *, openid: str, fault: str, now: datetime) -> Callback:
     query, body = _sealed(fields, openid=openid, fault=fault, now=now)
     started = time.monotonic()
     try:
@@ -88,7 +87,7 @@ def _try(fields: markup.Fields, *, openid: str, fault: str, now: datetime) -> Ca
     return Callback(status=answer.status_code, reply=reply, trouble=trouble, milliseconds=_since(started))
 
 
-def _hang_up(fields: markup.Fields, *, openid: str, now: datetime) -> Callback:
+def _hang_up(fields: message_xml.Fields, *, openid: str, now: datetime) -> Callback:
     """Send the message, read nothing for 5 s, and drop the connection."""
     query, body = _sealed(fields, openid=openid, fault="", now=now)
     started = time.monotonic()
@@ -101,13 +100,13 @@ def _hang_up(fields: markup.Fields, *, openid: str, now: datetime) -> Callback:
     return Callback(status=None, reply=None, trouble="hung up", milliseconds=_since(started))
 
 
-def _sealed(fields: markup.Fields, *, openid: str, fault: str, now: datetime) -> tuple[dict[str, str], bytes]:
+def _sealed(fields: message_xml.Fields, *, openid: str, fault: str, now: datetime) -> tuple[dict[str, str], bytes]:
     """The query and the body of one try, in the account's mode, spoilt as the fault says."""
     account = settings.WECHAT_OA
     token = secrets.token_hex(8) if fault == "bad_signature" else account["TOKEN"]
     signed_at = now - _STALE if fault == "stale_timestamp" else now
     timestamp, nonce = str(int(signed_at.timestamp())), secrets.token_hex(8)
-    message = _spoilt(markup.render(fields), fault=fault)
+    message = _spoilt(message_xml.render(fields), fault=fault)
     query = {
         "signature": message_crypto.signature(token, timestamp, nonce),
         "timestamp": timestamp,
@@ -128,13 +127,13 @@ def _sealed(fields: markup.Fields, *, openid: str, fault: str, now: datetime) ->
     outer: Mapping[str, str | int] = {"ToUserName": account["ORIGINAL_ID"]}
     if account["MODE"] == "compatible":
         outer = fields
-    return query, markup.render({**outer, "Encrypt": ciphertext}).encode()
+    return query, message_xml.render({**outer, "Encrypt": ciphertext}).encode()
 
 
 def _spoilt(message: str, *, fault: str) -> str:
     if fault == "malformed_xml":
         return message[: len(message) // 2]
-    return markup.entity_bomb(message) if fault == "entity_bomb" else message
+    return message_xml.entity_bomb(message) if fault == "entity_bomb" else message
 
 
 def _reply_text(answer: httpx2.Response, *, openid: str) -> str | None:
@@ -143,10 +142,10 @@ def _reply_text(answer: httpx2.Response, *, openid: str) -> str | None:
     if answer.content.strip() in (b"", b"success"):
         return None
     try:
-        reply = markup.parse(answer.content)
+        reply = message_xml.parse(answer.content)
         if "Encrypt" in reply or settings.WECHAT_OA["MODE"] == "safe":
-            reply = markup.parse(_opened(reply))
-    except (markup.NotXml, message_crypto.NotDecryptable) as error:
+            reply = message_xml.parse(_opened(reply))
+    except (message_xml.NotXml, message_crypto.NotDecryptable) as error:
         raise BadReply(str(error)) from None
     if reply.get("ToUserName") != openid or reply.get("FromUserName") != settings.WECHAT_OA["ORIGINAL_ID"]:
         raise BadReply("ToUserName and FromUserName are not swapped")

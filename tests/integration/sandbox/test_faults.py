@@ -9,9 +9,9 @@ from django.conf import settings
 from django.test import Client
 
 from apps.kernel import clock
-from apps.sandbox import gateways, markup
+from apps.sandbox import gateways
 from apps.sandbox.models import PhoneMessage
-from apps.sandbox.rules import message_crypto
+from apps.sandbox.rules import message_crypto, message_xml
 from apps.sandbox.rules.faults import KINDS, Area
 from apps.sandbox.services import faults, phone
 from config import env, messages
@@ -148,7 +148,7 @@ def test_a_forged_message_is_signed_by_a_stranger(mode: str, press: Press, site_
     query, token = query_of(heard), settings.WECHAT_OA["TOKEN"]
     assert query["signature"] != message_crypto.signature(token, query["timestamp"], query["nonce"])
     if mode == "safe":
-        sealed = markup.parse(heard.body)["Encrypt"]
+        sealed = message_xml.parse(heard.body)["Encrypt"]
         assert query["msg_signature"] != message_crypto.signature(token, query["timestamp"], query["nonce"], sealed)
 
 
@@ -172,7 +172,7 @@ def test_bad_msg_signature_spoils_only_the_signature_over_the_ciphertext(
     [heard] = site_heard.heard
     query, account = query_of(heard), settings.WECHAT_OA
     signed = (account["TOKEN"], query["timestamp"], query["nonce"])
-    sealed = markup.parse(heard.body)["Encrypt"]
+    sealed = message_xml.parse(heard.body)["Encrypt"]
     assert query["signature"] == message_crypto.signature(*signed)
     assert query["msg_signature"] != message_crypto.signature(*signed, sealed)
     assert message_crypto.decrypt(sealed, aes_key=account["AES_KEY"], app_id=account["APP_ID"])
@@ -193,7 +193,7 @@ def test_a_spoilt_message_is_signed_and_unreadable(fault: str, mode: str, press:
 
     press(ME, "text", content="登录")
 
-    with pytest.raises(markup.NotXml):
+    with pytest.raises(message_xml.NotXml):
         message_of(site_heard.heard[0])
 
 

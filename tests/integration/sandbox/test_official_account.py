@@ -12,9 +12,8 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from apps.kernel import clock
-from apps.sandbox import markup
 from apps.sandbox.models import AccessToken, Notification, PhoneMessage, Ticket
-from apps.sandbox.rules import message_crypto
+from apps.sandbox.rules import message_crypto, message_xml
 from apps.sandbox.services import phone
 from tests.integration.sandbox.conftest import Heard, Site
 
@@ -60,7 +59,7 @@ def replying(content: str) -> Callable[[Heard], tuple[int, bytes]]:
     def answer(heard: Heard) -> tuple[int, bytes]:
         account = settings.WECHAT_OA
         fields = message_of(heard)
-        reply = markup.render(
+        reply = message_xml.render(
             {
                 "ToUserName": fields["FromUserName"],
                 "FromUserName": fields["ToUserName"],
@@ -74,7 +73,9 @@ def replying(content: str) -> Callable[[Heard], tuple[int, bytes]]:
                 reply.encode(), aes_key=account["AES_KEY"], app_id=account["APP_ID"], random=secrets.token_bytes(16)
             )
             signature = message_crypto.signature(account["TOKEN"], "1700000000", "n", sealed)
-            reply = markup.render({"Encrypt": sealed, "MsgSignature": signature, "TimeStamp": 1700000000, "Nonce": "n"})
+            reply = message_xml.render(
+                {"Encrypt": sealed, "MsgSignature": signature, "TimeStamp": 1700000000, "Nonce": "n"}
+            )
         return 200, reply.encode()
 
     return answer
@@ -85,13 +86,15 @@ def message_of(heard: Heard) -> dict[str, str]:
     account = settings.WECHAT_OA
     query = {name: values[0] for name, values in parse_qs(urlsplit(heard.path).query).items()}
     assert query["signature"] == message_crypto.signature(account["TOKEN"], query["timestamp"], query["nonce"])
-    fields = markup.parse(heard.body)
+    fields = message_xml.parse(heard.body)
     if query.get("encrypt_type") != "aes":
         return fields
     assert query["msg_signature"] == message_crypto.signature(
         account["TOKEN"], query["timestamp"], query["nonce"], fields["Encrypt"]
     )
-    return markup.parse(message_crypto.decrypt(fields["Encrypt"], aes_key=account["AES_KEY"], app_id=account["APP_ID"]))
+    return message_xml.parse(
+        message_crypto.decrypt(fields["Encrypt"], aes_key=account["AES_KEY"], app_id=account["APP_ID"])
+    )
 
 
 def card_of(openid: str) -> Any:
