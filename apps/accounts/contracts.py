@@ -86,7 +86,7 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A person as they see themselves. `language` is empty until they choose one; `avatar` is a code of markup."""
+    """A person as they see themselves. `language` is empty until they choose one; `avatar` is a code of avatars.py."""
 
     id: UserId
     nickname: str

@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from apps.accounts.contracts import AttemptState, MemberStatus
 from apps.accounts.models import BackupCode, ListEntry, LoginAttempt, MemberSession, SecondFactor, User, WeChatIdentity
 from apps.accounts.rules import BACKUP_CODES
-from apps.accounts.services import people, sessions
+from apps.accounts.services import persons, sessions
 from apps.kernel import roles, sealing
 from apps.kernel.ids import first_id_at
 from apps.kernel.invariants import SHOWN, Breach, invariant
@@ -69,7 +69,7 @@ def identities_are_their_persons(now: datetime, since: datetime | None = None) -
     if since is not None:
         identities = identities.filter(pk__gte=first_id_at(since))
     for identity in identities.select_related("user__person").order_by("pk").iterator(chunk_size=2000):
-        if identity.user is not None and not people.is_known_by(person=identity.user.person, identity=identity):
+        if identity.user is not None and not persons.is_known_by(person=identity.user.person, identity=identity):
             yield Breach(f"account {identity.user_id}", f"its person is not known by WeChat identity {identity.pk}")
 
 

@@ -18,7 +18,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
-from apps.accounts import markup, rules, services, sessions
+from apps.accounts import avatars, rules, services, sessions
 from apps.accounts.contracts import LOGIN_KEYWORD, CallbackRequest, SignInMethod
 from apps.accounts.errors import CallbackForged, OAuthCodeNotValid
 from apps.kernel import clock, limits, visitors
@@ -184,7 +184,7 @@ def data_page(request: HttpRequest) -> HttpResponse:
 def avatar(request: HttpRequest, code: str) -> HttpResponse:
     """One picture of our set, the same for everybody."""
     try:
-        svg = markup.avatar_svg(code)
+        svg = avatars.avatar_svg(code)
     except KeyError:
         raise Http404 from None
     return HttpResponse(svg, content_type="image/svg+xml")

@@ -268,7 +268,7 @@ WALLS = (
         _is_no_migration,
         _remembered,
         {
-            ("apps/accounts/services/people.py", "selectors"): "an account keeps its person, and no id comes twice",
+            ("apps/accounts/services/persons.py", "selectors"): "an account keeps its person, and no id comes twice",
             ("apps/kernel/redis.py", "settings"): "the address of Redis is of the process, and tests begin with it",
         },
     ),
@@ -294,7 +294,7 @@ _LAYERS = (
     _INTERFACES
     | _CORE
     | _AUDIT
-    | {"apps", "urls", "checks", "providers", "gateways", "engine", "causes", "markup", "registries"}
+    | {"apps", "urls", "checks", "gateways", "engine", "causes", "markup", "avatars", "registries"}
 )
 # Packages of an app that are neither layers nor rooms.
 _NO_ROOMS = {"migrations", "templatetags"}

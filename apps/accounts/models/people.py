@@ -8,8 +8,8 @@ from django.db import models, transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from apps.accounts.avatars import AVATARS
 from apps.accounts.contracts import MemberStatus
-from apps.accounts.markup import AVATARS
 from apps.accounts.rules import NICKNAME_LENGTH, may_come_in
 from apps.kernel import audit, clock
 from apps.kernel.models import Row

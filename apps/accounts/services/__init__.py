@@ -1,5 +1,6 @@
 """The door of accounts. Errors: apps.accounts.errors; every service names those that it raises."""
 
+from apps.accounts.services.access_lists import hold_active, limit_member, list_member, unlist_member
 from apps.accounts.services.api_keys import (
     api_keys_of,
     check_key_model,
@@ -18,8 +19,6 @@ from apps.accounts.services.callback import (
     forget_old_messages,
 )
 from apps.accounts.services.closing import close_account, register_closing_check, register_closing_step
-from apps.accounts.services.export import export_own_data, register_export
-from apps.accounts.services.lists import hold_active, limit_member, list_member, unlist_member
 from apps.accounts.services.members import (
     change_profile,
     create_operator,
@@ -34,8 +33,9 @@ from apps.accounts.services.members import (
 )
 from apps.accounts.services.oauth import authorize_url, can_offer_oauth, sign_in_with_oauth
 from apps.accounts.services.operators import has_operators, recognise_operator, set_roles
+from apps.accounts.services.own_data import export_own_data, register_export
 from apps.accounts.services.passwords import change_password, check_password
-from apps.accounts.services.people import (
+from apps.accounts.services.persons import (
     forget_old_persons,
     forget_person_key,
     kept_for,

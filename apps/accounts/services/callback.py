@@ -13,11 +13,12 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.models import Q
 from django.utils import translation
 
-from apps.accounts import providers, rules
+from apps.accounts import rules
 from apps.accounts.contracts import CallbackRequest, Command
 from apps.accounts.errors import CallbackForged
+from apps.accounts.gateways import callback_protocol
+from apps.accounts.gateways.callback_protocol import Incoming, MessageKind
 from apps.accounts.models import CallbackMessage, UsedSignature, WeChatIdentity
-from apps.accounts.providers import Incoming, MessageKind
 from apps.accounts.services import replies, scanning
 from apps.kernel.ids import UserId, new_id
 from apps.kernel.sealing import keyed_hash, keyed_hashes, rekey, seal, unseal
@@ -43,7 +44,7 @@ def admit_callback(*, request: CallbackRequest, use: str, now: datetime) -> bool
     """
     while _met and now - next(iter(_met.values()))[1] > 2 * rules.CALLBACK_FRESHNESS:
         del _met[next(iter(_met))]
-    found = providers.signatures_of(request, now=now)
+    found = callback_protocol.signatures_of(request, now=now)
     mine = f"{use} {hashlib.sha256(request.body).hexdigest()}"
     firsts = [_met.setdefault(signature, (mine, now))[0] for signature in found]
     return bool(firsts) and all(first == mine for first in firsts)
@@ -55,7 +56,7 @@ def check_callback(*, request: CallbackRequest, now: datetime) -> None:
     Raises CallbackForged.
     """
     try:
-        if not _use_up(providers.signatures_of(request, now=now), "echo", request.body, now):
+        if not _use_up(callback_protocol.signatures_of(request, now=now), "echo", request.body, now):
             raise CallbackForged()
     except CallbackForged:
         logger.warning("wechat callback %s refused: forged, stale or used verification", new_id())
@@ -68,23 +69,23 @@ def answer_callback(*, request: CallbackRequest, now: datetime) -> str:
     Logs name the callback by an id and never hold the sender or the content. Raises CallbackForged.
     """
     callback_id = new_id()
-    signatures = providers.signatures_of(request, now=now)
+    signatures = callback_protocol.signatures_of(request, now=now)
     try:
         mine, failure = _use_up(signatures, "message", request.body, now), None
     except DatabaseError as error:  # nothing can be done, but WeChat shows any other answer as an outage
         mine, failure = signatures, error
     try:
-        message = providers.open_message(request, signatures=mine)
+        message = callback_protocol.open_message(request, signatures=mine)
     except CallbackForged:
         logger.warning("wechat callback %s refused: forged, stale, used, or for another mode or account", callback_id)
         raise
-    except providers.MessageUnreadable:
+    except callback_protocol.MessageUnreadable:
         logger.warning("wechat callback %s ignored: not a message we can read", callback_id)
         return NOTHING_TO_SAY
     # The account speaks one language: WeChat does not say which one the follower reads.
     with translation.override(settings.LANGUAGE_CODE):
         text = _busy(message, callback_id, failure) if failure else _reply(message, callback_id, now)
-    return providers.passive_reply(message, text, now=now) if text else NOTHING_TO_SAY
+    return callback_protocol.passive_reply(message, text, now=now) if text else NOTHING_TO_SAY
 
 
 def answer_late_callback(*, request: CallbackRequest, now: datetime) -> str:
@@ -94,14 +95,14 @@ def answer_late_callback(*, request: CallbackRequest, now: datetime) -> str:
     Raises CallbackForged.
     """
     try:
-        message = providers.open_message(request, signatures=providers.signatures_of(request, now=now))
-    except providers.MessageUnreadable:
+        message = callback_protocol.open_message(request, signatures=callback_protocol.signatures_of(request, now=now))
+    except callback_protocol.MessageUnreadable:
         return NOTHING_TO_SAY
     logger.error("wechat callback %s is late: the database does not answer", new_id())
     if message.kind is not MessageKind.TEXT:
         return NOTHING_TO_SAY
     with translation.override(settings.LANGUAGE_CODE):
-        return providers.passive_reply(message, replies.busy(), now=now)
+        return callback_protocol.passive_reply(message, replies.busy(), now=now)
 
 
 def forget_old_messages(*, now: datetime) -> int:

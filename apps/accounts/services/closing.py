@@ -8,7 +8,7 @@ from apps.accounts import rules, selectors
 from apps.accounts.contracts import ClosingCheck, ClosingStep, ListScope, MemberStatus
 from apps.accounts.errors import ClosingNotConfirmed, MemberBlocked, MemberClosed, MemberFrozen, OperatorNotClosable
 from apps.accounts.models import ApiKey, LoginAttempt, LoginEvent, MemberSession, User
-from apps.accounts.services.people import note_leaving
+from apps.accounts.services.persons import note_leaving
 from apps.accounts.services.sessions import revoke_other_sessions
 from apps.kernel import audit, idempotency
 from apps.kernel.ids import UserId

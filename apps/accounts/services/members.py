@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.accounts import rules, selectors
+from apps.accounts.avatars import AVATARS
 from apps.accounts.contracts import Member, MemberStatus, Profile
 from apps.accounts.errors import (
     AvatarNotKnown,
@@ -15,10 +16,9 @@ from apps.accounts.errors import (
     UsernameTaken,
 )
 from apps.accounts.events import UserRegistered
-from apps.accounts.markup import AVATARS
 from apps.accounts.models import Person, User, WeChatIdentity
 from apps.accounts.services.passwords import check_password
-from apps.accounts.services.people import keep_known, meet
+from apps.accounts.services.persons import keep_known, meet
 from apps.accounts.services.randomness import default_nickname
 from apps.accounts.services.reach import require_reach
 from apps.kernel import audit, outbox

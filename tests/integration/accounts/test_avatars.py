@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from apps.accounts import services
+from apps.accounts.avatars import AVATARS
 from apps.accounts.contracts import Member
-from apps.accounts.markup import AVATARS
 
 pytestmark = pytest.mark.django_db
 

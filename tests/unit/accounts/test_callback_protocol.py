@@ -7,9 +7,9 @@ import pytest
 from pytest_django.fixtures import Settings
 from wechatpy.crypto import PrpCrypto, WeChatCrypto
 
-from apps.accounts import providers
 from apps.accounts.contracts import CallbackRequest
-from apps.accounts.providers import MessageKind
+from apps.accounts.gateways import callback_protocol
+from apps.accounts.gateways.callback_protocol import MessageKind
 
 # Published by WeChat with its description of message encryption.
 OFFICIAL = {"TOKEN": "AAAAA", "AES_KEY": "A" * 43, "APP_ID": "wxba5fad812f8e6fb9", "MODE": "safe"}
@@ -53,10 +53,10 @@ def test_url_verification_accepts_the_published_signatures(
 ) -> None:
     settings.WECHAT_OA = {**OURS, "TOKEN": token}
     genuine = request(signature=signature, timestamp=timestamp, nonce=nonce)
-    assert providers.signatures_of(genuine, now=at(int(timestamp))) == {signature}
-    assert providers.signatures_of(genuine, now=at(int(timestamp) + 301)) == frozenset()
+    assert callback_protocol.signatures_of(genuine, now=at(int(timestamp))) == {signature}
+    assert callback_protocol.signatures_of(genuine, now=at(int(timestamp) + 301)) == frozenset()
     changed = request(signature=signature, timestamp=timestamp, nonce="x")
-    assert providers.signatures_of(changed, now=at(int(timestamp))) == frozenset()
+    assert callback_protocol.signatures_of(changed, now=at(int(timestamp))) == frozenset()
 
 
 def test_the_official_encrypted_message_is_verified_and_decrypted(settings: Settings) -> None:
@@ -69,9 +69,9 @@ def test_the_official_encrypted_message_is_verified_and_decrypted(settings: Sett
         body=f"<xml><ToUserName>gh_1</ToUserName><Encrypt>{OFFICIAL_ENCRYPT}</Encrypt></xml>".encode(),
     )
     # The published plaintext is JSON: past signature and AES, it is not a message that we read.
-    signatures = providers.signatures_of(encrypted, now=at(1714112445))
-    with pytest.raises(providers.MessageUnreadable):
-        providers.open_message(encrypted, signatures=signatures)
+    signatures = callback_protocol.signatures_of(encrypted, now=at(1714112445))
+    with pytest.raises(callback_protocol.MessageUnreadable):
+        callback_protocol.open_message(encrypted, signatures=signatures)
 
 
 def test_our_scan_vector_reads_as_the_event_it_is(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,9 @@ def test_our_scan_vector_reads_as_the_event_it_is(settings: Settings, monkeypatc
         msg_signature="993e0806d9be9e7a5a0bffd0d2650a679caeee76",
         body=body.encode(),
     )
-    message = providers.open_message(scanned, signatures=providers.signatures_of(scanned, now=at(1700000000)))
+    message = callback_protocol.open_message(
+        scanned, signatures=callback_protocol.signatures_of(scanned, now=at(1700000000))
+    )
     assert (message.openid, message.account, message.kind) == ("oSIM_USER_1", "gh_sim", MessageKind.SCAN)
     assert (message.scene, message.ticket) == ("login_7f3a", "TICKET_1")
     assert message.dedupe == "event|oSIM_USER_1|1700000000|scan|login_7f3a"
@@ -98,7 +100,7 @@ def test_our_scan_vector_reads_as_the_event_it_is(settings: Settings, monkeypatc
 def test_an_encrypted_reply_decrypts_to_the_text(settings: Settings) -> None:
     settings.WECHAT_OA = OURS
     crypto = WeChatCrypto(OURS["TOKEN"], OURS["AES_KEY"], OURS["APP_ID"])
-    message = providers.Incoming(
+    message = callback_protocol.Incoming(
         kind=MessageKind.TEXT,
         openid="oSIM_USER_1",
         account="gh_sim",
@@ -107,7 +109,7 @@ def test_an_encrypted_reply_decrypts_to_the_text(settings: Settings) -> None:
         sent_at=at(1700000000),
         is_encrypted=True,
     )
-    sealed = providers.passive_reply(message, "a ]]> b\x00", now=at(1700000000))
+    sealed = callback_protocol.passive_reply(message, "a ]]> b\x00", now=at(1700000000))
     signature, nonce = (sealed.split(f"<{name}><![CDATA[")[1].split("]]>")[0] for name in ("MsgSignature", "Nonce"))
     xml = crypto.decrypt_message(sealed, signature, "1700000000", nonce)
     assert "<Content><![CDATA[a ]]]]><![CDATA[> b]]></Content>" in xml
@@ -134,7 +136,7 @@ def test_following_by_a_code_and_scanning_one_name_the_same_scene() -> None:
         ("subscribe", "qrscene_login_x", MessageKind.FOLLOW),
         ("SCAN", "login_x", MessageKind.SCAN),
     ):
-        message = providers._read(event.format(name, key).encode(), is_encrypted=False)
+        message = callback_protocol._read(event.format(name, key).encode(), is_encrypted=False)
         assert (message.kind, message.scene, message.ticket) == (kind, "login_x", "T")
-    plain = providers._read(event.format("subscribe", "").encode(), is_encrypted=False)
+    plain = callback_protocol._read(event.format("subscribe", "").encode(), is_encrypted=False)
     assert (plain.kind, plain.scene) == (MessageKind.FOLLOW, "")

@@ -12,7 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 
 from apps.accounts import rules, selectors
 from apps.accounts.contracts import Export
-from apps.accounts.services.people import kept_for, person_of
+from apps.accounts.services.persons import kept_for, person_of
 from apps.kernel import limits
 from apps.kernel.ids import UserId
 
