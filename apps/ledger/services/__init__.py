@@ -31,7 +31,7 @@ from apps.ledger.errors import (
     InsufficientFunds,
     InvalidAmount,
 )
-from apps.ledger.services.ends import expire_lots
+from apps.ledger.services.expiring import expire_lots
 from apps.ledger.services.holding import hold, post, void
 from apps.ledger.services.moving import grant, spend
 from apps.ledger.services.reading import balance, balances, check_nothing_owed, entries, statement

@@ -10,7 +10,7 @@ from apps.ledger.engine import balances, holds, lots
 from apps.ledger.engine.transfers import new_transfer
 from apps.ledger.errors import HoldNotFound, InsufficientFunds, InvalidAmount
 from apps.ledger.services.debts import pay_owed
-from apps.ledger.services.ends import expire_ended
+from apps.ledger.services.expiring import expire_ended
 
 
 def hold(

@@ -11,7 +11,7 @@ from apps.ledger.errors import CauseConflict, GrantEnded, InsufficientFunds
 from apps.ledger.models import Lot
 from apps.ledger.rules import Share
 from apps.ledger.services.debts import ISSUER, move_owed
-from apps.ledger.services.ends import EXPIRED, expire_ended
+from apps.ledger.services.expiring import EXPIRED, expire_ended
 
 
 def grant(

@@ -12,7 +12,7 @@ from apps.ledger.engine.transfers import new_transfer
 from apps.ledger.errors import CauseConflict, GrantNotFound
 from apps.ledger.models import Account, Lot, TakeBack
 from apps.ledger.services.debts import ISSUER, pay_owed
-from apps.ledger.services.ends import expire_ended
+from apps.ledger.services.expiring import expire_ended
 
 
 def take_back(*, granted: Cause, leg: str = "main", kind: str, cause: Cause, now: datetime) -> TakenBack:

@@ -10,7 +10,7 @@ from django.db.models import FloatField
 
 from apps.kernel.errors import DomainError
 from apps.ledger import causes, contracts, errors, services
-from apps.ledger.services import ends, holding, moving, reading, taking_back
+from apps.ledger.services import expiring, holding, moving, reading, taking_back
 from tests.integration.ledger.bank import ALICE, DEADLINE, NOON, cause
 
 
@@ -24,7 +24,7 @@ def test_the_services_list_every_verb_contract_and_error() -> None:
             and value.__module__ == module.__name__  # type: ignore[attr-defined]  # modules have names
         }
 
-    rooms = [ends, holding, moving, reading, taking_back]
+    rooms = [expiring, holding, moving, reading, taking_back]
     verbs = set().union(*map(own, rooms)) - {"expire_ended"}  # which the verbs share
     assert set(services.__all__) == verbs | own(causes) | own(contracts) | own(errors)
     assert list(services.__all__) == sorted(services.__all__)
