@@ -21,7 +21,7 @@ from apps.orders.errors import (
 )
 from apps.orders.services.closing import cancel_order
 from apps.orders.services.deliveries import redeliver_order
-from apps.orders.services.notices import receive_notice
+from apps.orders.services.notifications import receive_notice
 from apps.orders.services.own_data import check_no_order_under_way, export_orders, export_payments, forget_payer
 from apps.orders.services.payment_checks import check_order, recheck_order
 from apps.orders.services.placing import place_order
