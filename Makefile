@@ -34,7 +34,7 @@ browser: .venv/dev  ## only the tests in a real Chromium
 fix: .venv/dev  ## format, and repair what ruff can
 	$(BIN)/ruff format && $(BIN)/ruff check --fix
 messages: .venv/dev  ## join and compile the Chinese texts, list the missing ones
-	$(BIN)/python -m config.messages --missing
+	$(BIN)/python -m config.translations --missing
 audit: .venv/runtime  ## check every invariant of the data in var/
 	$(BIN)/python manage.py audit
 lock:  ## renew both lock files from pyproject.toml (needs uv)
@@ -51,6 +51,6 @@ $(BIN)/python:
 .venv/dev: requirements-dev.txt | $(BIN)/python
 	@echo "Installing the locked dependencies with the test tools (once) …"; $(call install,requirements-dev.txt) && touch .venv/runtime
 $(TEXTS): $(wildcard locale/zh_Hans/LC_MESSAGES/parts/*.po) | .venv/runtime
-	@$(BIN)/python -m config.messages
+	@$(BIN)/python -m config.translations
 
 .PHONY: help run test check lint test-services schema browser fix messages audit lock clean

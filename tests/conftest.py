@@ -13,7 +13,7 @@ from django.conf import settings
 
 from apps.kernel import fresh, wakes
 from apps.kernel.redis import sync_redis
-from config import messages, stores, supervisor, valkey
+from config import stores, supervisor, translations, valkey
 
 pytest_plugins = ["tests.cast", "tests.rows", "tests.databases", "tests.site"]
 
@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not config.getoption("--hypothesis-profile"):
         hypothesis.settings.load_profile("untimed")
     if not hasattr(config, "workerinput"):
-        messages.compile_stale()
+        translations.compile_stale()
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook

@@ -13,7 +13,7 @@ ROOT = env.ROOT
 DEBUG = False
 
 INSTALLED_APPS = [
-    "config.site.OperatorAdminConfig",
+    "config.admin_site.OperatorAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

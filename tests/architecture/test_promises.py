@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config import messages
+from config import translations
 from tests.architecture.test_refusals import ALL
 
 ROOT = Path(__file__).parents[2]
@@ -46,7 +46,7 @@ def texts() -> Iterator[tuple[str, str]]:
     for file in [*sorted((ROOT / "templates").rglob("*.html")), *sorted((ROOT / "apps").rglob("*.py"))]:
         where = file.relative_to(ROOT)
         if file.name != "errors.py" and not NOT_FOR_MEMBERS & {*where.parts[1:], file.stem}:
-            for _, text, _ in messages.texts(file):
+            for _, text, _ in translations.texts(file):
                 yield " ".join((text if isinstance(text, str) else text[0]).split()), str(where)
 
 

@@ -1,11 +1,11 @@
 """Everything that people read exists in Chinese, once."""
 
-from config import messages
+from config import translations
 
 
 def test_every_text_is_translated() -> None:
-    assert list(messages.missing()) == []
+    assert list(translations.missing()) == []
 
 
 def test_no_text_is_translated_in_two_ways() -> None:
-    assert list(messages.conflicts()) == []
+    assert list(translations.conflicts()) == []

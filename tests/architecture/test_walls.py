@@ -37,7 +37,7 @@ BREACHES = {
         "apps/marketing/handlers.py": "accounts.hold_member(user_id=user_id)",
         "apps/accounts/forms.py": "with atomic(): pass",
         "apps/chat/management/commands/generate.py": "with transaction.atomic(): pass",
-        "config/site.py": "with transaction.atomic(): pass",
+        "config/admin_site.py": "with transaction.atomic(): pass",
     },
     "services talk to the network and to Redis through gateways": {
         "apps/accounts/services/oauth.py": "import httpx2",

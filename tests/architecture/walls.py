@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 Found = Iterator[tuple[int, str]]
 
-_LAYER_OF_CONFIG = {"demo", "demo_keys", "views", "site", "management"}
+_LAYER_OF_CONFIG = {"demo", "demo_keys", "views", "admin_site", "management"}
 _INTERFACES = {"api", "views", "admin", "tasks", "handlers", "forms", "management", "sessions", "middleware"}
 # What moves balances, and what it stands on.
 _CORE = {"services", "selectors", "models", "rules", "contracts", "errors", "events"}

@@ -14,7 +14,7 @@ from apps.sandbox.models import PhoneMessage
 from apps.sandbox.rules import message_crypto, message_xml
 from apps.sandbox.rules.faults import KINDS, Area
 from apps.sandbox.services import faults, phone
-from config import env, messages
+from config import env, translations
 from tests.integration.sandbox.conftest import Heard, Site
 from tests.integration.sandbox.test_official_account import (
     ME,
@@ -46,7 +46,7 @@ def mode(request: pytest.FixtureRequest, settings: Any) -> str:
 
 @pytest.mark.django_db
 def test_every_fault_of_the_list_is_there_in_both_languages() -> None:
-    chinese = messages.joined()
+    chinese = translations.joined()
     for kind in KINDS:
         assert all(chinese.get(text) is not None for text in (kind.title, kind.description)), kind.name
     listed = Client().get("/sandbox/faults", headers={"Accept-Language": "en"}).json()

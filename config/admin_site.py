@@ -12,7 +12,7 @@ from apps.kernel.ids import UserId
 class OperatorAdminConfig(AdminConfig):
     """django.contrib.admin with our site."""
 
-    default_site = "config.site.OperatorSite"
+    default_site = "config.admin_site.OperatorSite"
 
 
 class OperatorSite(AdminSite):
