@@ -9,8 +9,8 @@ from apps.accounts import selectors, services
 from apps.accounts.contracts import MemberStatus
 from apps.accounts.events import UserRegistered
 from apps.accounts.models import ApiKey, LoginAttempt, LoginEvent, MemberSession, Person, User, WeChatIdentity
-from apps.kernel.facts import Telling, untold
 from apps.kernel.invariants import Breach, invariant
+from apps.kernel.untold_facts import Telling, untold
 
 # The first rows name the trouble.
 _SHOWN = 100

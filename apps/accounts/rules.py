@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from apps.accounts.contracts import LOGIN_KEYWORD, MemberStatus
 from apps.accounts.errors import NicknameNotValid, NicknameReserved, ReplyTextNotValid
+from apps.kernel.characters import INVISIBLE, JOINER, category, is_unseen, show_something
 from apps.kernel.ids import UserId
-from apps.kernel.signs import INVISIBLE, JOINER, category, is_unseen, show_something
 
 # Nothing here is mistaken for another sign when read off a phone: no 0 O Q, 1 I L, 2 Z, 5 S, 8 B, U V.
 CODE_ALPHABET = "34679ACDEFGHJKMNPRTWXY"

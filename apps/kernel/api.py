@@ -22,6 +22,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from apps.kernel import clock, idempotency, problem
+from apps.kernel.api_refusals import refusals_of
 from apps.kernel.errors import (
     AnotherMember,
     Busy,
@@ -34,7 +35,6 @@ from apps.kernel.errors import (
 )
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page
-from apps.kernel.refusals import refusals_of
 from apps.kernel.registries import Registry
 
 View = Callable[..., Awaitable[HttpResponseBase]]

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.kernel import audit_chain, signs
+from apps.kernel import audit_chain, characters
 from apps.kernel.db import require_transaction
 from apps.kernel.errors import ReasonMissing
 from apps.kernel.models import AuditEntry
@@ -16,7 +16,7 @@ SYSTEM = "system"
 
 def require_reason(reason: str) -> None:
     """Raise ReasonMissing unless somebody says why, so that it can be seen."""
-    if not signs.show_something(reason):
+    if not characters.show_something(reason):
         raise ReasonMissing
 
 

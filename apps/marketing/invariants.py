@@ -21,9 +21,9 @@ import apps.marketing.prizes.invariants
 import apps.marketing.prizes.movements
 import apps.marketing.seats.trails
 from apps.kernel.append_only import triggers_of
-from apps.kernel.facts import Telling, untold
 from apps.kernel.invariants import Breach, invariant, rows
 from apps.kernel.schema import missing_triggers
+from apps.kernel.untold_facts import Telling, untold
 from apps.marketing.draws.events import PrizeWon
 from apps.marketing.earning.events import SignedIn
 

@@ -10,9 +10,9 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 from apps.chat import services as chat
 from apps.chat.contracts import QUOTA
 from apps.kernel.db import portable
-from apps.kernel.facts import Telling, untold
 from apps.kernel.invariants import SHOWN, Breach, invariant
 from apps.kernel.models import AuditEntry
+from apps.kernel.untold_facts import Telling, untold
 from apps.ledger import services as ledger
 from apps.ledger.contracts import Movement, Purse
 from apps.orders import rules

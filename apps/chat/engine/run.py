@@ -16,7 +16,7 @@ from apps.chat.engine.refusals import UpstreamError
 from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
-from apps.kernel.signs import show_something
+from apps.kernel.characters import show_something
 
 logger = logging.getLogger(__name__)
 

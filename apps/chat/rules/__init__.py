@@ -8,6 +8,7 @@ from apps.chat.rules.addresses import (
     is_on_this_machine,
     is_our_own,
 )
+from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.outcomes import (
     ENGINE_LOST,
     INTERNAL,
@@ -20,16 +21,12 @@ from apps.chat.rules.outcomes import (
 )
 from apps.chat.rules.questions import (
     CHAIN,
-    MAX_TITLE,
     Question,
     check_entitled,
     check_has_text,
     check_length,
     check_model_enabled,
     check_question,
-    check_title,
-    lengthened,
-    title_from,
 )
 from apps.chat.rules.requests import (
     MAX_TURNS,
@@ -42,6 +39,7 @@ from apps.chat.rules.requests import (
     turns_of,
     usage_or_estimate,
 )
+from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
 
 __all__ = [
     "CHAIN",

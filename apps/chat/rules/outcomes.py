@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from apps.chat import errors
 from apps.chat.contracts import GenerationState, Outcome
-from apps.kernel.signs import show_something
+from apps.kernel.characters import show_something
 
 # The error codes of answers that we broke off: a process of ours ended, or failed as nobody expected. Both are free.
 ENGINE_LOST = "engine_lost"

@@ -1,15 +1,10 @@
-"""Who may ask what, for how long, and what a conversation may be called."""
+"""Who may ask what: the chain of rules that a question passes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from apps.chat import errors
-from apps.kernel.graphemes import cut
-from apps.kernel.signs import show_something
-
-MAX_TITLE = 80
-_TITLE_FROM_TEXT = 30
+from apps.kernel.characters import show_something
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,27 +56,3 @@ def check_question(question: Question) -> None:
     """Pass a question through the chain; the first rule that refuses it raises."""
     for rule in CHAIN:
         rule(question)
-
-
-def lengthened(*, ends_at: datetime | None, days: int | None, now: datetime) -> datetime | None:
-    """When a right that ends at `ends_at` will end, given for some days more; None is never, and stays it.
-
-    The days follow those that are left, or begin now. Who has no right has one that ends now.
-    """
-    if ends_at is None or days is None:
-        return None
-    return max(ends_at, now) + timedelta(days=days)
-
-
-def title_from(text: str) -> str:
-    """A conversation's first title: the beginning of its first message, on one line."""
-    line = " ".join(text.split())
-    return line if len(line) <= _TITLE_FROM_TEXT else f"{cut(line, _TITLE_FROM_TEXT)}…"
-
-
-def check_title(title: str) -> str:
-    """The title without surrounding space. Raises TitleNotValid."""
-    title = title.strip()
-    if not 1 <= len(title) <= MAX_TITLE or not title.isprintable():
-        raise errors.TitleNotValid
-    return title

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.chat import errors
 from apps.chat.contracts import Role, TextPart, Turn
-from apps.kernel.signs import show_something
+from apps.kernel.characters import show_something
 
 # What a request may be; how far up a branch it reaches at most, though the token budget usually ends it sooner.
 MAX_TURNS = 200

@@ -15,8 +15,8 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.kernel import signs
 from apps.kernel.admin.moments import name_boxes
+from apps.kernel.characters import JOINER, is_unseen, show_something
 from apps.kernel.errors import DomainError
 
 if TYPE_CHECKING:
@@ -37,9 +37,7 @@ def check_is_seen(text: object) -> None:
 
     A validator, for all that operators write: others read it in lists, on the trail and in the shop.
     """
-    if isinstance(text, str) and (
-        any(signs.is_unseen(sign) and sign != signs.JOINER for sign in text) or not signs.show_something(text)
-    ):
+    if isinstance(text, str) and (any(is_unseen(sign) and sign != JOINER for sign in text) or not show_something(text)):
         raise forms.ValidationError(_("This holds signs that nobody can see. Write it again without them."))
 
 

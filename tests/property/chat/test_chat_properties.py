@@ -14,8 +14,8 @@ from apps.chat import rules
 from apps.chat.contracts import PerAnswer, Role, TextPart, Turn
 from apps.chat.markup import GrowingText, Seen, Words, normal, render_blocks
 from apps.chat.rules import charging
+from apps.kernel.characters import show_something
 from apps.kernel.errors import DomainError
-from apps.kernel.signs import show_something
 
 texts = st.text(max_size=300)
 pieces = (

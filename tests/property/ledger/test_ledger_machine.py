@@ -17,7 +17,7 @@ from apps.kernel.errors import DomainError
 from apps.ledger import services as ledger
 from apps.ledger.models import Hold, Lot, TakeBack
 from apps.ledger.services import Purse
-from apps.ledger.services.ends import expire_ended
+from apps.ledger.services.expiring import expire_ended
 from tests.integration.ledger.bank import ALICE, BOB, NOON, breaches, cause, owed
 from tests.property.ledger.reference import Reference
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.kernel.signs import show_something
+from apps.kernel.characters import show_something
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from apps.kernel import limits
+from apps.kernel.api_refusals import refusals_of
 from apps.kernel.errors import Busy, CursorNotValid, RateLimited, RequestInFlight, ScopeMissing
-from apps.kernel.refusals import refusals_of
 
 
 def service() -> None:
