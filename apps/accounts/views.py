@@ -176,7 +176,7 @@ def keys_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def data_page(request: HttpRequest) -> HttpResponse:
     """Take a copy of everything, or leave."""
-    return _member_page(request, "accounts/data.html", {"kept_days": services.kept_for().days})
+    return _member_page(request, "accounts/own_data.html", {"kept_days": services.kept_for().days})
 
 
 @require_safe

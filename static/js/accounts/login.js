@@ -1,5 +1,5 @@
 // Signs this browser in: with the code that the official account sent to the phone, or by a phone that scans.
-import * as attempts from "./attempt.js";
+import * as attempts from "./login_attempt.js";
 import { text } from "../core/texts.js";
 
 const { next, invite } = document.getElementById("login").dataset;

@@ -2,7 +2,7 @@
 import { isSheetOpen } from "../core/dialog.js";
 import { disable, isComposing } from "../core/dom.js";
 import { text } from "../core/texts.js";
-import { keepWords, keptWords } from "./kept.js";
+import { keepWords, keptWords } from "./kept_question.js";
 
 const form = document.getElementById("composer");
 const input = document.getElementById("composer-input");

@@ -4,7 +4,7 @@ import { creditNumber } from "../core/format.js";
 import { ofMember } from "../core/storage.js";
 import { text } from "../core/texts.js";
 import { setHint } from "./composer.js";
-import { keepModel, keptModel } from "./kept.js";
+import { keepModel, keptModel } from "./kept_question.js";
 
 const REMEMBERED = "model";
 const chosen = () => document.querySelector('input[name="model"]:checked');

@@ -11,7 +11,7 @@ import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
 import { currentText, focusInput, setMode, setText, wireComposer } from "./composer.js";
 import { watchElsewhere } from "./elsewhere.js";
-import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept.js";
+import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
 import { chosenModel, modelName, wireModels } from "./models.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
 import { follow } from "./stream.js";

@@ -5,7 +5,7 @@ import { keepAsking } from "../core/polling.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
 import { changeAccount, showAccount, showFaults, switchAllOff, switchFault } from "./bench.js";
-import { drawChat, drawCodes, drawPaid, drawPayment, drawPeople, drawService, time } from "./draw.js";
+import { drawChat, drawCodes, drawPaid, drawPayment, drawPeople, drawService, time } from "./screens.js";
 import { hold, newPhone, phones, pickUp, press, rename, screen } from "./line.js";
 
 const ASK_EVERY_MS = 2000;

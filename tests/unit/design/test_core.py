@@ -12,7 +12,7 @@ ONLY_IN = {
     r"\blocalStorage\b": {"core/storage.js", BEFORE_ALL},
     r"\bnew EventSource\b": set(),
     # Each of these has a deadline.
-    r"\bfetch\(": {"core/api.js", "core/event_stream.js", "core/fresh_page.js", "accounts/data.js"},
+    r"\bfetch\(": {"core/api.js", "core/event_stream.js", "core/fresh_page.js", "accounts/own_data.js"},
     r"\bnew BroadcastChannel\b": {"core/tabs.js"},
     # The wall's clock is asked how long we slept, never what time it is at the server.
     r"\bDate\.now\(": {"core/clock.js", "core/way_back.js", "core/event_stream.js"},
