@@ -14,7 +14,7 @@ from rest_framework.permissions import AllowAny
 from apps.accounts import rules, services
 from apps.accounts.api.sign_in import ATTEMPT_COOKIE
 from apps.accounts.contracts import AttemptState
-from apps.accounts.gateways import news
+from apps.accounts.gateways import attempt_news
 from apps.kernel import clock, event_streams, visitors
 from apps.kernel.api import event_stream
 from apps.kernel.errors import DomainError
@@ -41,7 +41,7 @@ async def _events(attempt_id: UUID, secret: str, state: AttemptState) -> AsyncIt
     yield _event(state)
     loop = asyncio.get_running_loop()
     ends_at = loop.time() + rules.ATTEMPT_LIFETIME.total_seconds()
-    channels, name, hint = of_loop(Channels), news.channel(attempt_id), asyncio.Event()
+    channels, name, hint = of_loop(Channels), attempt_news.channel(attempt_id), asyncio.Event()
 
     def hear(_message: bytes | None) -> None:
         hint.set()

@@ -16,8 +16,8 @@ from apps.accounts.errors import (
     MemberNotFound,
 )
 from apps.accounts.models import ListEntry, Person
+from apps.accounts.services.operators_reach import require_reach
 from apps.accounts.services.persons import person_of
-from apps.accounts.services.reach import require_reach
 from apps.accounts.services.sessions import revoke_other_sessions
 from apps.kernel import audit, limits
 from apps.kernel.db import require_transaction

@@ -19,8 +19,8 @@ from apps.accounts.errors import (
     TooManyApiKeys,
 )
 from apps.accounts.models import ApiKey
+from apps.accounts.services.operators_reach import require_reach_or_self
 from apps.accounts.services.randomness import new_api_key
-from apps.accounts.services.reach import require_reach_or_self
 from apps.kernel import audit
 from apps.kernel.db import CompiledUpdate, Given, require_transaction
 from apps.kernel.ids import UserId

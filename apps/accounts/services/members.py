@@ -17,10 +17,10 @@ from apps.accounts.errors import (
 )
 from apps.accounts.events import UserRegistered
 from apps.accounts.models import Person, User, WeChatIdentity
+from apps.accounts.services.operators_reach import require_reach
 from apps.accounts.services.passwords import check_password
 from apps.accounts.services.persons import keep_known, meet
 from apps.accounts.services.randomness import default_nickname
-from apps.accounts.services.reach import require_reach
 from apps.kernel import audit, outbox
 from apps.kernel.db import is_unique_violation, require_transaction
 from apps.kernel.ids import UserId

@@ -9,7 +9,7 @@ from django.db import transaction
 from apps.accounts import selectors
 from apps.accounts.contracts import SignedIn
 from apps.accounts.errors import OAuthCodeNotValid, OAuthNotPermitted, WeChatUnavailable
-from apps.accounts.gateways import official_account, refusals
+from apps.accounts.gateways import official_account, refused_calls
 from apps.accounts.services import qr_codes
 from apps.accounts.services.members import identity_of, member_of
 
@@ -20,7 +20,7 @@ _NOT_PERMITTED = "wechat:oauth_not_permitted"
 
 def can_offer_oauth() -> bool:
     """Whether WeChat has not refused it: only a verified service account has it, and the same goes for QR codes."""
-    return not refusals.is_refused(_NOT_PERMITTED) and qr_codes.are_possible()
+    return not refused_calls.is_refused(_NOT_PERMITTED) and qr_codes.are_possible()
 
 
 def authorize_url(*, redirect_uri: str, state: str) -> str:
@@ -50,7 +50,7 @@ def sign_in_with_oauth(*, code: str, invite_code: str, now: datetime) -> SignedI
     except official_account.TemporaryFailure:
         raise WeChatUnavailable() from None
     except official_account.PermissionMissing:
-        refusals.remember(_NOT_PERMITTED)
+        refused_calls.remember(_NOT_PERMITTED)
         raise OAuthNotPermitted() from None
     except official_account.PermanentFailure:
         raise OAuthCodeNotValid() from None

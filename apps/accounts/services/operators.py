@@ -13,7 +13,7 @@ from apps.accounts.contracts import LoginOutcome, RecognisedOperator, SignInMeth
 from apps.accounts.errors import OperatorNotFound, OperatorNotRecognised, SecondFactorWrong
 from apps.accounts.models import User
 from apps.accounts.services.guessing import Guesses
-from apps.accounts.services.reach import require_reach
+from apps.accounts.services.operators_reach import require_reach
 from apps.accounts.services.second_factor import check_second_factor, has_second_factor
 from apps.accounts.services.sessions import record_refused_login
 from apps.kernel import audit, limits

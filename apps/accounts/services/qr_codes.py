@@ -3,7 +3,7 @@
 import logging
 
 from apps.accounts import rules
-from apps.accounts.gateways import official_account, refusals
+from apps.accounts.gateways import official_account, refused_calls
 from apps.accounts.gateways.official_account import QrCode
 
 logger = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ def offer(*, scene: str) -> QrCode | None:
             scene=scene, seconds=int(rules.ATTEMPT_LIFETIME.total_seconds())
         )
     except official_account.PermissionMissing:
-        refusals.remember(_NOT_PERMITTED)
+        refused_calls.remember(_NOT_PERMITTED)
     except official_account.TemporaryFailure:
         pass  # the client has logged it; the next page asks again
     except official_account.PermanentFailure as refusal:
@@ -28,4 +28,4 @@ def offer(*, scene: str) -> QrCode | None:
 
 def are_possible() -> bool:
     """Whether it is worth asking WeChat for a QR code."""
-    return not refusals.is_refused(_NOT_PERMITTED)
+    return not refused_calls.is_refused(_NOT_PERMITTED)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from apps.accounts import rules, selectors
 from apps.accounts.contracts import AttemptState
 from apps.accounts.errors import MemberBlocked
-from apps.accounts.gateways import news
+from apps.accounts.gateways import attempt_news
 from apps.accounts.models import LoginAttempt
 from apps.accounts.services.members import member_of
 from apps.accounts.services.places import network_in_words
@@ -136,4 +136,4 @@ def _browser(attempt: LoginAttempt) -> str:
 
 
 def _tell(attempt_id: UUID) -> None:
-    transaction.on_commit(lambda: news.tell(attempt_id))
+    transaction.on_commit(lambda: attempt_news.tell(attempt_id))

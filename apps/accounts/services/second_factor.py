@@ -14,8 +14,8 @@ from apps.accounts import rules, selectors
 from apps.accounts.contracts import Enrolment
 from apps.accounts.errors import OperatorNotFound, SecondFactorInUse, SecondFactorWrong
 from apps.accounts.models import BackupCode, SecondFactor
+from apps.accounts.services.operators_reach import require_reach_or_self
 from apps.accounts.services.randomness import new_backup_code
-from apps.accounts.services.reach import require_reach_or_self
 from apps.kernel import audit, limits
 from apps.kernel.ids import UserId
 from apps.kernel.sealing import keyed_hash, keyed_hashes, seal, unseal

@@ -23,7 +23,7 @@ from apps.accounts.contracts import (
 )
 from apps.accounts.errors import MemberBlocked, MemberClosed, MemberFrozen, SessionNotFound
 from apps.accounts.models import LoginEvent, MemberSession, User
-from apps.accounts.services.reach import require_reach_or_self
+from apps.accounts.services.operators_reach import require_reach_or_self
 from apps.kernel import audit
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import UserId
