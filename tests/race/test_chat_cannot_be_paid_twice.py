@@ -164,6 +164,17 @@ def test_fifty_engines_claim_one_generation_once(alice: Member) -> None:
     assert sum(len(jobs) for jobs in outcomes.results) == 1
 
 
+@guarded_by(taken_as_read('UPDATE "chat_generation"', r"(?<=WHERE ).+"), meet='UPDATE "chat_generation"', seen="==")
+def test_engines_share_a_batch_and_nothing_is_claimed_twice(alice: Member) -> None:
+    set_limits(free_per_day=100, max_running=100)
+    asked = [send(alice.id).generation.id for _ in range(16)]
+
+    outcomes = run_concurrently(lambda: services.claim_jobs(limit=16, now=clock.now()), workers=4)
+
+    assert outcomes.errors == []
+    assert sorted(job.generation_id for jobs in outcomes.results for job in jobs) == asked
+
+
 @pytest.mark.parametrize("attempt", range(5))
 @guarded_by(SETTLED_AGAIN, meet='UPDATE "chat_generation" SET "state"', seen="==")
 def test_engine_sweeper_and_stop_settle_once(alice: Member, attempt: int) -> None:
