@@ -15,7 +15,7 @@ from django.utils.functional import SimpleLazyObject
 
 from apps.accounts import rules, services
 from apps.accounts.contracts import SignInMethod, StartedSession
-from apps.accounts.services.sessions import SessionRow
+from apps.accounts.services.sessions import SessionStore as DatabaseStore
 from apps.kernel import clock, visitors
 from apps.kernel.ids import UserId
 
@@ -24,7 +24,7 @@ INVITE_COOKIE = "invite"
 _SEEN = "seen_at"
 
 
-class SessionStore(SessionRow):
+class SessionStore(DatabaseStore):
     """Whoever rotates a key rotates it here: no signed-in session is out of reach of "sign out"."""
 
     @classmethod

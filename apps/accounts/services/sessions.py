@@ -36,8 +36,8 @@ _BACKEND = "django.contrib.auth.backends.ModelBackend"
 _LIVE = CompiledRead(lambda: Session.objects.filter(session_key=Given("session_key"), expire_date__gt=Given("now")))
 
 
-class SessionRow(DatabaseStore):
-    """Django's session in the database, with our lifetime."""
+class SessionStore(DatabaseStore):
+    """Django's session in the database, with our lifetime. What it holds is signed under the name of its class."""
 
     def get_session_cookie_age(self) -> int:
         """Seconds. Django asks this for every end of a session: the cookie's, and the row's."""
@@ -202,7 +202,7 @@ def forget_old_access(*, now: datetime) -> int:
     """Delete login history older than 180 days and sessions that ended or ran out; returns how many rows."""
     logins, _ = LoginEvent.objects.filter(created_at__lt=now - rules.KEEP_LOGINS).delete()
     sessions, _ = MemberSession.objects.filter(last_seen_at__lt=now - rules.SESSION_LIFETIME).delete()
-    SessionRow.clear_expired()
+    SessionStore.clear_expired()
     return logins + sessions
 
 
@@ -213,7 +213,7 @@ def _new_session(user: User, now: datetime) -> StartedSession:
         BACKEND_SESSION_KEY: _BACKEND,
         HASH_SESSION_KEY: user.get_session_auth_hash(),
     }
-    session = SessionRow()
+    session = SessionStore()
     session.update(content)
     session.create()
     user.last_login = now
@@ -237,7 +237,7 @@ def _end(rows: QuerySet[MemberSession], *, now: datetime) -> int:
             if key is None:
                 unnamed.add(row.user_id)
             else:
-                SessionRow(key).delete()
+                SessionStore(key).delete()
             ended += MemberSession.objects.filter(pk=row.pk, revoked_at=None).update(revoked_at=now)
         return ended + (_end_unnamed(unnamed, now=now) if unnamed else 0)
 
