@@ -43,6 +43,7 @@ _MAX_UNREADABLE = 20
 # Lines that complete no event: a hundred heartbeats a second would not be as many in the longest answer.
 _MAX_IDLE_LINES = 100_000
 _MAX_CLIENTS = 64
+_ABOUT_THE_QUESTION = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
@@ -106,6 +107,9 @@ class OpenAIConnection(Connection):
             except transport.Refused as refusal:
                 other = way.after(refusal.complaint)
                 if other == way:
+                    if refusal.status in _ABOUT_THE_QUESTION:
+                        # Others may stand behind the address by now: the next question learns anew.
+                        self._ways.pop(key, None)
                     raise refusal.error from None
                 way = other
             else:

@@ -102,18 +102,6 @@ def test_the_next_answer_comes_on_the_same_connection(rich_alice: Member, engine
     assert len(lines) == 1
 
 
-def test_a_key_that_changed_is_the_only_one_that_is_used(
-    rich_alice: Member, upstream: Upstream, engine: EngineThread
-) -> None:
-    upstream.scripts["up-base"] = answer("whole")
-    settled(rich_alice.id, send(rich_alice.id).generation.id)
-
-    services.save_channel(code="test", base_url=upstream.url, api_key="sk-another", now=clock.now())
-    settled(rich_alice.id, send(rich_alice.id).generation.id)
-
-    assert upstream.keys == ["Bearer sk-test-secret", "Bearer sk-another"]
-
-
 def test_who_comes_when_all_is_said_gets_it_whole(
     site: str, rich_alice: Member, upstream: Upstream, engine: EngineThread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
