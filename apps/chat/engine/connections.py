@@ -1,5 +1,6 @@
 """Connections to channels as aiohttp keeps them, and what it leaves to us: nothing unasked is ever an answer."""
 
+import asyncio
 import select
 from functools import partial
 from typing import Any
@@ -40,9 +41,7 @@ class _Connection(ResponseHandler):
         transport = self.transport
         if transport is None or self.should_close or not super().is_connected():
             return False
-        poll = select.poll()
-        poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not poll.poll(0) and not self._has_begun_another()
+        return not _is_readable(transport) and not self._has_begun_another()
 
     def _has_begun_another(self) -> bool:
         """Whether something of a further response came with the last one, too little to be one."""
@@ -53,8 +52,10 @@ class _Connection(ResponseHandler):
             return True
 
     def set_response_params(self, **how: Any) -> None:
-        """A question is about to be sent."""
+        """A question is about to be sent. Who speaks before it is asked has an answer left over for the next one."""
         self._heads, self._body = 0, None
+        if self._tail or (self.transport is not None and _has_spoken(self.transport)):
+            self.force_close()
         super().set_response_params(**how)
 
     def feed_data(self, data: tuple[RawResponseMessage, aiohttp.StreamReader], size: int = 0) -> None:
@@ -76,3 +77,14 @@ class _Connection(ResponseHandler):
             self.set_exception(UpstreamError("upstream_garbled", "more responses than one"))
             return
         super().data_received(data)
+
+
+def _is_readable(transport: asyncio.BaseTransport) -> bool:
+    poll = select.poll()
+    poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _has_spoken(transport: asyncio.BaseTransport) -> bool:
+    """Whether something has come that was not read; over TLS something always has, which is its own."""
+    return transport.get_extra_info("ssl_object") is None and _is_readable(transport)

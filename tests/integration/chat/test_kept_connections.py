@@ -1,12 +1,14 @@
 """Connections that are kept for the next question: nothing that came unasked is the answer to it."""
 
 import asyncio
+import socket
 from contextlib import aclosing
 from threading import Event
 
 import pytest
 
 from apps.chat.engine import transport
+from apps.chat.engine.connections import Connector
 from apps.chat.engine.openai_compatible import OpenAIConnection
 from apps.chat.engine.refusals import UpstreamError
 from tests.integration.chat.conftest import job
@@ -136,6 +138,25 @@ def test_nor_does_what_came_while_the_loop_was_busy() -> None:
 
     with running_line(play) as url:
         assert asyncio.run(talk(url)) == [b"1", b"2"]
+
+
+@pytest.mark.parametrize("is_read", [True, False], ids=["read", "not read yet"])
+async def test_who_speaks_before_the_first_question_is_asked_no_second(is_read: bool) -> None:
+    """Its answer to the first would come when the second has been asked."""
+    ours, theirs = socket.socketpair()
+    connector = Connector()
+    _, connection = await asyncio.get_running_loop().create_connection(connector._factory, sock=ours)
+    theirs.sendall(whole("welcome"))
+    while is_read and not connection._tail:
+        await asyncio.sleep(0)
+
+    connection.set_response_params()
+    await connection.read()
+
+    assert connection.should_close
+    connection.abort()
+    theirs.close()
+    await connector.close()
 
 
 def test_a_connection_on_which_nothing_came_is_kept() -> None:
