@@ -6,7 +6,6 @@ request, and how that compares to a bare view of Django REST framework in the sa
 serializer, no middleware. `--profile NAME` prints instead where one of them spends its time.
 """
 
-import argparse
 import cProfile
 import gc
 import hashlib
@@ -26,6 +25,10 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import common  # noqa: E402  # after the path that it is on
 
+PARSER = common.command_line(__doc__)
+PARSER.add_argument("--profile", metavar="NAME", help="where one kind of request spends its time")
+PARSER.add_argument("--lines", type=int, default=40)
+WANTED = PARSER.parse_args()
 common.use_own_stores("chatloop_benchmark_cpu")
 
 import django  # noqa: E402  # after the settings that it reads
@@ -58,7 +61,7 @@ from apps.marketing.contracts import POINTS, AdjustedAsset, AdjustmentRequest  #
 from apps.marketing.models import Activity  # noqa: E402
 from config import demo  # noqa: E402
 
-ROUNDS, PER_ROUND, WARM_UP = 25, 12, 30
+ROUNDS, PER_ROUND, WARM_UP = 3 if WANTED.short else 25, 12, 30
 PROFILED = 300
 _MODEL = "demo-swift"
 
@@ -89,6 +92,7 @@ class Bare(APIView):
 
     def get(self, request: Request) -> Response:
         """The balance."""
+        assert request.user.pk is not None  # who has a token is somebody
         row = Account.objects.get(pk=user_account(UserId(request.user.pk), POINTS).id)
         return Response(self.Output({"points": row.balance - row.held}).data)
 
@@ -96,7 +100,7 @@ class Bare(APIView):
 class BareRequest(WSGIRequest):
     """A request of the bare view, which no address of the site leads to."""
 
-    urlconf = (path("bare", Bare.as_view()),)
+    urlconf: Any = (path("bare", Bare.as_view()),)
 
 
 class BareHandler(WSGIHandler):
@@ -224,10 +228,6 @@ def kinds() -> list[Kind]:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--profile", metavar="NAME", help="where one kind of request spends its time")
-    parser.add_argument("--lines", type=int, default=40)
-    wanted = parser.parse_args()
     # What they raise and what they write are no part of the figures.
     logging.disable(logging.INFO)
     with common.own_stores():
@@ -236,9 +236,9 @@ def main() -> None:
             kind.warm_up()
         gc.collect()
         gc.freeze()
-        if wanted.profile:
-            next(kind for kind in found if kind.name == wanted.profile).profile().sort_stats("tottime").print_stats(
-                wanted.lines
+        if WANTED.profile:
+            next(kind for kind in found if kind.name == WANTED.profile).profile().sort_stats("tottime").print_stats(
+                WANTED.lines
             )
             return
         for _ in range(ROUNDS):

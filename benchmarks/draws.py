@@ -7,63 +7,50 @@ there. Fails unless the audit is clean afterwards.
 """
 
 import contextlib
-import http.client
 import os
-import platform
 import secrets
-import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from uuid import UUID
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-EMBEDDED = "--embedded" in sys.argv
-SERVER, _, _ = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres").rpartition("/")
-NAME = "chatloop_benchmark_draws"
-with socket.socket() as probe:
-    probe.bind(("127.0.0.1", 0))
-    PORT = int(probe.getsockname()[1])
-os.environ |= {
-    "DATABASE_URL": "" if EMBEDDED else f"{SERVER}/{NAME}",
-    "DJANGO_SETTINGS_MODULE": "config.settings.embedded",
-    "CHATLOOP_VAR": tempfile.mkdtemp(prefix="chatloop-benchmark-"),
-    "PORT": str(PORT),
-}
+
+from benchmarks import common  # noqa: E402  # after the path that it is on
+
+WANTED = common.options(__doc__, embedded="on SQLite")
+common.use_own_stores("chatloop_benchmark_draws", embedded=WANTED.embedded)
 
 import django  # noqa: E402  # after the settings that it reads
 
 django.setup()
 
 import psycopg  # noqa: E402
-from django.db import connection, connections, transaction  # noqa: E402
+from django.db import connection, transaction  # noqa: E402
 
 from apps.accounts import services as accounts  # noqa: E402
 from apps.kernel import clock  # noqa: E402
 from apps.kernel.ids import UserId  # noqa: E402
 from apps.marketing import services  # noqa: E402
 from apps.marketing.adjustments.contracts import AdjustedAsset, AdjustmentRequest  # noqa: E402
-from apps.marketing.contracts import ActivityState, Limits, PrizeDraft  # noqa: E402
+from apps.marketing.contracts import PrizeDraft  # noqa: E402
 from apps.marketing.models import Delivery  # noqa: E402
+from benchmarks import campaign  # noqa: E402
+from benchmarks.lines import Line, closed_loop, in_threads  # noqa: E402
 
-ROUNDS = 5
+PORT = int(os.environ["PORT"])
+ROUNDS = 1 if WANTED.short else 5
 DRAWS_A_ROUND = 100
 CONNECTIONS = (1, 8, 16)
-SECONDS_A_ROUND = 3.0
-OFFERED, OFFERED_SECONDS = 100, 10
+SECONDS_A_ROUND = 1.0 if WANTED.short else 3.0
+OFFERED, OFFERED_SECONDS = 100, 2 if WANTED.short else 10
 CHANCES = 100_000
-REASON = {"actor": "system", "reason": "benchmark"}
 QUOTA = PrizeDraft(position=0, title="5 credits", kind="quota", amount=5000, weight=1)
 POINTS = PrizeDraft(position=1, title="20 points", kind="points", amount=20, weight=2)
 THANKS = PrizeDraft(position=2, title="Thank you", kind="nothing", weight=7, is_fallback=True)
@@ -81,27 +68,6 @@ class Member:
     key: str
 
 
-def activity(code: str, *prizes: PrizeDraft) -> UUID:
-    """A live activity with these prizes, the first of them limited."""
-    now = clock.now()
-    made = services.save_activity(
-        code=code,
-        title="Benchmark",
-        subtitle="",
-        starts_at=now - timedelta(days=1),
-        ends_at=now + timedelta(days=1),
-        time_zone="Asia/Shanghai",
-        limits=Limits(),
-        now=now,
-    )
-    draft = services.save_draft(
-        activity_id=made.id, declared_total=sum(prize.weight for prize in prizes), prizes=prizes, now=now
-    )
-    services.publish_odds(version_id=draft.id, now=now, **REASON)
-    services.set_activity_state(activity_id=made.id, state=ActivityState.LIVE, now=now, **REASON)
-    return made.id
-
-
 def member(*activity_ids: UUID) -> Member:
     """A member with chances in these activities and a key."""
     now, name = clock.now(), secrets.token_hex(8)
@@ -115,7 +81,7 @@ def member(*activity_ids: UUID) -> Member:
             incident="benchmark",
             request_id=secrets.token_hex(16),
         )
-        services.adjust(request=gift, now=now, **REASON)
+        services.adjust(request=gift, now=now, **campaign.BY)
     made = accounts.create_api_key(user_id=user_id, name="benchmark", scopes=("marketing",), now=now)
     return Member(user_id, made.key)
 
@@ -162,7 +128,7 @@ def timed(work: Callable[[], None], number: int) -> tuple[float, float]:
 def through_the_service(who: Member, activity_id: UUID) -> None:
     """Print what a draw costs in one thread, beside its statements alone."""
     of_service, of_floor, statements = [], [], []
-    plain = None if EMBEDDED else psycopg.connect(os.environ["DATABASE_URL"], prepare_threshold=0)
+    plain = None if WANTED.embedded else psycopg.connect(os.environ["DATABASE_URL"], prepare_threshold=0)
 
     def draws() -> None:
         for _ in range(DRAWS_A_ROUND):
@@ -202,33 +168,6 @@ def medians(pairs: list[tuple[float, float]]) -> tuple[float, float]:
 # Over HTTP ----------------------------------------------------------------------------------------
 
 
-class Line:
-    """One connection that is kept, and that costs the machine little."""
-
-    def __init__(self) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", PORT))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._reader = self._socket.makefile("rb")
-
-    def ask(self, request: bytes) -> int:
-        """Send a request, read the answer; its status."""
-        self._socket.sendall(request)
-        status, length, chunked = int(self._reader.readline().split()[1]), 0, False
-        while (line := self._reader.readline().strip().lower()) != b"":
-            name, _, value = line.partition(b":")
-            length = int(value) if name == b"content-length" else length
-            chunked |= name == b"transfer-encoding" and b"chunked" in value
-        while chunked and (size := int(self._reader.readline(), 16)):
-            self._reader.read(size + 2)
-        self._reader.read(2 if chunked else length)
-        return status
-
-    def close(self) -> None:
-        """Hang up."""
-        self._reader.close()
-        self._socket.close()
-
-
 def draw_request(who: Member, activity_id: UUID) -> bytes:
     """A draw with a fresh key."""
     return (
@@ -244,64 +183,31 @@ def healthz_request(*_: object) -> bytes:
     return f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\n\r\n".encode()
 
 
-def closed_loop(lines: int, make: Callable[[int], bytes], expected: int) -> tuple[float, list[float]]:
-    """Ask on so many connections for SECONDS_A_ROUND; requests a second, and the milliseconds of each."""
-    took: list[float] = []
-    until = time.perf_counter() + SECONDS_A_ROUND
-
-    def ask(number: int) -> None:
-        with contextlib.closing(Line()) as line:
-            while (began := time.perf_counter()) < until:
-                status = line.ask(make(number))
-                if status != expected:
-                    raise SystemExit(f"answered {status}")
-                took.append((time.perf_counter() - began) * 1e3)
-
-    in_threads(lines, ask)
-    return len(took) / SECONDS_A_ROUND, took
-
-
-def in_threads(number: int, work: Callable[[int], None]) -> None:
-    """Work in so many threads and wait for all."""
-    failures: list[BaseException] = []
-
-    def run(index: int) -> None:
-        try:
-            work(index)
-        except BaseException as failure:  # noqa: BLE001  # told by whoever waits
-            failures.append(failure)
-
-    threads = [Thread(target=run, args=(index,)) for index in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failures:
-        raise failures[0]
-
-
 def over_http(members: list[Member], activity_id: UUID) -> None:
     """Print draws a second and how long they take, beside the least request in the same rounds."""
     rates: dict[int, list[float]] = {lines: [] for lines in CONNECTIONS}
     took: dict[int, list[float]] = {lines: [] for lines in CONNECTIONS}
     least: list[float] = []
 
+    def ask(lines: int, make: Callable[[int], bytes], expected: int) -> tuple[float, list[float]]:
+        return closed_loop(PORT, lines, make, expected, seconds=SECONDS_A_ROUND)
+
     def make(number: int) -> bytes:
         return draw_request(members[number], activity_id)
 
-    closed_loop(CONNECTIONS[-1], make, 201)  # warm
+    ask(CONNECTIONS[-1], make, 201)  # warm
     for _ in range(ROUNDS):
         for lines in CONNECTIONS:
-            rate, milliseconds = closed_loop(lines, make, 201)
+            rate, milliseconds = ask(lines, make, 201)
             rates[lines].append(rate)
             took[lines] += milliseconds
-        least.append(closed_loop(CONNECTIONS[-1], healthz_request, 200)[0])
+        least.append(ask(CONNECTIONS[-1], healthz_request, 200)[0])
     bare = statistics.median(least)
     for lines in CONNECTIONS:
         rate, (middle, slow) = statistics.median(rates[lines]), percentiles(took[lines])
         print(
             f"HTTP, {lines:2} connections  {rate:7.0f} draws/s, p50 {middle:.0f} ms, p99 {slow:.0f} ms; "
-            f"{rate / bare:.0%} of /healthz ({bare:.0f}/s)"
+            f"{rate / bare:.1%} of /healthz ({bare:.0f}/s)"
         )
 
 
@@ -316,7 +222,7 @@ def win_to_quota(members: list[Member], activity_id: UUID) -> None:
     began, late = time.perf_counter(), []
 
     def ask(number: int) -> None:
-        with contextlib.closing(Line()) as line:
+        with contextlib.closing(Line(PORT)) as line:
             for turn in range(number, OFFERED * OFFERED_SECONDS, len(members)):
                 due = began + turn / OFFERED
                 time.sleep(max(due - time.perf_counter(), 0))
@@ -328,7 +234,8 @@ def win_to_quota(members: list[Member], activity_id: UUID) -> None:
     offered = time.perf_counter() - began
     wait_for_deliveries()
     rows = Delivery.objects.filter(draw__activity=activity_id, done_at__isnull=False)
-    waited = [(done - drawn).total_seconds() * 1e3 for drawn, done in rows.values_list("draw__created_at", "done_at")]
+    pairs = rows.values_list("draw__created_at", "done_at")
+    waited = [(done - drawn).total_seconds() * 1e3 for drawn, done in pairs if done is not None]
     middle, slow = percentiles(waited)
     answered = percentiles(late)
     print(
@@ -346,61 +253,12 @@ def wait_for_deliveries() -> None:
         time.sleep(0.2)
 
 
-# The site -----------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def site() -> Iterator[None]:
-    """The whole site on a database of its own, gone afterwards."""
-    if not EMBEDDED:
-        recreate(and_make=True)
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "up"], cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        while not answers():
-            if process.poll() is not None:
-                raise SystemExit(f"the site ended with exit code {process.returncode}")
-            time.sleep(0.1)
-        yield
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGINT)
-        process.wait(timeout=60)
-        connections.close_all()
-        if not EMBEDDED:
-            connection.close_pool()  # type: ignore[attr-defined]  # PostgreSQL's
-            recreate(and_make=False)
-        shutil.rmtree(os.environ["CHATLOOP_VAR"], ignore_errors=True)
-
-
-def recreate(*, and_make: bool) -> None:
-    """Drop the scratch database, and make it anew."""
-    with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as server:
-        server.execute(f'DROP DATABASE IF EXISTS "{NAME}" WITH (FORCE)')
-        if and_make:
-            server.execute(f'CREATE DATABASE "{NAME}"')
-
-
-def answers() -> bool:
-    """Whether /healthz answers 200."""
-    asked = http.client.HTTPConnection("127.0.0.1", PORT, timeout=2)
-    try:
-        asked.request("GET", "/healthz")
-        return asked.getresponse().status == 200
-    except OSError:
-        return False
-    finally:
-        asked.close()
-
-
 def main() -> int:
     """Measure and print; 1 when the audit finds something."""
-    engine = "SQLite" if EMBEDDED else "PostgreSQL"
-    print(f"{os.cpu_count()} cores, Python {platform.python_version()}, {engine}, everything on this machine")
-    with site():
-        mixed = activity("benchmark-mixed", QUOTA, POINTS, THANKS)
-        always = activity("benchmark-always", ALWAYS_QUOTA, HARDLY)
+    print(f"{common.machine()}, {connection.vendor}, everything on this machine")
+    with common.own_site():
+        mixed = campaign.live("benchmark-mixed", QUOTA, POINTS, THANKS)
+        always = campaign.live("benchmark-always", ALWAYS_QUOTA, HARDLY)
         members = [member(mixed, always) for _ in range(CONNECTIONS[-1])]
         through_the_service(members[0], mixed)
         over_http(members, mixed)

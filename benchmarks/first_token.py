@@ -12,7 +12,6 @@ and what one answer took of the processor, in milliseconds, in the web process, 
 `--html` reads what the pages read, rendered blocks, in place of raw text.
 """
 
-import argparse
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Sequence
@@ -22,7 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import common  # noqa: E402  # after the path that it is on, as the next
-from benchmarks.readers import Member, Model, Seen, Site, members_of, running_model, running_site, warm_up  # noqa: E402
+from benchmarks.readers import Member, Model, Seen, members_of, running_model, warm_up  # noqa: E402
+
+WANTED = common.options(__doc__, embedded="on SQLite", html="read rendered blocks")
 
 # By how many at once: rounds of (i), rounds of (ii), and the seconds that the model waits in (i), until all streams are
 # open.
@@ -37,7 +38,7 @@ async def ask(asks: Sequence[Asks], question: str, time_of: Callable[[Seen], flo
     return [time_of(seen) * 1000 for seen in await asyncio.gather(*(one(question) for one in asks))]
 
 
-async def measure(site: Site, members: list[Member], model: Model) -> None:
+async def measure(site: common.Site, members: list[Member], model: Model) -> None:
     """All rounds, the site's and the model's in turn."""
     await warm_up(members)
     print("".join(f"{name:>12}" for name in HEAD))
@@ -50,7 +51,7 @@ async def measure(site: Site, members: list[Member], model: Model) -> None:
             ours: list[float] = []
             direct: list[float] = []
             took = dict.fromkeys(("web", "generate", "others"), 0.0)
-            for _ in range(rounds):
+            for _ in range(1 if WANTED.short else rounds):
                 await asyncio.gather(*(member.begin() for member in crowd))
                 before = site.processor()
                 ours += await ask([member.ask for member in crowd], question, time_of)
@@ -64,13 +65,10 @@ async def measure(site: Site, members: list[Member], model: Model) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--embedded", action="store_true", help="on SQLite")
-    parser.add_argument("--html", action="store_true", help="read rendered blocks")
-    wanted = parser.parse_args()
     print(common.machine())
-    with running_model() as url, running_site("chatloop_benchmark_first_token", embedded=wanted.embedded) as site:
-        members = members_of(site, model_url=url, count=max(PLAN), view="html" if wanted.html else "")
+    common.use_own_stores("chatloop_benchmark_first_token", embedded=WANTED.embedded)
+    with running_model() as url, common.own_site() as site:
+        members = members_of(site, model_url=url, count=max(PLAN), view="html" if WANTED.html else "")
         asyncio.run(measure(site, members, Model(url)))
 
 

@@ -6,7 +6,6 @@ wake-up costs the process that publishes, how fast each of the two drains what h
 from its draw to its owner at 100 wins a second.
 """
 
-import os
 import signal
 import statistics
 import subprocess
@@ -14,7 +13,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -22,10 +20,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import common  # after the path that leads there
 
-if __name__ == "__main__" and "--loop" not in sys.argv:
+WANTED = common.options(__doc__, loop="be the loop without Celery, until killed")
+if __name__ == "__main__" and not WANTED.loop:
     common.use_own_stores("chatloop_benchmark_outbox")
 
-import django  # after the settings that it reads
+import django  # noqa: E402  # after the settings that it reads
 
 django.setup()
 
@@ -41,14 +40,15 @@ from apps.kernel.redis import sync_redis  # noqa: E402
 from apps.kernel.wakes import WORK_TASK, wake  # noqa: E402
 from apps.ledger.contracts import Cause  # noqa: E402
 from apps.marketing import services  # noqa: E402
-from apps.marketing.contracts import ActivityState, Limits, PrizeDraft  # noqa: E402
+from apps.marketing.contracts import PrizeDraft  # noqa: E402
 from apps.orders.events import OrderPaid  # noqa: E402
+from benchmarks import campaign  # noqa: E402
 from config import supervisor  # noqa: E402
 
 MEMBERS = 50
 AT_ONCE = 10  # draws of one request
-ROUNDS, WINS, PAYMENTS = 3, 300, 300
-PER_SECOND, SECONDS = 100, 10
+ROUNDS, WINS, PAYMENTS = 1 if WANTED.short else 3, 300, 300
+PER_SECOND, SECONDS = 100, 2 if WANTED.short else 10
 WAKES = 200
 QUEUES = ("default", "rebates", "deliveries")
 
@@ -73,12 +73,19 @@ def main() -> None:
         print(common.machine())
         print_wakes()
         print_publishing(site)
-        for name, found in drains.items():
-            rate, cpu = (statistics.median(part) for part in zip(*found, strict=True))
-            print(f"drain by the {name:6}  {rate:6.0f} events/s, {cpu:.2f} ms of its processor's time per event")
+        print_drains(drains)
         for name, (achieved, found_waits) in waits.items():
             p50, p99 = (statistics.quantiles(found_waits, n=100)[at] * 1000 for at in (49, 98))
             print(f"win to quota, {name:6}  p50 {p50:.0f} ms, p99 {p99:.0f} ms, at {achieved:.0f} wins/s offered")
+
+
+def print_drains(drains: dict[str, list[tuple[float, float]]]) -> None:
+    """Medians of the rounds, and the worker's as a share of the loop's."""
+    middle = {name: [statistics.median(part) for part in zip(*found, strict=True)] for name, found in drains.items()}
+    for name, (rate, cpu) in middle.items():
+        print(f"drain by the {name:6}  {rate:6.0f} events/s, {cpu:.2f} ms of its processor's time per event")
+    (rate, cpu), (rate_of_loop, cpu_of_loop) = middle["worker"], middle["loop"]
+    print(f"worker / loop        {rate / rate_of_loop:6.2f} of the rate, {cpu / cpu_of_loop:.2f} of the time")
 
 
 class Site:
@@ -86,26 +93,12 @@ class Site:
 
     def __init__(self) -> None:
         now = clock.now()
-        made = services.save_activity(
-            code="benchmark",
-            title="Benchmark",
-            subtitle="",
-            starts_at=now - timedelta(days=1),
-            ends_at=now + timedelta(days=1),
-            time_zone="Asia/Shanghai",
-            limits=Limits(),
-            now=now,
-        )
-        prizes = (
+        self.activity_id = campaign.live(
+            "benchmark",
             PrizeDraft(position=0, title="5 credits", kind="quota", amount=5000, weight=999_999_999),
             PrizeDraft(position=1, title="Thank you", kind="nothing", weight=1, is_fallback=True),
         )
-        draft = services.save_draft(activity_id=made.id, declared_total=10**9, prizes=prizes, now=now)
-        by = {"actor": "system", "reason": "benchmark"}
-        services.publish_odds(version_id=draft.id, now=now, **by)
-        services.set_activity_state(activity_id=made.id, state=ActivityState.LIVE, now=now, **by)
         services.save_rebate_rule(code="paid", title="Paid", behaviour="payment", points_per_yuan=10, now=now)
-        self.activity_id = made.id
         self._members = [accounts.register_member(openid=f"benchmark-{n}", now=now).id for n in range(MEMBERS)]
         self._turn = 0
         for user_id in self._members:
@@ -180,10 +173,10 @@ def drain(site: Site, process: subprocess.Popen[bytes]) -> tuple[float, float]:
         site.win()
     for _ in range(PAYMENTS):
         site.pay()
-    count, began, used = len(pending()), time.monotonic(), cpu_seconds(process.pid)
+    count, began, used = len(pending()), time.monotonic(), common.cpu_seconds(process.pid)
     process.send_signal(signal.SIGCONT)
     site.wait_until_handled()
-    took, used = time.monotonic() - began, cpu_seconds(process.pid) - used
+    took, used = time.monotonic() - began, common.cpu_seconds(process.pid) - used
     process.send_signal(signal.SIGSTOP)
     return count / took, 1000 * used / count
 
@@ -263,12 +256,6 @@ def print_publishing(site: Site) -> None:
     print(f"{'publish':9}  {mine * 1000:.3f} ms of the thread, {process * 1000:.3f} ms of its process")
 
 
-def cpu_seconds(pid: int) -> float:
-    """What a process has used so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def loop() -> None:
     """Hand everything over, without Celery."""
     while True:
@@ -277,4 +264,4 @@ def loop() -> None:
 
 
 if __name__ == "__main__":
-    loop() if "--loop" in sys.argv else main()
+    loop() if WANTED.loop else main()

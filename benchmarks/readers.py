@@ -2,23 +2,19 @@
 
 import asyncio
 import json
-import os
 import re
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from benchmarks import common
-from benchmarks.embedded import ROOT, free_port, start, stop
 
 PATIENCE_SECONDS = 60
 MODEL = "benchmark"
@@ -50,26 +46,6 @@ print("keys:" + json.dumps(keys))
 
 
 @dataclass(frozen=True)
-class Site:
-    """A site that runs: its port, its data folder, and the environment of its processes."""
-
-    port: int
-    var: Path
-    environment: dict[str, str]
-
-    def pid(self, name: str) -> int:
-        """The process of this name."""
-        return int(json.loads((self.var / "pids.json").read_text())[name])
-
-    def processor(self) -> dict[str, float]:
-        """The seconds of the processor so far: of the web process, of the engine, and of all others (Linux)."""
-        pids = json.loads((self.var / "pids.json").read_text())
-        took = {name: _processor(pid) for name, pid in pids.items()}
-        web, engine = took.pop("web"), took.pop("generate")
-        return {"web": web, "generate": engine, "others": sum(took.values())}
-
-
-@dataclass(frozen=True)
 class Seen:
     """When one reader asked, when the model said its first word, and when that word was read; on one clock."""
 
@@ -84,11 +60,6 @@ class Seen:
     def behind(self) -> float:
         """The seconds from the model's first byte to its reader."""
         return self.read - self.said
-
-
-def _processor(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Line:
@@ -231,8 +202,8 @@ def _listens(port: int) -> bool:
 @contextmanager
 def running_model() -> Iterator[str]:
     """The address of a model server in a process of its own."""
-    port = free_port()
-    process = subprocess.Popen([sys.executable, str(ROOT / "benchmarks" / "model_server.py"), str(port)])
+    port = common.free_port()
+    process = subprocess.Popen([sys.executable, str(common.ROOT / "benchmarks" / "model_server.py"), str(port)])
     try:
         while not _listens(port):
             time.sleep(0.02)
@@ -242,27 +213,10 @@ def running_model() -> Iterator[str]:
         process.wait()
 
 
-@contextmanager
-def running_site(database: str, *, embedded: bool) -> Iterator[Site]:
-    """The whole site in a temporary folder, with a Valkey of its own; on PostgreSQL, unless it is embedded."""
-    environment = {name: value for name, value in os.environ.items() if name not in {"REDIS_URL", "DATABASE_URL"}}
-    with ExitStack() as stack:
-        if not embedded:
-            environment["DATABASE_URL"] = stack.enter_context(common.own_database(database))
-        folder = stack.enter_context(tempfile.TemporaryDirectory())
-        environment["CHATLOOP_VAR"] = folder
-        port = free_port()
-        os.environ.clear()  # the site is started with ours
-        os.environ |= environment
-        _, process = start(Path(folder), port)
-        stack.callback(stop, process)
-        yield Site(port, Path(folder), {**environment, "PORT": str(port)})
-
-
-def members_of(site: Site, *, model_url: str, count: int, view: str = "") -> list[Member]:
+def members_of(site: common.Site, *, model_url: str, count: int, view: str = "") -> list[Member]:
     """Members with quota for many answers of the model at this address."""
     code = _PREPARE.format(url=model_url, model=MODEL, count=count)
     command = [sys.executable, "manage.py", "shell", "-v", "0", "-c", code]
-    printed = subprocess.run(command, cwd=ROOT, env=site.environment, check=True, stdout=subprocess.PIPE, text=True)
+    printed = subprocess.run(command, cwd=common.ROOT, check=True, stdout=subprocess.PIPE, text=True)
     keys = json.loads(printed.stdout.rpartition("keys:")[2])
     return [Member(site.port, key, view=view) for key in keys]

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import importlib.util
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -21,20 +20,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import uvloop
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.common import machine  # noqa: E402  # after the path that they are on
-from benchmarks.embedded import answers, free_port  # noqa: E402
-from config.supervisor import dies_with_parent, programs  # noqa: E402
+from benchmarks.common import cpu_seconds, free_port, machine, options, own_database, serving  # noqa: E402
+from config.supervisor import programs  # noqa: E402
 
-SERVER, _, _ = os.environ.get("DATABASE_URL", "postgres://postgres@127.0.0.1:5432/postgres").rpartition("/")
-ROUNDS, SECONDS, WARM_SECONDS = 5, 1.5, 0.2
+WANTED = options(__doc__, sqlite="on SQLite", servers="by what else is installed of granian and gunicorn, too")
+ROUNDS, SECONDS, WARM_SECONDS = (1, 0.5, 0.2) if WANTED.short else (5, 1.5, 0.2)
 CONNECTIONS = (1, 8, 16)
-STARTS_WITHIN = 120.0
 MAKE_KEY = """
 from apps.accounts import services
 from apps.kernel import clock
@@ -57,9 +53,9 @@ class Served:
         """Ask for a while, and note it."""
         headers = f"Host: 127.0.0.1:{self.port}\r\nAuthorization: {self.key}\r\n\r\n"
         request = f"{method} {path} HTTP/1.1\r\n{headers}".encode()
-        began = cpu_seconds(self.process.pid)
+        began = of_all(self.process.pid)
         count, rate = uvloop.run(load(self.port, request, connections))
-        self.seen[name].append((rate, (cpu_seconds(self.process.pid) - began) / count * 1000))
+        self.seen[name].append((rate, (of_all(self.process.pid) - began) / count * 1000))
 
 
 class Asker(asyncio.Protocol):
@@ -70,9 +66,9 @@ class Asker(asyncio.Protocol):
         self._has_body = not request.startswith(b"HEAD")
         self.count, self.failure = 0, ""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: Any) -> None:
         """Ask first."""
-        self.transport: Any = transport
+        self.transport = transport
         self.transport.write(self._request)
 
     def data_received(self, data: bytes) -> None:
@@ -103,48 +99,20 @@ async def load(port: int, request: bytes, connections: int) -> tuple[int, float]
     return count, (count - before) / took
 
 
-def cpu_seconds(pid: int) -> float:
+def of_all(pid: int) -> float:
     """What a process and its children have used of the processor."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return own + sum(cpu_seconds(int(child)) for child in children)
+    return cpu_seconds(pid) + sum(of_all(int(child)) for child in children)
 
 
 @contextlib.contextmanager
 def database(name: str, folder: Path) -> Iterator[str]:
     """The address of an empty database, which goes when we do."""
-    if "--sqlite" in sys.argv:
+    if WANTED.sqlite:
         yield f"sqlite:///{folder / name}.sqlite3"
         return
-    with psycopg.connect(f"{SERVER}/postgres", autocommit=True) as server:
-        server.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
-        server.execute(f'CREATE DATABASE "{name}"')
-        yield f"{SERVER}/{name}"
-        server.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
-
-
-@contextlib.contextmanager
-def serving(command: list[str], port: int, environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """This server, once it takes connections."""
-    process = subprocess.Popen(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        preexec_fn=dies_with_parent(),  # noqa: PLW1509  # this process has one thread
-    )
-    try:
-        deadline = time.monotonic() + STARTS_WITHIN
-        while not answers(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(f"did not start: {' '.join(command)}")
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
+    with own_database(name) as url:
+        yield url
 
 
 def said(environment: dict[str, str], *arguments: str) -> str:
@@ -198,7 +166,7 @@ def main() -> None:
         web = programs(port=(port := free_port()), var=folder)["web"]
         bare = ["benchmarks.bare:application" if word == "config.asgi:application" else word for word in web]
         serve("bare", bare, port, bare_environment)
-        for title in others(0) if "--servers" in sys.argv else ():
+        for title in others(0) if WANTED.servers else ():
             serve(title, others(port := free_port())[title], port, site_environment)
         for _ in range(ROUNDS):
             measure(servers)

@@ -6,7 +6,6 @@ streams of answers that say nothing: what each adds to the memory of the web pro
 processor, and how late the words of one more answer come meanwhile, the median and the 99th of a hundred.
 """
 
-import argparse
 import asyncio
 import re
 import sys
@@ -19,12 +18,12 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import common  # noqa: E402  # after the path that it is on, as the next
-from benchmarks.embedded import pss_mib  # noqa: E402
-from benchmarks.readers import Member, Model, Site, members_of, running_model, running_site, warm_up  # noqa: E402
+from benchmarks.readers import Member, Model, members_of, running_model, warm_up  # noqa: E402
 
-ANSWERS, WORDS, ROUNDS = 8, 8_000, 3
-STREAMS, PER_ANSWER = 1_000, 20
-REST_SECONDS = 10
+WANTED = common.options(__doc__, embedded="on SQLite")
+ANSWERS, WORDS, ROUNDS = 8, 8_000, 1 if WANTED.short else 3
+STREAMS, PER_ANSWER = 200 if WANTED.short else 1_000, 20
+REST_SECONDS = 3 if WANTED.short else 10
 PACED_WORDS, PACE_SECONDS = 200, 0.05
 WORD = re.compile(rb"(\d+\.\d{6}) ")
 
@@ -67,12 +66,12 @@ async def relay(members: list[Member], model: Model) -> None:
     print(f"{ANSWERS} answers: {site:,.0f} words/s, directly {direct:,.0f}: {site / direct:.0%}", flush=True)
 
 
-async def idle(site: Site, members: list[Member], model: Model) -> None:
+async def idle(site: common.Site, members: list[Member], model: Model) -> None:
     """Streams that wait, and an answer beside them."""
-    web, (speaker, *silent) = site.pid("web"), members
+    web, (speaker, *silent) = site.pids()["web"], members
     await asyncio.gather(*(member.begin() for member in members))
     await ask(speaker, "0 1 0.01")
-    before = pss_mib(web)
+    before = common.pss_mib(web)
     async with AsyncExitStack() as opened:
         for member in silent[: STREAMS // PER_ANSWER]:
             generation = await member.post("600 1 0.01")
@@ -80,7 +79,7 @@ async def idle(site: Site, members: list[Member], model: Model) -> None:
                 parts = await opened.enter_async_context(member.open(generation))
                 await anext(parts)
         await asyncio.sleep(REST_SECONDS)
-        each = (pss_mib(web) - before) / STREAMS * 1024
+        each = (common.pss_mib(web) - before) / STREAMS * 1024
         took = site.processor()["web"]
         await asyncio.sleep(REST_SECONDS)
         took = (site.processor()["web"] - took) / REST_SECONDS
@@ -92,7 +91,7 @@ async def idle(site: Site, members: list[Member], model: Model) -> None:
             print(f"a word {name}: {common.share(found, 0.5):.1f} ms, {common.share(found, 0.99):.1f} ms", flush=True)
 
 
-async def measure(site: Site, members: list[Member], model: Model) -> None:
+async def measure(site: common.Site, members: list[Member], model: Model) -> None:
     """Both."""
     await warm_up(members)
     await relay(members[:ANSWERS], model)
@@ -101,12 +100,10 @@ async def measure(site: Site, members: list[Member], model: Model) -> None:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--embedded", action="store_true", help="on SQLite")
-    wanted = parser.parse_args()
     print(common.machine())
-    with running_model() as url, running_site("chatloop_benchmark_streams", embedded=wanted.embedded) as site:
-        members = members_of(site, model_url=url, count=1 + STREAMS // PER_ANSWER)
+    common.use_own_stores("chatloop_benchmark_streams", embedded=WANTED.embedded)
+    with running_model() as url, common.own_site() as site:
+        members = members_of(site, model_url=url, count=max(ANSWERS, 1 + STREAMS // PER_ANSWER))
         asyncio.run(measure(site, members, Model(url)))
 
 

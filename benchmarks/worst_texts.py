@@ -20,10 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.embedded import free_port, start, stop  # noqa: E402  # after the path that they are on
+from benchmarks import common  # noqa: E402  # after the path that they are on
 from tests.member import Member  # noqa: E402
 
-CHARS = 20_000
+WANTED = common.options(__doc__, steps="list the longest steps of the web process's loop")
+CHARS = 2_000 if WANTED.short else 20_000
 READERS = 3
 QUIET_SECONDS = 5.0
 EVERY_SECONDS = 0.02
@@ -80,13 +81,13 @@ class Pulse:
 
 def main() -> None:
     """Measure and print; fails if an answer took too long."""
+    print(common.machine())
     with tempfile.TemporaryDirectory() as folder:
-        var, port = Path(folder), free_port()
-        if "--steps" in sys.argv:
-            os.environ.update(PYTHONPATH=str(ROOT / "benchmarks" / "steps"), LOOP_STEPS=folder)
-        _, process = start(var, port)
-        try:
-            environment = {**os.environ, "CHATLOOP_VAR": folder, "PORT": str(port)}
+        var, port = Path(folder), common.free_port()
+        environment = {**os.environ, "CHATLOOP_VAR": folder, "PORT": str(port)}
+        if WANTED.steps:
+            environment |= {"PYTHONPATH": str(ROOT / "benchmarks" / "steps"), "LOOP_STEPS": folder}
+        with common.serving([sys.executable, "manage.py", "up"], port, environment):
             command = [sys.executable, "manage.py", "shell", "-c", CONFIGURE]
             subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=subprocess.DEVNULL)
             members = {name: Member(f"http://127.0.0.1:{port}") for name in TEXTS}
@@ -98,13 +99,13 @@ def main() -> None:
             with Pulse(port) as busy:
                 took = stream_all(members)
             steps = steps_of_the_web(var, since=began)
-        finally:
-            stop(process)
     for name, seconds in took.items():
         print(f"{name:15} {seconds:6.1f} s for {CHARS} characters, read by {READERS}, and its page")
     for name, pulse in (("quiet", quiet), ("worst texts", busy)):
         middle, longest = statistics.median(pulse.seconds) * 1000, max(pulse.seconds) * 1000
         print(f"/healthz, {name:12} median {middle:5.0f} ms, longest {longest:5.0f} ms of {len(pulse.seconds)}")
+    middle, longest = (shape(busy.seconds) / shape(quiet.seconds) for shape in (statistics.median, max))
+    print(f"worst texts / quiet    median {middle:.1f}, longest {longest:.1f}")
     for milliseconds, name in steps[:LONGEST_STEPS]:
         print(f"{milliseconds:6.1f} ms {name[:200]}")
     if took.keys() != TEXTS.keys():

@@ -240,7 +240,7 @@ class Supervisor:
 
     def _announce(self) -> None:
         now = time.monotonic()
-        self._ready = _is_healthy(self._options.port)
+        self._ready = is_healthy(self._options.port)
         if self._ready:
             url = f"http://127.0.0.1:{self._options.port}"
             _say(_BANNER.format(url=url, seconds=now - self._options.started, logs=self._options.var / "log"))
@@ -270,7 +270,8 @@ def _signal(child: _Child, number: signal.Signals) -> None:
         os.killpg(child.pid, number)
 
 
-def _is_healthy(port: int) -> bool:
+def is_healthy(port: int) -> bool:
+    """Whether /healthz of this machine answers 200 on that port, within two seconds."""
     request = f"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n"
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=2) as connection:

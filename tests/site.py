@@ -1,7 +1,6 @@
 """The real thing, started by `manage.py up` in a folder of its own: for journeys, browsers and kill -9."""
 
 import fcntl
-import http.client
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 
-from config import env
+from config import env, supervisor
 from tests.databases import is_on_sqlite, own_database
 
 _READY_WITHIN = 240.0  # seconds; four suites at a time start sites on two cores
@@ -78,14 +77,7 @@ class Site:
 
     def answers(self) -> bool:
         """Does /healthz answer 200?"""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=2)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
+        return supervisor.is_healthy(self.port)
 
     def output(self) -> str:
         """Everything that `up` has printed, all starts together."""

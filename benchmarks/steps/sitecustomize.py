@@ -42,5 +42,5 @@ def collect(phase: str, info: dict[str, int]) -> None:
 
 
 if "LOOP_STEPS" in os.environ:
-    asyncio.events.Handle._run = run  # type: ignore[method-assign]
+    asyncio.events.Handle._run = run  # type: ignore[method-assign, assignment]
     gc.callbacks.append(collect)
