@@ -118,6 +118,10 @@ FORMAT_MODULE_PATH: list[str] = []
 STATIC_URL = "/static/"
 STATIC_ROOT: Path | None = ROOT / "staticfiles"
 STATICFILES_DIRS = [ROOT / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "config.static_files.Storage"},
+}
 
 # The model server that lives in the web process and dies with it: the sandbox's, where there is one.
 OWN_MODELS_URL = ""

@@ -34,10 +34,8 @@ REDIS_URL = stores.redis_url(embedded_dir=VAR_DIR)
 CACHES = caches(REDIS_URL)
 CELERY_BROKER_URL = stores.broker_url(REDIS_URL)
 
-# Static files are served from where they lie: no collectstatic before the first run.
-STATIC_ROOT = None
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = False
+# `up` collects into it.
+STATIC_ROOT = VAR_DIR / "static"
 
 SANDBOX_URL = f"{PUBLIC_URL}/sandbox"
 # By a name that is not this machine's alone, strangers may come through a forwarder that does not say so: the

@@ -24,13 +24,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import DatabaseError
 
 from apps.kernel import clock
-from config import demo, env, stores, supervisor, valkey
+from config import demo, env, static_files, stores, supervisor, valkey
 
 _CANNOT_START = 2
 
 
 class Command(BaseCommand):
-    """Check the ground, start Redis, migrate, load the demonstration, then become the supervisor."""
+    """Check the ground, start Redis, migrate, load the demonstration, collect static files, then supervise."""
 
     help = "Run the site, its worker, its schedule and an embedded Redis until Ctrl-C. PORT and CHATLOOP_VAR move it."
     requires_system_checks = []
@@ -54,6 +54,7 @@ class Command(BaseCommand):
             server = _start_valkey(var)
         try:
             _prepare_database()
+            static_files.collect_changed()
             # From here on a signal waits for the supervisor, which has this process's mask and takes it up.
             signal.pthread_sigmask(signal.SIG_BLOCK, supervisor.STOP_SIGNALS)
             if self._is_leaving:

@@ -168,7 +168,7 @@ def test_a_stop_while_the_database_is_prepared_is_not_lost(tmp_path: Path) -> No
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
 
     assert "Exception ignored in" in result.stderr
