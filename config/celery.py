@@ -1,11 +1,16 @@
 """The Celery application. Schedules are in config/beat.py, tasks in each app's tasks.py."""
 
+import os
+
 from celery import Celery
 from django.conf import settings
 
 from config import env
 
 env.choose_settings()
+# Django's checks, which Celery would run as a worker starts, import every page: a quarter of its memory, for what
+# `manage.py check` looks at.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "yes")
 
 
 class Application(Celery):

@@ -18,9 +18,6 @@ from xml.parsers.expat import ExpatError
 
 import xmltodict
 from django.conf import settings
-from wechatpy import parse_message
-from wechatpy.crypto import PrpCrypto, WeChatCrypto
-from wechatpy.exceptions import InvalidAppIdException
 
 from apps.accounts import rules
 from apps.accounts.contracts import CallbackRequest
@@ -108,9 +105,7 @@ def passive_reply(message: Incoming, text: str, *, now: datetime) -> str:
     )
     if not message.is_encrypted:
         return xml
-    account = settings.WECHAT_OA
-    crypto = WeChatCrypto(account["TOKEN"], account["AES_KEY"], account["APP_ID"])
-    return str(crypto.encrypt_message(xml, secrets.token_hex(8), str(seconds)))
+    return str(_crypto().encrypt_message(xml, secrets.token_hex(8), str(seconds)))
 
 
 def _signs(signature: str, request: CallbackRequest, *signed: str) -> bool:
@@ -135,17 +130,21 @@ def _measured(xml: bytes) -> bytes:
 
 
 def _decrypt(encrypted: str) -> bytes:
-    account = settings.WECHAT_OA
-    crypto = WeChatCrypto(account["TOKEN"], account["AES_KEY"], account["APP_ID"])
     try:
-        return str(PrpCrypto(crypto.key).decrypt(encrypted, account["APP_ID"])).encode()
-    except (InvalidAppIdException, ValueError, IndexError, struct.error):
+        decryption = _wechatpy().crypto.PrpCrypto(_crypto().key)
+        return str(decryption.decrypt(encrypted, settings.WECHAT_OA["APP_ID"])).encode()
+    except (_wechatpy().exceptions.InvalidAppIdException, ValueError, IndexError, struct.error):
         raise CallbackForged() from None
+
+
+def _crypto() -> Any:
+    account = settings.WECHAT_OA
+    return _wechatpy().crypto.WeChatCrypto(account["TOKEN"], account["AES_KEY"], account["APP_ID"])
 
 
 def _read(xml: bytes, *, is_encrypted: bool) -> Incoming:
     try:
-        message = parse_message(_measured(xml))
+        message = _wechatpy().parse_message(_measured(xml))
         openid, account = _name(message.source), _name(message.target)
         sent_at = datetime.fromtimestamp(int(message.time), UTC)
         message_id = int(message.id or 0)
@@ -206,6 +205,13 @@ def _dedupe(message: Any, openid: str, message_id: int) -> str:
         return f"message|{openid}|{message_id}"
     key = getattr(message, "scene_id", None) or getattr(message, "key", None) or ""
     return f"event|{openid}|{message.time}|{getattr(message, 'event', message.type)}|{key}"
+
+
+def _wechatpy() -> Any:
+    """The library, once there is a message to read: it brings every interface of WeChat's, which no process needs."""
+    import wechatpy.crypto  # noqa: PLC0415
+
+    return wechatpy
 
 
 def _cdata(text: str) -> str:
