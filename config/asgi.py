@@ -13,6 +13,8 @@ from config import env
 MOST_THREADS = 32
 # Of these, callbacks that hang hold MOST_UNFINISHED.
 MOST_URGENT_THREADS = 24
+# For what requests of this process ask of it by HTTP: all of the others may be waiting for just that.
+MOST_OWN_THREADS = 12
 
 with env.starting(exit_code=env.SERVER_CANNOT_START):
     django.setup(set_prefix=False)
@@ -31,8 +33,8 @@ with env.starting(exit_code=env.SERVER_CANNOT_START):
     dispatcher = Dispatcher(
         streams=OnLoop(),
         threads=Threads(synchronous, most=MOST_THREADS),
-        urgent_threads=Threads(synchronous, most=MOST_URGENT_THREADS),
-        urgent={"/readyz", *late},
+        apart=dict.fromkeys(("/readyz", *late), Threads(synchronous, most=MOST_URGENT_THREADS))
+        | dict.fromkeys(settings.ASKED_BY_ITSELF, Threads(synchronous, most=MOST_OWN_THREADS)),
     )
     application = BodyLimit(Deadline(dispatcher, late=late), max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     # What every page needs is here before the first request, and stays: a full run of the garbage collector would hold

@@ -9,10 +9,15 @@ from typing import Any, cast
 
 import httpcore2
 import httpx2
+from django.db import DEFAULT_DB_ALIAS, connections
 
 # A call, from its start to the last byte of the answer. Only the system's look-up of a name cannot be cut short.
 CALL_SECONDS = 10.0
 MAX_BODY_BYTES = 64 * 1024
+# Of one client in this process. A provider that hangs holds these threads of the web process and no more of its 32
+# (config/asgi.py): who comes when all are taken is told after so many seconds that the provider is away.
+MOST_CALLS = 12
+_TURN_SECONDS = 1.0
 _CONNECT_SECONDS = 3.0
 
 
@@ -25,7 +30,7 @@ def client(
     """
     return httpx2.Client(
         base_url=base_url,
-        timeout=httpx2.Timeout(within, connect=_CONNECT_SECONDS, pool=_CONNECT_SECONDS),
+        timeout=httpx2.Timeout(within, connect=_CONNECT_SECONDS, pool=_TURN_SECONDS),
         follow_redirects=False,
         trust_env=False,
         transport=_Bounded(transport or _Transport(), within=within),
@@ -60,7 +65,8 @@ class _Bounded(httpx2.BaseTransport):
         self._within = within
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Make the call."""
+        """Make the call. Meanwhile others have the database connection: of those there are fewer than threads."""
+        _give_back_connection()
         _deadline.at = until = time.monotonic() + self._within
         try:
             answer = self._transport.handle_request(request)
@@ -110,6 +116,16 @@ class _Body(httpx2.SyncByteStream):
         self._stream.close()
 
 
+def _give_back_connection() -> None:
+    """Let others have this thread's connection while it waits for somebody else; its next statement takes one anew.
+
+    Where no pool lends it, to open one anew would cost more than it gives; inside a transaction it stays ours.
+    """
+    own = connections[DEFAULT_DB_ALIAS]
+    if not own.in_atomic_block and "pool" in own.settings_dict["OPTIONS"]:
+        own.close()
+
+
 @cache
 def _certificates() -> ssl.SSLContext:
     """Whom TLS trusts; read once for all calls, because it takes the processor longer than a call does."""
@@ -123,8 +139,8 @@ class _Transport(httpx2.HTTPTransport):
         super().__init__(verify=_certificates(), trust_env=False)
         self._pool = httpcore2.ConnectionPool(
             ssl_context=_certificates(),
-            max_connections=100,
-            max_keepalive_connections=20,
+            max_connections=MOST_CALLS,
+            max_keepalive_connections=MOST_CALLS,
             keepalive_expiry=5.0,
             network_backend=_Network(),
         )

@@ -57,6 +57,8 @@ ROOT_URLCONF = "config.urls"
 LATE_ANSWERS = {
     "/wechat/callback": (3.0, "apps.accounts.views.late_callback", "apps.accounts.views.refused_callback"),
 }
+# What the web process asks of itself by HTTP: the sandbox's providers, and what they tell the site.
+ASKED_BY_ITSELF: tuple[str, ...] = ()
 WSGI_APPLICATION = "config.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "accounts.User"

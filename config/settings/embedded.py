@@ -42,6 +42,7 @@ SANDBOX_URL = f"{PUBLIC_URL}/sandbox"
 # phone, which needs no password, is off then.
 SANDBOX_IS_PUBLISHED = not all(env.is_loopback(host) for host in ALLOWED_HOSTS)
 OWN_MODELS_URL = f"{SANDBOX_URL}/llm/v1"
+ASKED_BY_ITSELF = ("/sandbox/wechat/", "/sandbox/wechatpay/", "/pay/")
 
 WECHAT_OA = {
     "NAME": "圈聊",

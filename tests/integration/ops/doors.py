@@ -107,6 +107,7 @@ urlpatterns: list[Any] = [
     path("quick", quick),
     path("slow/<name>", slow),
     path("urgent", quick),
+    path("apart/quick", quick),
     path("late/<name>", slow),
     path("forgetful", forgetful),
     path("big", big),

@@ -42,8 +42,7 @@ class Served:
         dispatcher = Dispatcher(
             streams=OnLoop(),
             threads=self.threads,
-            urgent_threads=Threads(synchronous, most=THREADS),
-            urgent={"/urgent", "/late/1"},
+            apart=dict.fromkeys(("/urgent", "/late/1", "/apart/"), Threads(synchronous, most=THREADS)),
         )
         deadline = Deadline(dispatcher, late={"/late/1": Late(0.05, doors.sorry)})
         self.application = BodyLimit(deadline, max_bytes=MOST_BYTES)
@@ -113,6 +112,13 @@ def test_a_stream_and_what_is_urgent_wait_for_no_thread(served: Served) -> None:
 
     assert b"data: last" in text
     assert [answer.result() for answer in held] == [(200, "0"), (200, "1")]
+
+
+def test_what_requests_ask_of_their_own_process_waits_for_none_of_them(served: Served) -> None:
+    held = served.take_all_threads()
+
+    assert served.ask("/apart/quick")[0] == 200
+    assert not any(answer.done() for answer in held)
 
 
 def test_requests_beyond_the_threads_wait_and_are_answered(served: Served) -> None:
@@ -209,7 +215,7 @@ def test_a_web_socket_is_refused(served: Served) -> None:
     handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     connection.request("GET", "/healthz", headers={**handshake, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
 
-    assert connection.getresponse().status >= 400
+    assert connection.getresponse().status == 403
     connection.close()
     assert served.ask("/quick")[0] == 200
 

@@ -5,10 +5,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import httpx2
 import pytest
+from django.db import connection, transaction
 
 from apps.kernel import http
 
@@ -124,3 +126,35 @@ def test_the_certificates_are_read_once_for_all_calls(monkeypatch: pytest.Monkey
 
 def _must_not_be_called(*_: object, **__: object) -> None:
     raise AssertionError("the certificates were read again")
+
+
+def test_a_peer_that_hangs_holds_no_more_than_its_share_of_threads() -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with http.client(address, within=4.0) as client, ThreadPoolExecutor(http.MOST_CALLS) as threads:
+            held = [threads.submit(client.get, "/") for _ in range(http.MOST_CALLS)]
+            callers = [silent.accept()[0] for _ in held]
+            with pytest.raises(httpx2.PoolTimeout):
+                client.get("/")
+            assert not any(call.done() for call in held)
+            for caller in callers:
+                caller.close()
+            assert all(isinstance(call.exception(), httpx2.TransportError) for call in held)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_waits_for_a_provider_keeps_no_connection_from_others() -> None:
+    has_one: list[bool] = []
+
+    def answer(_request: httpx2.Request) -> httpx2.Response:
+        has_one.append(connection.connection is not None)
+        return httpx2.Response(200)
+
+    with http.client("http://provider", transport=httpx2.MockTransport(answer)) as client:
+        connection.ensure_connection()
+        client.get("/")
+        with transaction.atomic():
+            client.get("/")
+
+    is_lent = connection.vendor == "postgresql"  # on SQLite each thread has its own
+    assert has_one == [not is_lent, True]
