@@ -188,8 +188,9 @@ SPECTACULAR_SETTINGS = {
 CELERY_TASK_SERIALIZER = "json"
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
+# A message is a wake-up: it is done with once it is heard, and beat sends another. A worker that owed the broker an
+# answer when the broker went away would end by it (kombu 5.7: AttributeError in Channel.basic_ack).
+CELERY_TASK_ACKS_LATE = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 # Here and not at the tasks: beat sends by name and loads none. Outbox deliveries name their handler's queue.
 CELERY_TASK_ROUTES = {
