@@ -153,11 +153,18 @@ class CompiledRead(_Compiled, Generic[M]):
 
         A query that locks belongs to the caller's transaction (RuntimeError outside one).
         """
+        return next(self._rows(values), None)
+
+    def all(self, **values: Any) -> list[M]:
+        """All rows for these values; raises as one() does."""
+        return list(self._rows(values))
+
+    def _rows(self, values: dict[str, Any]) -> Iterator[M]:
         compiler = self._ready(values)
         if compiler.query.select_for_update:
             require_transaction("a query that locks")
         query: Any = _Only(compiler)
-        return next(iter(ModelIterable(QuerySet(query=query, using=DEFAULT_DB_ALIAS))), None)
+        return iter(ModelIterable(QuerySet(query=query, using=DEFAULT_DB_ALIAS)))
 
     def tuples(self, **values: Any) -> list[tuple[Any, ...]]:
         """The rows of a query that ends in values_list(). Raises KeyError when a value is missing."""

@@ -3,6 +3,7 @@
 from datetime import date, timedelta
 
 from apps.accounts import services as accounts
+from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import PersonId, UserId
 from apps.marketing.earning import rules
 from apps.marketing.earning.contracts import SignInMonth
@@ -55,7 +56,15 @@ def week_before(today: date) -> list[date]:
     return [today - timedelta(days=back) for back in range(6, -1, -1)]
 
 
+_ACTIVE = CompiledRead(
+    lambda: (
+        RebateRule.objects.filter(behaviour=Given("behaviour"), is_active=True)
+        .select_related("activity")
+        .order_by("pk")
+    )
+)
+
+
 def active_rules(*, behaviour: str) -> list[RebateRule]:
     """The rules that reward a behaviour now, oldest first."""
-    rows = RebateRule.objects.filter(behaviour=behaviour, is_active=True)
-    return list(rows.select_related("activity").order_by("pk"))
+    return _ACTIVE.all(behaviour=behaviour)

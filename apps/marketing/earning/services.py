@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from apps.accounts import services as accounts
 from apps.accounts.contracts import ListScope
 from apps.kernel import audit, clock, configuration, outbox
-from apps.kernel.db import is_unique_violation
+from apps.kernel.db import insert_once, is_unique_violation
 from apps.kernel.errors import OfferChanged
 from apps.kernel.ids import PersonId, UserId
 from apps.ledger.contracts import Cause
@@ -95,7 +95,7 @@ def _grant(
                 activity_id=rule.activity_id if chances else None,
                 created_at=now,
             )
-            if (rebate.points or rebate.chances) and _is_first(rebate):
+            if (rebate.points or rebate.chances) and insert_once(rebate, unless_same=("rule_id", "behaviour_key")):
                 rebates.append(rebate)
         _pay(rebates, now)
     return _reward((rebate.points, rebate.activity_id, rebate.chances) for rebate in rebates)
@@ -178,18 +178,6 @@ def _chances(rule: RebateRule, now: datetime) -> int:
     if activity is None or not is_worth_chances(state=activity.state, ends_at=activity.ends_at, now=now):
         return 0
     return rule.chances
-
-
-def _is_first(rebate: Rebate) -> bool:
-    """Write the rebate; False when this rule has rewarded this behaviour before."""
-    try:
-        with transaction.atomic():
-            rebate.save(force_insert=True)
-    except IntegrityError as error:
-        if not is_unique_violation(error, "marketing_rebate_once_per_behaviour", ("rule_id", "behaviour_key")):
-            raise
-        return False
-    return True
 
 
 def _pay(rebates: Sequence[Rebate], now: datetime) -> None:

@@ -24,6 +24,7 @@ BY_EVENT = CompiledRead(
         .annotate(tries=F("attempts") + 1)
     )
 )
+UP_TO = CompiledRead(lambda: OutboxDelivery.objects.select_related("event").filter(available_at__lte=Given("now")))
 TRIED = CompiledUpdate(
     lambda: OutboxDelivery.objects.filter(pk=Given("pk"), event__topic=Given("topic"), attempts__lt=3),
     attempts=F("attempts") + Given("number"),
@@ -99,6 +100,16 @@ def test_each_run_reads_by_its_own_values_what_the_orm_would_read(desk: Rows, ha
         assert found.event.payload == there.event.payload  # read with it
     assert BY_EVENT.one(event_id=desk.event.pk, handler="hall", now=NOON) is None
     assert BY_EVENT.one(event_id=desk.event.pk, handler="desk", now=NOON - timedelta(microseconds=1)) is None
+
+
+def test_all_rows_come_in_one_statement(desk: Rows, hall: Rows) -> None:
+    with CaptureQueriesContext(connection) as captured:
+        found = UP_TO.all(now=NOON)
+        assert [row.event.topic for row in found] == ["lamps.lit", "lamps.lit"]
+
+    assert {row.pk for row in found} == {desk.delivery.pk, hall.delivery.pk}
+    assert len(captured) == 1
+    assert UP_TO.all(now=NOON - timedelta(microseconds=1)) == []
 
 
 def test_columns_come_as_the_orm_would_read_them(desk: Rows, hall: Rows) -> None:
