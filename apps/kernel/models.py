@@ -68,11 +68,11 @@ class OutboxDelivery(Row):
             ),
         ]
         indexes = [
-            # The sweep asks only for due work; delivered rows, the many, stay out of the index.
+            # Delivered rows, the many, stay out of it. By queue: who claims of one does not read what waits in another.
             models.Index(
-                fields=["available_at"],
+                fields=["queue", "available_at"],
                 condition=Q(state=DeliveryState.PENDING),
-                name="kernel_outboxdelivery_due",
+                name="kernel_outbox_due_by_queue",
             ),
         ]
 
