@@ -69,5 +69,4 @@ if __name__ == "__main__":
     user.groups.add(Group.objects.create(name=user.username))
     print(Token.objects.create(user=user).key)
 else:
-    threads = Threads(Synchronous(), most=32)
-    application = Dispatcher(streams=OnLoop(), threads=threads, urgent_threads=threads, urgent=())
+    application = Dispatcher(streams=OnLoop(), threads=Threads(Synchronous(), most=32), apart={})
