@@ -62,7 +62,7 @@ def test_sessions_end_without_the_key_that_sealed_them(
     end(member)
 
     assert [is_in(browser) for browser in (*before, since, stranger)] == [False, False, False, True]
-    assert not MemberSession.objects.filter(user_id=member.id, revoked_at=None).exists()
+    assert [row.user_id for row in MemberSession.objects.filter(revoked_at=None)] == [owner(stranger).id]
 
 
 def test_one_that_the_key_sealed_takes_those_with_it_that_nobody_can_tell_from_it(

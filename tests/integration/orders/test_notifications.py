@@ -299,6 +299,21 @@ def test_an_unknown_order_is_to_be_sent_again_and_settles_when_it_is_known(
     assert Notification.objects.get().order_id == order.id
 
 
+def test_two_gateways_may_call_their_events_the_same(order: OrderDetail, wechat: WechatServer) -> None:
+    now = clock.now()
+    Notification.objects.create(
+        gateway="another", event_id="EV-7", outcome=Outcome.UNKNOWN_ORDER, last_at=now, created_at=now
+    )
+
+    wechat.trade().pay()
+    assert send(notice(wechat.trade().transaction(), event_id="EV-7")).status_code == 204
+
+    assert {row.gateway: (row.times, row.outcome) for row in Notification.objects.all()} == {
+        "another": (1, Outcome.UNKNOWN_ORDER),
+        "wechat": (1, Outcome.SETTLED),
+    }
+
+
 def test_one_transaction_never_pays_two_orders(
     alice: Member, bob: Member, product: ProductOffer, wechat: WechatServer
 ) -> None:
