@@ -26,7 +26,7 @@ from config.asgi import application
 from tests.integration.chat.upstream import Upstream, running_upstream
 
 # Only a failure waits this long; starting a process on a busy machine takes its time.
-_PATIENCE_SECONDS = 60.0
+_PATIENCE_SECONDS = 120.0
 
 
 def wait_for(condition: Callable[[], object], *, what: str) -> None:
