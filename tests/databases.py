@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -26,12 +26,21 @@ def migrated(request: pytest.FixtureRequest) -> str:
 
     It stays between runs while no migration changes; all of them together take half a minute.
     """
+    return _once(request, _migrated_file if is_on_sqlite() else _migrated_on_the_server)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(request: pytest.FixtureRequest) -> Path:
+    """The same as a file, for sites that are embedded whatever the suite runs on."""
+    return Path(_once(request, _migrated_file))
+
+
+def _once(request: pytest.FixtureRequest, make: Callable[[Path, str], str]) -> str:
     folder = request.config.cache.mkdir("schema")
     kernel = Path("apps/kernel")
     sources = [*Path("apps").glob("*/migrations/*.py"), kernel / "append_only.py", kernel / "roles.py"]
     text = b"".join(str(path).encode() + path.read_bytes() for path in sorted(sources)) + django.__version__.encode()
     name = hashlib.blake2b(text, digest_size=8).hexdigest()
-    make = _migrated_file if is_on_sqlite() else _migrated_on_the_server
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return make(folder, name)

@@ -53,7 +53,7 @@ def _run(var: Path, *arguments: str, **changes: str) -> subprocess.CompletedProc
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=240,
     )
 
 

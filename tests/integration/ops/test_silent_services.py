@@ -132,9 +132,8 @@ def test_a_database_and_a_redis_that_take_connections_and_say_nothing(tmp_path: 
             assert (status, json.loads(text)["code"]) == (503, "busy")
 
 
-def test_a_locked_sqlite_is_busy_and_the_repeat_finds_the_reply(tmp_path: Path) -> None:
-    migrated = {"PATH": os.environ["PATH"], "CHATLOOP_VAR": str(tmp_path)}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=env.ROOT, env=migrated, check=True)
+def test_a_locked_sqlite_is_busy_and_the_repeat_finds_the_reply(tmp_path: Path, migrated_file: Path) -> None:
+    shutil.copy(migrated_file, tmp_path / "chatloop.sqlite3")
     body = message(LOGIN)
     with serving(tmp_path) as web:
         with sqlite3.connect(tmp_path / "chatloop.sqlite3", isolation_level=None) as holder:
@@ -147,10 +146,9 @@ def test_a_locked_sqlite_is_busy_and_the_repeat_finds_the_reply(tmp_path: Path) 
     assert code_in(first) == code_in(second)
 
 
-def test_a_signature_that_could_not_be_written_down_signs_nothing_else(tmp_path: Path) -> None:
+def test_a_signature_that_could_not_be_written_down_signs_nothing_else(tmp_path: Path, migrated_file: Path) -> None:
     """Every access log shows it, and for five minutes it would sign a hand-made message of the same follower."""
-    migrated = {"PATH": os.environ["PATH"], "CHATLOOP_VAR": str(tmp_path)}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=env.ROOT, env=migrated, check=True)
+    shutil.copy(migrated_file, tmp_path / "chatloop.sqlite3")
     now = int(clock.now().timestamp())
     answered, verified = f"/wechat/callback?{signed_query(now)}", f"/wechat/callback?{signed_query(now)}"
     body = message("<MsgType><![CDATA[text]]></MsgType><Content><![CDATA[hello]]></Content><MsgId>5</MsgId>")
