@@ -69,7 +69,13 @@ def database(*, default_url: str = "") -> dict[str, Any]:
         }
     else:
         # The pool bounds them for all threads and streams; to take one from it costs a hundredth of a request.
-        settings["OPTIONS"] = {**_POSTGRESQL, **_said_to_libpq(settings.get("OPTIONS", {})), "pool": pool}
+        settings["OPTIONS"] = {
+            **_POSTGRESQL,
+            **_said_to_libpq(settings.get("OPTIONS", {})),
+            "pool": pool,
+            # Once is chance: what comes again is prepared. It concerns kernel.db.prepared_cursor() alone.
+            "prepare_threshold": 1,
+        }
     return settings
 
 

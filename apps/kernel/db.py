@@ -1,11 +1,10 @@
 """What several modules need of the database: statements that are compiled once, and small facts."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from copy import copy
 from datetime import date, datetime
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 
@@ -19,7 +18,7 @@ from django.db import (
     transaction,
 )
 from django.db.models import CharField, Expression, Func, Model, QuerySet
-from django.db.models.query import ModelIterable
+from django.db.models.query import get_related_populators
 from django.db.models.sql import UpdateQuery
 
 # SQLite's primary result codes: busy, locked, out of memory, input or output failed, full, cannot open.
@@ -27,6 +26,7 @@ _SQLITE_PASSES = {5, 6, 7, 10, 13, 14}
 # Classes of SQLSTATE: no connection, rolled back (deadlock, serialization), no resources, stopped by an operator
 # (statement timeouts too), a failing system; and one state, a lock that was not to be had.
 _POSTGRESQL_PASSES = ("08", "40", "53", "57", "58", "55P03")
+_PLACE = re.compile("%[s%]")
 _UUID_TEXT = re.compile(r"UUID_TEXT\(([\w.]+)\)")
 _HYPHENATED = "||'-'||".join(
     rf"substr(\1, {start}, {length})" for start, length in ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
@@ -76,6 +76,21 @@ def is_passing(error: BaseException) -> bool:
     return state is None or state.startswith(_POSTGRESQL_PASSES)
 
 
+def prepared_cursor() -> Any:
+    """A cursor for statements whose text never changes: PostgreSQL parses and plans each once per connection.
+
+    Every type must follow from the text or the value: there, values are no longer a part of the text.
+    """
+    own: Any = connections[DEFAULT_DB_ALIAS]  # not by the name, which is looked up with each use
+    if own.vendor != "postgresql" or own.queries_logged:  # who reads a log wants the values in it
+        return own.cursor()
+    own.ensure_connection()
+    from django.db.backends.postgresql import base  # noqa: PLC0415  # with psycopg, which SQLite does without
+
+    cursor: Any = base.ServerBindingCursor
+    return own._prepare_cursor(cursor(own.connection))
+
+
 def portable(sql: str) -> str:
     """SQL that both engines read: UUID_TEXT(column) becomes the id as Python writes it, hyphens and all.
 
@@ -114,32 +129,55 @@ class Given(Expression):
         return _for_driver(value) if self.column is None else self.column.get_db_prep_save(value, connection)
 
 
+def given_ids(number: int) -> list[Any]:
+    """So many ids as numbered() names them, for `pk__in`."""
+    return [Given(f"id_{each}") for each in range(number)]
+
+
+def numbered(ids: Iterable[UUID]) -> dict[str, UUID]:
+    """These ids by name; the last comes again until they are a power of two, so that few texts serve all numbers."""
+    found = list(ids)
+    found += found[-1:] * ((1 << (len(found) - 1).bit_length()) - len(found))
+    return {f"id_{number}": each for number, each in enumerate(found)}
+
+
 class _Compiled:
     """A statement of the ORM whose text is made once per process: making it costs as much as the statement itself."""
 
     def __init__(self, build: Callable[[], QuerySet[Any]]) -> None:
         self._build = build
-        self._made: tuple[Any, str, Sequence[Any]] | None = None
 
-    def _ready(self, values: dict[str, Any]) -> Any:
-        """The ORM's compiler for this thread's connection, with these values. Raises KeyError when one is missing."""
-        compiler, sql, params = self._made or self._make()
-        ready: Any = copy(compiler)
-        ready.connection = connections[DEFAULT_DB_ALIAS]  # not by the name, which is looked up with each use
-        bound = tuple(param.among(values) if isinstance(param, Given) else param for param in params)
-        ready.as_sql = lambda: (sql, bound)
-        return ready
+    def _run(self, values: dict[str, Any]) -> Any:
+        """A cursor that has run it with these values. Raises KeyError when one is missing."""
+        _, sql, params = self._made
+        cursor = prepared_cursor()
+        cursor.execute(sql, [param.among(values) if isinstance(param, Given) else param for param in params])
+        return cursor
 
-    def _make(self) -> tuple[Any, str, Sequence[Any]]:
+    @cached_property
+    def _made(self) -> tuple[Any, str, Sequence[Any]]:
+        """The ORM's compiler, and what it made. Threads that are first at once each make their own."""
         compiler: Any = self._query().get_compiler(using=DEFAULT_DB_ALIAS)
         sql, params = compiler.as_sql()
-        converters = compiler.get_converters([column for column, *_ in compiler.select or ()])
-        compiler.get_converters = lambda _columns: converters  # so that they are not found out for each row
-        self._made = (compiler, sql, params)
-        return self._made
+        if connection.vendor == "postgresql":
+            sql, params = _with_constants(sql, params)
+        return compiler, sql, params
 
     def _query(self) -> Any:
         return self._build().query
+
+
+def _with_constants(sql: str, params: Sequence[Any]) -> tuple[str, Sequence[Any]]:
+    """What no run changes, as a part of the text: only so does a plan for all values use an index on some states."""
+    texts = ("%s" if isinstance(param, Given) else _literal(param) for param in params)
+    written = _PLACE.sub(lambda place: "%%" if place[0] == "%%" else next(texts), sql)
+    return written, [param for param in params if isinstance(param, Given)]
+
+
+def _literal(value: Any) -> str:
+    operations: Any = connection.ops
+    literal: str = operations.compose_sql("%s", [str(value) if isinstance(value, str) else value])
+    return literal.replace("%", "%%")
 
 
 class CompiledRead(_Compiled, Generic[M]):
@@ -153,22 +191,48 @@ class CompiledRead(_Compiled, Generic[M]):
 
         A query that locks belongs to the caller's transaction (RuntimeError outside one).
         """
-        return next(self._rows(values), None)
+        found = self.all(**values)
+        return found[0] if found else None
 
     def all(self, **values: Any) -> list[M]:
-        """All rows for these values; raises as one() does."""
-        return list(self._rows(values))
-
-    def _rows(self, values: dict[str, Any]) -> Iterator[M]:
-        compiler = self._ready(values)
-        if compiler.query.select_for_update:
-            require_transaction("a query that locks")
-        query: Any = _Only(compiler)
-        return iter(ModelIterable(QuerySet(query=query, using=DEFAULT_DB_ALIAS)))
+        """The rows for these values. Raises as one() does."""
+        return [self._instance(row) for row in self.tuples(**values)]
 
     def tuples(self, **values: Any) -> list[tuple[Any, ...]]:
-        """The rows of a query that ends in values_list(). Raises KeyError when a value is missing."""
-        return list(map(tuple, self._ready(values).results_iter()))
+        """The rows as they are, of a query that ends in values_list(). Raises as one() does."""
+        compiler = self._made[0]
+        if compiler.query.select_for_update:
+            require_transaction("a query that locks")
+        with self._run(values) as cursor:
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return list(map(tuple, compiler.apply_converters(rows, self._converters))) if self._converters else rows
+
+    @cached_property
+    def _converters(self) -> Any:
+        """Of the columns whose values are not what the driver gives."""
+        compiler = self._made[0]
+        return compiler.get_converters([column for column, *_ in compiler.select])
+
+    @cached_property
+    def _instance(self) -> Callable[[Sequence[Any]], M]:
+        """How a row becomes an object, as the ORM's ModelIterable does it."""
+        compiler = self._made[0]
+        model, fields = compiler.klass_info["model"], compiler.klass_info["select_fields"]
+        own = slice(fields[0], fields[-1] + 1)
+        names = [column.target.attname for column, *_ in compiler.select[own]]
+        populators: Any = get_related_populators  # of which the stubs know a later one
+        related = populators(compiler.klass_info, compiler.select, DEFAULT_DB_ALIAS)
+        annotated = compiler.annotation_col_map.items()
+
+        def instance(row: Sequence[Any]) -> M:
+            made: M = model.from_db(DEFAULT_DB_ALIAS, names, row[own])
+            for populator in related:
+                populator.populate(row, made)
+            for name, at in annotated:
+                setattr(made, name, row[at])
+            return made
+
+        return instance
 
 
 class CompiledUpdate(_Compiled):
@@ -180,9 +244,7 @@ class CompiledUpdate(_Compiled):
 
     def run(self, **values: Any) -> int:
         """Change the rows; how many there were. Raises KeyError when a value is missing."""
-        sql, params = self._ready(values).as_sql()
-        with connection.cursor() as cursor:
-            cursor.execute(sql, params)
+        with self._run(values) as cursor:
             changed: int = cursor.rowcount
         return changed
 
@@ -197,16 +259,6 @@ class CompiledUpdate(_Compiled):
         )
         query.clear_select_clause()
         return query
-
-
-class _Only:
-    """Stands for a query of which only its compiler is asked."""
-
-    def __init__(self, compiler: Any) -> None:
-        self._compiler = compiler
-
-    def get_compiler(self, **_: Any) -> Any:
-        return self._compiler
 
 
 @contextmanager
@@ -228,7 +280,7 @@ def insert(rows: Sequence[Model]) -> None:
     fields = rows[0]._meta.local_concrete_fields
     own = connections[DEFAULT_DB_ALIAS]
     values = [field.get_db_prep_save(getattr(row, field.attname), own) for row in rows for field in fields]
-    with own.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_insertion(type(rows[0]), len(rows)), values)
 
 
@@ -255,7 +307,7 @@ def insert_once(row: Model, unless_same: tuple[str, ...] = ("id",)) -> bool:
         str(field.column): field.get_db_prep_save(getattr(row, field.attname), own)
         for field in row._meta.local_concrete_fields
     }
-    with own.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(
             _insertion_once(type(row), unless_same),
             [*prepared.values(), *(prepared[column] for column in unless_same)],

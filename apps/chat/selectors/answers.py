@@ -1,5 +1,6 @@
 """Reads of generations."""
 
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -7,6 +8,7 @@ from django.db.models import QuerySet
 from apps.chat import errors
 from apps.chat.contracts import GenerationDetail, GenerationState, PaidBy
 from apps.chat.models import Generation
+from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import UserId
 
 
@@ -26,8 +28,13 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail
 
     Raises GenerationNotFound.
     """
-    row = generation_of(user_id=user_id, generation_id=generation_id)
-    return generation_detail(row), row.text
+    found = _ANSWER.tuples(user_id=user_id, generation_id=generation_id)
+    if not found:
+        raise errors.GenerationNotFound(generation_id=str(generation_id))
+    values = dict(zip(_COLUMNS, found[0], strict=True))
+    state, paid_by = GenerationState(values.pop("state")), PaidBy(values.pop("paid_by"))
+    text = values.pop("text")
+    return GenerationDetail(**values, state=state, paid_by=paid_by), text
 
 
 def generation_detail(row: Generation) -> GenerationDetail:
@@ -52,3 +59,29 @@ def generation_detail(row: Generation) -> GenerationDetail:
 
 def _with_message() -> QuerySet[Generation]:
     return Generation.objects.select_related("message", "model", "price").defer("request")
+
+
+# What generation_detail() says, by the column that says it, and the text.
+_COLUMNS = {
+    "id": "pk",
+    "message_id": "message_id",
+    "conversation_id": "message__conversation_id",
+    "state": "state",
+    "model": "model__code",
+    "model_name": "model__name",
+    "paid_by": "paid_by",
+    "price_milli": "price__answer_milli",
+    "charged_milli": "charged_milli",
+    "is_delivered": "is_delivered",
+    "prompt_tokens": "prompt_tokens",
+    "completion_tokens": "completion_tokens",
+    "finish_reason": "finish_reason",
+    "error_code": "error_code",
+    "text": "text",
+}
+# Each reader asks at the beginning and at the end.
+_ANSWER: CompiledRead[Any] = CompiledRead(
+    lambda: Generation.objects.filter(user_id=Given("user_id"), pk=Given("generation_id")).values_list(
+        *_COLUMNS.values()
+    )
+)

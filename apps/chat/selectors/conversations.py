@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -11,6 +13,7 @@ from apps.chat.contracts import ConversationSummary, MessageDetail, Role, Search
 from apps.chat.models import SHOWN_TEXT, UNSETTLED, Conversation, Generation, Message
 from apps.chat.rules import MAX_TURNS, limits, text_turn
 from apps.chat.selectors.answers import generation_detail
+from apps.kernel.db import CompiledRead, given_ids, numbered
 from apps.kernel.graphemes import cut
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page, page_of
@@ -93,17 +96,30 @@ def turns_above(answers: Collection[Message]) -> dict[UUID, list[Turn]]:
     """By answer, the branch that ends in the question to it, oldest first; for all of them in two statements."""
     if not answers:
         return {}
-    edges = Message.objects.filter(conversation_id__in={answer.conversation_id for answer in answers})
-    parent_of = dict(edges.values_list("pk", "parent_id"))
+    conversations = numbered({answer.conversation_id for answer in answers})
+    parent_of: dict[UUID, UUID | None] = dict(_edges(len(conversations)).tuples(**conversations))
     paths: dict[UUID, list[UUID]] = {answer.pk: [] for answer in answers}
     for answer in answers:
         path, at = paths[answer.pk], answer.parent_id
         while at is not None and len(path) < MAX_TURNS:
             path.append(at)
             at = parent_of[at]
-    found = Message.objects.annotate(shown=SHOWN_TEXT).in_bulk({pk for path in paths.values() for pk in path})
-    turns = {pk: text_turn(Role(row.role), row.shown) for pk, row in found.items()}
+    wanted = numbered({pk for path in paths.values() for pk in path})
+    found = _shown_texts(len(wanted)).tuples(**wanted)
+    turns = {pk: text_turn(Role(role), shown) for pk, role, shown in found}
     return {answer: [turns[pk] for pk in reversed(path)] for answer, path in paths.items()}
+
+
+@cache
+def _edges(number: int) -> CompiledRead[Any]:
+    return CompiledRead(
+        lambda: Message.objects.filter(conversation__pk__in=given_ids(number)).values_list("pk", "parent_id")
+    )
+
+
+@cache
+def _shown_texts(number: int) -> CompiledRead[Any]:
+    return CompiledRead(lambda: Message.objects.filter(pk__in=given_ids(number)).values_list("pk", "role", SHOWN_TEXT))
 
 
 def search(*, user_id: UserId, words: str, limit: int) -> list[SearchHit]:

@@ -17,7 +17,7 @@ from apps.chat.models import UNSETTLED, Conversation, FreeUse, Generation
 from apps.chat.rules import charging
 from apps.chat.rules.limits import HOLD_FOR
 from apps.kernel import clock
-from apps.kernel.db import Given
+from apps.kernel.db import Given, prepared_cursor
 from apps.kernel.ids import PersonId, UserId, new_id
 from apps.ledger import services as ledger
 
@@ -110,7 +110,7 @@ def take_free_use(*, person_id: PersonId, day: date, free_per_day: int) -> bool:
     Called with 0 it takes none and still makes one person's payments queue up, whatever pays for them.
     """
     person = FreeUse._meta.get_field("person_id").get_db_prep_value(person_id, connection)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_TAKE_FREE_USE, [person, day, min(free_per_day, 1), free_per_day])
         return bool(cursor.rowcount == 1) and free_per_day > 0
 
@@ -118,7 +118,7 @@ def take_free_use(*, person_id: PersonId, day: date, free_per_day: int) -> bool:
 def count_unpaid(*, person_id: PersonId, day: date) -> None:
     """Count one answer of the day that cost us something and its owner nothing, in the caller's transaction."""
     person = FreeUse._meta.get_field("person_id").get_db_prep_value(person_id, connection)
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(_COUNT_UNPAID, [person, day])
 
 

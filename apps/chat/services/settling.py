@@ -1,6 +1,7 @@
 """Settling: the one place where a generation ends, together with its text and its payment."""
 
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from apps.chat.engine import feed
 from apps.chat.models import Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
 from apps.chat.services.paying import count_unpaid, local_day
+from apps.kernel.db import CompiledUpdate, Given
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 
@@ -20,10 +22,10 @@ from apps.ledger import services as ledger
 LEASE_BOUND = timedelta(minutes=5)
 
 
-def settle(*, row: Generation, guard: Q, outcome: Outcome, now: datetime) -> bool:
+def settle(*, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime) -> bool:
     """End a generation once: state, text, charge or refund, in one transaction; False when `guard` no longer holds.
 
-    The guard names what the caller relies on (a lease token, an expired lease), so that an engine and a
+    The guard names what the caller relies on (its lease by the token, an expired lease), so that an engine and a
     sweeper can both try and only one succeeds.
     """
     is_delivered = rules.is_delivered(text=outcome.text, error_code=outcome.error_code)
@@ -31,21 +33,24 @@ def settle(*, row: Generation, guard: Q, outcome: Outcome, now: datetime) -> boo
     is_unpaid = rules.is_unpaid(outcome=outcome, is_delivered=is_delivered)
     day = local_day(row.created_at)
     with transaction.atomic():
-        unsettled = Generation.objects.filter(guard, pk=row.pk, state__in=rules.sources_of(outcome.state))
-        won = unsettled.update(
-            state=outcome.state,
-            charged_milli=charged,
-            is_delivered=is_delivered,
-            prompt_tokens=outcome.prompt_tokens,
-            completion_tokens=outcome.completion_tokens,
-            finish_reason=outcome.finish_reason[:40],
-            error_code=outcome.error_code,
-            unpaid_day=day if is_unpaid else None,
-            lease_until=None,
-            settled_at=now,
-            text=outcome.text,
-            reasoning=outcome.reasoning,
-        )
+        changes = {
+            "charged_milli": charged,
+            "is_delivered": is_delivered,
+            "prompt_tokens": outcome.prompt_tokens,
+            "completion_tokens": outcome.completion_tokens,
+            "finish_reason": outcome.finish_reason[:40],
+            "error_code": outcome.error_code,
+            "unpaid_day": day if is_unpaid else None,
+            "settled_at": now,
+            "text": outcome.text,
+            "reasoning": outcome.reasoning,
+        }
+        if isinstance(guard, UUID):
+            changed = tuple(name for name, value in changes.items() if value is not None)
+            won = _ended(outcome.state, changed).run(generation_id=row.pk, lease_token=guard, **changes)
+        else:
+            unsettled = Generation.objects.filter(guard, pk=row.pk, state__in=rules.sources_of(outcome.state))
+            won = unsettled.update(state=outcome.state, lease_until=None, **changes)
         if not won:
             return False
         if is_unpaid:
@@ -54,6 +59,19 @@ def settle(*, row: Generation, guard: Q, outcome: Outcome, now: datetime) -> boo
         _resolve_payment(row, charged=charged, is_delivered=is_delivered, now=now)
         transaction.on_commit(lambda: feed.announce_end(row.pk))
     return True
+
+
+@cache
+def _ended(state: GenerationState, changed: tuple[str, ...]) -> CompiledUpdate:
+    """The end that an engine gives an answer whose lease it holds: what is not changed is empty before, and stays."""
+    return CompiledUpdate(
+        lambda: Generation.objects.filter(
+            pk=Given("generation_id"), lease_token=Given("lease_token"), state__in=rules.sources_of(state)
+        ),
+        state=state,
+        lease_until=None,
+        **{name: Given(name) for name in changed},
+    )
 
 
 def keep_what_was_shown(*, generation_id: UUID, lease_token: UUID, text: str) -> None:

@@ -4,10 +4,11 @@ import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, transaction
-from django.db.models import Q
+from django.db.models import QuerySet
 
 from apps.chat import rules, selectors
 from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, Progress, Turn
@@ -15,6 +16,7 @@ from apps.chat.models import Channel, Generation
 from apps.chat.registries import CHANNELS
 from apps.chat.services.settling import keep_what_was_shown, settle
 from apps.kernel import sealing
+from apps.kernel.db import CompiledRead, CompiledUpdate, Given, given_ids, numbered
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 
@@ -22,6 +24,10 @@ logger = logging.getLogger(__name__)
 
 # Renewed with every save, at least each five seconds: three misses and the sweeper takes over.
 LEASE = timedelta(seconds=15)
+
+_TO_SETTLE = CompiledRead(
+    lambda: Generation.objects.select_related("price").defer("request").filter(pk=Given("generation_id"))
+)
 
 
 def claim_jobs(
@@ -35,9 +41,8 @@ def claim_jobs(
     """
     taken = Counter(running)
     full = [code for code, count in taken.items() if per_channel is not None and count >= per_channel]
-    queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__channel__code__in=full)
     rows = []
-    for row in queued.order_by("pk").select_related("message", "model__channel")[:limit]:
+    for row in _oldest(limit, full=full) if full else _compiled_oldest(limit).all():
         channel = row.model.channel.code
         if per_channel is None or taken[channel] < per_channel:
             taken[channel] += 1
@@ -60,9 +65,10 @@ def keep_text(*, generation_id: UUID, lease_token: UUID, text: str | None, now: 
 
 def finish_run(*, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
     """Settle a job that its engine has ended; False when the lease was lost and somebody else settled it."""
-    row = Generation.objects.select_related("price").defer("request").get(pk=generation_id)
-    guard = Q(state=GenerationState.RUNNING, lease_token=lease_token)
-    is_settled = settle(row=row, guard=guard, outcome=outcome, now=now)
+    row = _TO_SETTLE.one(generation_id=generation_id)
+    if row is None:
+        raise Generation.DoesNotExist
+    is_settled = settle(row=row, guard=lease_token, outcome=outcome, now=now)
     if not is_settled:
         keep_what_was_shown(generation_id=generation_id, lease_token=lease_token, text=outcome.text)
     return is_settled
@@ -89,6 +95,27 @@ def read_progress(*, generation_ids: Collection[UUID]) -> dict[UUID, Progress]:
     return {pk: Progress(state=GenerationState(state), text=text) for pk, state, text in rows}
 
 
+def _oldest(limit: int, *, full: Collection[str] = ()) -> QuerySet[Generation]:
+    queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__channel__code__in=full)
+    return queued.order_by("pk").select_related("message", "model__channel")[:limit]
+
+
+@cache
+def _compiled_oldest(limit: int) -> CompiledRead[Generation]:
+    return CompiledRead(lambda: _oldest(limit))
+
+
+@cache
+def _claimed(number: int) -> CompiledUpdate:
+    return CompiledUpdate(
+        lambda: Generation.objects.filter(pk__in=given_ids(number), state=GenerationState.QUEUED),
+        state=GenerationState.RUNNING,
+        lease_token=Given("token"),
+        lease_until=Given("lease_until"),
+        started_at=Given("now"),
+    )
+
+
 def _try_to_claim(row: Generation, *, now: datetime) -> list[Job]:
     try:
         return _claim([row], now=now)
@@ -101,18 +128,17 @@ def _claim(rows: Sequence[Generation], *, now: datetime) -> list[Job]:
     """Take all of these that are still queued, in as many statements as for one."""
     token = uuid4()
     with transaction.atomic():
-        mine = Generation.objects.filter(pk__in=[row.pk for row in rows])
-        won = mine.filter(state=GenerationState.QUEUED).update(
-            state=GenerationState.RUNNING, lease_token=token, lease_until=now + LEASE, started_at=now
-        )
+        ids = numbered(row.pk for row in rows)
+        won = _claimed(len(ids)).run(**ids, token=token, lease_until=now + LEASE, now=now)
         if won < len(rows):
-            ids = set(mine.filter(lease_token=token).values_list("pk", flat=True)) if won else set()
-            rows = [row for row in rows if row.pk in ids]
+            mine = Generation.objects.filter(pk__in=list(ids.values()), lease_token=token)
+            own = set(mine.values_list("pk", flat=True)) if won else set()
+            rows = [row for row in rows if row.pk in own]
         keys = {row.pk: _usable_key(row.model.channel) for row in rows}
         for row in rows:
             if keys[row.pk] is None:
                 failed = Outcome(state=GenerationState.FAILED, text="", error_code="channel_unavailable")
-                settle(row=row, guard=Q(lease_token=token), outcome=failed, now=now)
+                settle(row=row, guard=token, outcome=failed, now=now)
         usable = [(row, key) for row in rows if (key := keys[row.pk]) is not None]
         turns = selectors.turns_above([row.message for row, _ in usable if row.message is not None])
         return [_job(row, token=token, api_key=key, turns=_turns_of(row, turns)) for row, key in usable]

@@ -118,6 +118,4 @@ def _in_order(lots: QuerySet[Lot]) -> list[tuple[UUID, int]]:
 
 
 def _record(parts: Iterable[tuple[Transfer, Share]]) -> None:
-    Allocation.objects.bulk_create(
-        Allocation(transfer_id=payment.id, lot_id=share.lot_id, amount=share.amount) for payment, share in parts
-    )
+    insert([Allocation(transfer_id=payment.id, lot_id=share.lot_id, amount=share.amount) for payment, share in parts])

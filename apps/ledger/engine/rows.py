@@ -7,10 +7,12 @@ from uuid import UUID
 
 from django.db import connection
 
+from apps.kernel.db import prepared_cursor
+
 
 def one(statement: str, values: Sequence[Any]) -> tuple[Any, ...] | None:
     """The one row that a statement returns, None when there was nothing to change."""
-    with connection.cursor() as cursor:
+    with prepared_cursor() as cursor:
         cursor.execute(statement, values)
         rows = cursor.fetchall()
     return rows[0] if rows else None

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from apps.kernel.db import insert_once, require_transaction
+from apps.kernel.db import insert, insert_once, require_transaction
 from apps.ledger import contracts, models, rules, selectors
 from apps.ledger.contracts import AccountRef, Cause, HoldState, Transfer, system_account
 from apps.ledger.engine import balances, holds, lots
@@ -77,7 +77,7 @@ def post(*, hold_id: UUID, amount: int, sink: str, now: datetime) -> Transfer | 
         balance_after=settled.balance,
         now=now,
     )
-    row.save(force_insert=True)
+    insert([row])
     if settled.ref.has_lots:
         lots.take(row)
     pay_owed(settled, cause=resolved.cause, leg=rules.HOLD_LEG, now=now)

@@ -9,7 +9,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from apps.accounts.contracts import Member
-from apps.chat import services
+from apps.chat import selectors, services
 from apps.chat.contracts import QUOTA, GenerationState, PaidBy
 from apps.chat.engine import feed
 from apps.chat.models import Generation
@@ -56,6 +56,19 @@ def test_an_answer_is_streamed_saved_and_charged_once(
     assert (done.prompt_tokens, done.completion_tokens) == (7, 5)
     assert balance(rich_alice) == (4000, 0)
     assert_audit_is_clean()
+
+
+def test_what_a_reader_is_told_is_what_the_row_says(
+    rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    upstream.scripts["up-base"] = answer("Hello")
+    asked = send(rich_alice.id, "hi there")
+    settled(rich_alice.id, asked.generation.id)
+
+    told, text = selectors.answer_of(user_id=rich_alice.id, generation_id=asked.generation.id)
+
+    row = selectors.generation_of(user_id=rich_alice.id, generation_id=asked.generation.id)
+    assert (told, text) == (selectors.generation_detail(row), row.text)
 
 
 def test_upstream_gets_the_branch_with_its_roles_and_our_limits(

@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Model
 from django.test.utils import CaptureQueriesContext
 
-from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, insert_once, together
+from apps.kernel.db import CompiledRead, CompiledUpdate, Given, given_ids, insert, insert_once, numbered, together
 from apps.kernel.models import DeliveryState, OutboxDelivery, OutboxEvent
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +39,7 @@ PLACES: CompiledRead[Any] = CompiledRead(
         .values_list("handler", "event__payload")
     )
 )
+SOME = CompiledRead(lambda: OutboxEvent.objects.filter(pk__in=given_ids(4)).exclude(topic="50% off'\\").order_by("pk"))
 LOCKED = CompiledRead(lambda: OutboxEvent.objects.select_for_update().filter(pk=Given("pk")))
 
 
@@ -118,6 +119,25 @@ def test_columns_come_as_the_orm_would_read_them(desk: Rows, hall: Rows) -> None
 
         assert found == [(there.delivery.handler, there.event.payload)]
     assert PLACES.tuples(event_id=uuid4()) == []
+
+
+def test_ids_of_any_number_are_found_by_few_texts(desk: Rows, hall: Rows) -> None:
+    ids = [desk.event.pk, uuid4(), hall.event.pk]
+
+    assert list(numbered(ids).values()) == [*ids, hall.event.pk]
+    assert [len(numbered(ids[:number])) for number in (1, 2, 3)] == [1, 2, 4]
+    assert SOME.all(**numbered(ids)) == list(OutboxEvent.objects.filter(pk__in=ids).order_by("pk"))
+
+
+@pytest.mark.services
+def test_postgresql_plans_a_statement_once_with_what_no_run_changes(desk: Rows) -> None:
+    for _ in range(3):
+        SOME.all(**numbered([desk.event.pk, uuid4(), uuid4()]))
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        prepared = [statement for (statement,) in cursor.fetchall() if "50% off" in statement]
+    assert len(prepared) == 1
 
 
 def test_a_row_that_was_read_can_be_changed_and_saved(desk: Rows) -> None:
