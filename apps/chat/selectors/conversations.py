@@ -112,14 +112,20 @@ def turns_above(answers: Collection[Message]) -> dict[UUID, list[Turn]]:
 
 @cache
 def _edges(number: int) -> CompiledRead[Any]:
-    return CompiledRead(
-        lambda: Message.objects.filter(conversation__pk__in=given_ids(number)).values_list("pk", "parent_id")
-    )
+    return CompiledRead(lambda: _edges_in(given_ids(number)))
+
+
+def _edges_in(conversations: Any) -> QuerySet[Any, Any]:
+    return Message.objects.filter(conversation__pk__in=conversations).values_list("pk", "parent_id")
 
 
 @cache
 def _shown_texts(number: int) -> CompiledRead[Any]:
-    return CompiledRead(lambda: Message.objects.filter(pk__in=given_ids(number)).values_list("pk", "role", SHOWN_TEXT))
+    return CompiledRead(lambda: _shown_texts_of(given_ids(number)))
+
+
+def _shown_texts_of(messages: Any) -> QuerySet[Any, Any]:
+    return Message.objects.filter(pk__in=messages).values_list("pk", "role", SHOWN_TEXT)
 
 
 def search(*, user_id: UserId, words: str, limit: int) -> list[SearchHit]:

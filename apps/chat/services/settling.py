@@ -5,7 +5,7 @@ from functools import cache
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from apps.accounts import services as accounts
 from apps.chat import rules, selectors
@@ -64,14 +64,12 @@ def settle(*, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime)
 @cache
 def _ended(state: GenerationState, changed: tuple[str, ...]) -> CompiledUpdate:
     """The end that an engine gives an answer whose lease it holds: what is not changed is empty before, and stays."""
-    return CompiledUpdate(
-        lambda: Generation.objects.filter(
-            pk=Given("generation_id"), lease_token=Given("lease_token"), state__in=rules.sources_of(state)
-        ),
-        state=state,
-        lease_until=None,
-        **{name: Given(name) for name in changed},
-    )
+    changes = {name: Given(name) for name in changed}
+    return CompiledUpdate(lambda: _held(rules.sources_of(state)), state=state, lease_until=None, **changes)
+
+
+def _held(states: tuple[GenerationState, ...]) -> QuerySet[Generation]:
+    return Generation.objects.filter(pk=Given("generation_id"), lease_token=Given("lease_token"), state__in=states)
 
 
 def keep_what_was_shown(*, generation_id: UUID, lease_token: UUID, text: str) -> None:

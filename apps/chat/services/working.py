@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, transaction
@@ -108,12 +109,16 @@ def _compiled_oldest(limit: int) -> CompiledRead[Generation]:
 @cache
 def _claimed(number: int) -> CompiledUpdate:
     return CompiledUpdate(
-        lambda: Generation.objects.filter(pk__in=given_ids(number), state=GenerationState.QUEUED),
+        lambda: _queued_among(given_ids(number)),
         state=GenerationState.RUNNING,
         lease_token=Given("token"),
         lease_until=Given("lease_until"),
         started_at=Given("now"),
     )
+
+
+def _queued_among(ids: Any) -> QuerySet[Generation]:
+    return Generation.objects.filter(pk__in=ids, state=GenerationState.QUEUED)
 
 
 def _try_to_claim(row: Generation, *, now: datetime) -> list[Job]:
