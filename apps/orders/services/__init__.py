@@ -19,7 +19,7 @@ from apps.orders.errors import (
     ProductTitleTooLong,
     ShopClosed,
 )
-from apps.orders.services.closing import cancel_order
+from apps.orders.services.cancelling import cancel_order
 from apps.orders.services.deliveries import redeliver_order
 from apps.orders.services.notifications import receive_notice
 from apps.orders.services.own_data import check_no_order_under_way, export_orders, export_payments, forget_payer

@@ -18,7 +18,7 @@ from apps.orders.contracts import OrderDetail, OrderState
 from apps.orders.errors import GatewayUnavailable
 from apps.orders.gateways.contract import PermanentFailure, TemporaryFailure, Trade, TradeState
 from apps.orders.models import Order
-from apps.orders.services import payment_codes, payments, transitions
+from apps.orders.services import closing, payment_codes, payments
 
 logger = logging.getLogger(__name__)
 
@@ -80,12 +80,26 @@ def ask_provider(order_id: UUID, *, now: datetime) -> None:
 
     Raises TemporaryFailure, PermanentFailure.
     """
-    asked = query_trade(order_id)
+    asked = _query_trade(order_id)
     if asked is not None:
-        record_trade(order_id, asked[1], close_because="closed by the provider", now=now)
+        _record_trade(order_id, asked[1], close_because="closed by the provider", now=now)
 
 
-def query_trade(order_id: UUID) -> tuple[Order, Trade] | None:
+def close_unpaid(order_id: UUID, *, reason: str, now: datetime) -> None:
+    """Query, close there what is unpaid, then record what is true: an order that was paid after all is delivered.
+
+    No transaction is open meanwhile. Raises TemporaryFailure, PermanentFailure.
+    """
+    asked = _query_trade(order_id)
+    if asked is None:
+        return
+    order, trade = asked
+    if order.state in rules.OPEN:
+        trade = closing.close_at_provider(gateways.for_code(order.gateway), order.out_trade_no, trade)
+    _record_trade(order_id, trade, close_because=reason, now=now)
+
+
+def _query_trade(order_id: UUID) -> tuple[Order, Trade] | None:
     """The order as it was when its provider was asked, and what it said; None where no money is awaited.
 
     Raises TemporaryFailure, PermanentFailure.
@@ -97,28 +111,16 @@ def query_trade(order_id: UUID) -> tuple[Order, Trade] | None:
     return order, gateways.for_code(order.gateway).query(order.out_trade_no)
 
 
-def record_trade(order_id: UUID, trade: Trade, *, close_because: str, now: datetime) -> None:
+def _record_trade(order_id: UUID, trade: Trade, *, close_because: str, now: datetime) -> None:
     """Book the money, or close an open order whose trade is closed, or ask again later."""
     with transaction.atomic():
         locked = selectors.lock_order(order_id)
         if trade.capture is not None:
             payments.record_capture(locked, trade.capture, actor=audit.SYSTEM, now=now)
         elif trade.state is TradeState.CLOSED and locked.state in rules.OPEN:
-            _close(locked, close_because, now=now)
+            closing.close_order(locked, close_because, now=now)
         else:
             _schedule(locked, now=now)
-
-
-def _close(order: Order, reason: str, *, now: datetime) -> None:
-    transitions.move(
-        order,
-        OrderState.CLOSED,
-        actor=audit.SYSTEM,
-        reason=reason,
-        closed_at=now,
-        next_check_at=now + rules.FINAL_CHECK_AFTER,
-        now=now,
-    )
 
 
 def _schedule(order: Order, *, now: datetime) -> None:

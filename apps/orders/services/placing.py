@@ -22,7 +22,7 @@ from apps.orders.errors import (
 )
 from apps.orders.gateways.contract import Gateway
 from apps.orders.models import OPEN_STATES, Order, Product
-from apps.orders.services import closing, payment_codes, transitions
+from apps.orders.services import cancelling, payment_codes, transitions
 
 CURRENCY = "CNY"
 
@@ -85,7 +85,7 @@ def place_order(
     )
     found = _claim(wanted, provider, now)
     if not found.is_usable:
-        closing.settle_or_close(order_id=found.order_id, reason="replaced by a new order", now=now)
+        cancelling.settle_or_close(order_id=found.order_id, reason="replaced by a new order", now=now)
         former = selectors.find_order(user_id=user_id, order_id=found.order_id)
         if former.state is not OrderState.CLOSED:
             return former

@@ -11,7 +11,7 @@ from apps.kernel import audit
 from apps.orders import rules, selectors
 from apps.orders.contracts import OrderState
 from apps.orders.models import Order
-from apps.orders.services import closing, deliveries, payment_checks
+from apps.orders.services import deliveries, payment_checks
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def _check(order_id: UUID, now: datetime) -> None:
 
 
 def _close(order_id: UUID, now: datetime) -> None:
-    closing.close_at_provider(order_id, reason="expired", now=now)
+    payment_checks.close_unpaid(order_id, reason="expired", now=now)
 
 
 def _deliver(order_id: UUID, now: datetime) -> None:
