@@ -9,8 +9,7 @@ from rest_framework.response import Response
 from apps.kernel import clock
 from apps.sandbox.api.base import Content, Empty, LocalEndpoint, Nickname
 from apps.sandbox.contracts import ScannedLogin
-from apps.sandbox.rules.payments import DUPLICATE_TIMES
-from apps.sandbox.services import phone
+from apps.sandbox.services import notifications, phone
 
 
 class Phones(LocalEndpoint):
@@ -100,19 +99,11 @@ class Pay(LocalEndpoint):
         """How the payment ends and what the merchant hears of it."""
 
         outcome = serializers.ChoiceField(choices=["success", "fail", "cancel"], default="success")
-        notify = serializers.ChoiceField(choices=["normal", "none", "duplicate", "delayed", "forged"], default="normal")
+        notify = serializers.ChoiceField(choices=list(notifications.WAYS), default="normal")
         times = serializers.IntegerField(min_value=1, max_value=100, required=False)
 
     def post(self, request: Request, openid: str) -> Response:
         """Pay, fail to pay or cancel."""
         body = self.parse(request, self.Input)
-        times = body.get("times", DUPLICATE_TIMES if body["notify"] == "duplicate" else 1)
-        state = phone.pay(
-            openid=openid,
-            content=body["content"],
-            outcome=body["outcome"],
-            notify=body["notify"],
-            times=times,
-            now=clock.now(),
-        )
+        state = phone.pay(openid=openid, now=clock.now(), **body)
         return Response({"state": state})

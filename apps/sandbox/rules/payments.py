@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 # Seconds between the sixteen tries of the real platform; here they pass a hundred times faster.
 _RETRIES = (15, 15, 30, 180, 600, 1200, 1800, 1800, 1800, 3600, 10800, 10800, 10800, 21600, 21600)
 _TIMES_FASTER = 100
+# How late a delayed notification comes; notifications.WAYS says it to people.
+NOTICE_DELAY = timedelta(seconds=5)
 # How often a duplicated notification comes, where the phone does not say.
 DUPLICATE_TIMES = 2
 

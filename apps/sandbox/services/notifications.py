@@ -1,4 +1,7 @@
-"""Payment notifications: encrypted, signed, tried at once and again until the merchant takes them."""
+"""Payment notifications: encrypted, signed, tried at once and again until the merchant takes them.
+
+What a merchant hears of a payment, and when, is told in one of the WAYS.
+"""
 
 import json
 import secrets
@@ -14,12 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
+from django.utils.translation import gettext_lazy as _
 
 from apps.sandbox import gateways
 from apps.sandbox.contracts import Delivery
 from apps.sandbox.models import Notification, NotificationState, NotifyAttempt, Payment, PaymentState
 from apps.sandbox.rules import pay_crypto
-from apps.sandbox.rules.payments import retry_delay
+from apps.sandbox.rules.payments import DUPLICATE_TIMES, NOTICE_DELAY, retry_delay
 from apps.sandbox.services import payments
 
 # Longer than one try may take; after it another process may try again.
@@ -27,12 +31,25 @@ _LEASE = timedelta(seconds=20)
 _AT_ONCE = 10
 _MOST_THREADS = 16
 
+# The words of the phone's API, and what its page calls them; the first is what happens unless the phone says otherwise.
+WAYS = {
+    "normal": _("One notification, at once"),
+    "delayed": _("One notification, 5 seconds late"),  # by the worker
+    "duplicate": _("The same notification twice"),  # equal ones at the same moment
+    "none": _("Nothing: the site must ask"),
+    "forged": _("A forged notification"),  # with a stranger's signature; sent whatever the outcome
+}
 
-def prepare(*, payment: Payment, is_forged: bool, due_at: datetime, now: datetime) -> UUID:
+
+def prepare(*, payment: Payment, way: str, now: datetime) -> UUID | None:
     """Write down a notification that an order was paid; the caller's transaction holds the payment too.
 
-    A forged one claims the payment whatever the order's state is, and is signed by nobody we know.
+    None where there is nothing to tell: WeChat Pay does not report failed tries. A forged one claims the payment
+    whatever the order's state is, and is signed by nobody we know.
     """
+    is_forged = way == "forged"
+    if not is_forged and (way == "none" or payment.state != PaymentState.SUCCESS):
+        return None
     event_id = f"EV-{now:%Y%m%d}{secrets.token_hex(12)}"
     claim = _as_if_paid(payment, now=now) if is_forged else payment
     return Notification.objects.create(
@@ -40,9 +57,16 @@ def prepare(*, payment: Payment, is_forged: bool, due_at: datetime, now: datetim
         payment=payment,
         is_forged=is_forged,
         body=_body(payments.transaction_of(claim), event_id=event_id, now=now),
-        due_at=due_at,
+        due_at=now + NOTICE_DELAY if way == "delayed" else now,
         created_at=now,
     ).pk
+
+
+def times_of(way: str, asked: int | None) -> int:
+    """How often a notification is sent at once; only duplicates and forgeries may come more than once."""
+    if way not in ("duplicate", "forged"):
+        return 1
+    return asked or (DUPLICATE_TIMES if way == "duplicate" else 1)
 
 
 def send(*, notification_id: UUID, times: int = 1, now: datetime) -> None:
@@ -80,7 +104,7 @@ def send_due(*, now: datetime) -> int:
 def _deliver(notification: Notification, *, times: int, now: datetime) -> list[Delivery]:
     private_key = _strangers_key() if notification.is_forged else settings.SANDBOX["PLATFORM_PRIVATE_KEY"]
 
-    def once(_: int) -> Delivery:
+    def once(_number: int) -> Delivery:
         return gateways.notify(
             notification.payment.notify_url, body=notification.body, private_key=private_key, now=now
         )

@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
 from django.db import transaction
@@ -30,7 +30,6 @@ logger = logging.getLogger(__name__)
 OUT_OF_SERVICE = "该公众号暂时无法提供服务，请稍后再试"
 # What the member's press under a scanned login sends.
 _WORDS = {LoginAnswer.CONFIRM: "确认登录", LoginAnswer.REFUSE: "取消"}
-_DELAY = timedelta(seconds=5)
 _LINES = 60
 
 
@@ -130,32 +129,21 @@ def confirm(*, openid: str, content: str, answer: str, now: datetime, number: st
     return _tell(openid, {**_text(words, openid=openid, now=now), "bizmsgmenuid": scan.ticket.scene}, now=now)
 
 
-def pay(*, openid: str, content: str, outcome: str, notify: str, times: int, now: datetime) -> str:
+def pay(*, openid: str, content: str, outcome: str, notify: str, now: datetime, times: int | None = None) -> str:
     """End a payment: `outcome` success, fail or cancel; returns the order's state, SUCCESS or NOTPAY.
 
-    `notify` says what the merchant hears: normal, none (the query must find it), duplicate (`times`
-    equal ones at the same moment), delayed (5 s, by the worker), forged (`times` with a stranger's
-    signature; sent whatever the outcome). WeChat Pay does not report failed tries.
+    `notify` is one of notifications.WAYS, `times` how often where a way may come more than once.
     Raises UnknownCode, CodeExpired, ScannedByAnother, PaymentSettled.
     """
-    is_paid = outcome == "success"
     with transaction.atomic():
-        if is_paid:
+        if outcome == "success":
             payment = payments.take_money(content=content, openid=openid, now=now)
             _say(openid, Direction.SERVICE, _receipt(payment), now=now)
         else:
             payment = payments.scanned_order(content=content, openid=openid, now=now)
-        notification_id = None
-        if notify == "forged" or (is_paid and notify != "none"):
-            notification_id = notifications.prepare(
-                payment=payment,
-                is_forged=notify == "forged",
-                due_at=now + _DELAY if notify == "delayed" else now,
-                now=now,
-            )
+        notification_id = notifications.prepare(payment=payment, way=notify, now=now)
     if notification_id is not None:
-        is_many = notify in ("duplicate", "forged")
-        notifications.send(notification_id=notification_id, times=times if is_many else 1, now=now)
+        notifications.send(notification_id=notification_id, times=notifications.times_of(notify, times), now=now)
     return payment.state
 
 

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from apps.kernel import clock, visitors
 from apps.sandbox.errors import OAuthRefused
 from apps.sandbox.rules.visitors import check_is_local
-from apps.sandbox.services import oauth, phone
+from apps.sandbox.services import notifications, oauth, phone
 
 # The phone page writes down here whose phone this browser holds.
 _HELD = "sandbox_openid"
@@ -21,7 +21,8 @@ _HELD = "sandbox_openid"
 def phone_page(request: HttpRequest) -> HttpResponse:
     """GET /sandbox/; everything on it is fetched from /sandbox/phone."""
     _check_is_local(request)
-    return render(request, "sandbox/phone.html", {"account": settings.WECHAT_OA["ORIGINAL_ID"]})
+    context = {"account": settings.WECHAT_OA["ORIGINAL_ID"], "ways": notifications.WAYS}
+    return render(request, "sandbox/phone.html", context)
 
 
 @require_GET
