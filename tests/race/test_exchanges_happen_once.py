@@ -135,7 +135,7 @@ def test_an_exchange_between_form_and_save_is_an_error_of_the_form(alice: Member
 
 
 @guarded_by(
-    replaced("apps.marketing.exchange.services._check_as_shown", nothing),
+    replaced("apps.marketing.exchange.services.buying._check_as_shown", nothing),
     replaced(f"{__name__}.EDITS", (1,)),
     wait_for=9,
     seen="== .5000",

@@ -150,7 +150,7 @@ def test_what_was_taken_off_while_its_stock_was_waited_for_is_not_sold(
     assert nothing_was_sold(alice)
 
 
-@guarded_by(replaced("apps.marketing.exchange.services._first_receipt", nothing), seen="ItemNotFound")
+@guarded_by(replaced("apps.marketing.exchange.services.buying._first_receipt", nothing), seen="ItemNotFound")
 def test_a_repeat_gets_its_first_receipt_though_the_item_is_off_by_then(alice: Member, autumn: ActivityDetail) -> None:
     item_id = item(autumn)
     first = buying(alice, item_id, "tap")()

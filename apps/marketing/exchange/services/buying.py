@@ -1,8 +1,6 @@
 """What points buy, in one transaction."""
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -10,7 +8,7 @@ from django.db.models import F, Q
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import ListScope
-from apps.kernel import audit, clock, configuration
+from apps.kernel import clock
 from apps.kernel.errors import DomainError, IdempotencyKeyReused, OfferChanged
 from apps.kernel.ids import PersonId, UserId
 from apps.ledger import services as ledger
@@ -21,13 +19,6 @@ from apps.marketing.exchange.models import ExchangeItem, ExchangeOrder, Exchange
 from apps.marketing.exchange.registries import ITEMS
 from apps.marketing.points.services import take_points
 from apps.marketing.prizes.registries import Handover
-from apps.marketing.prizes.rules import check_amounts
-
-__all__ = [
-    "exchange",
-    "export_exchanges",
-    "save_exchange_item",
-]
 
 
 def exchange(
@@ -81,51 +72,6 @@ def _check_as_shown(item: ExchangeItem, *, offer: str, expected_price_points: in
         )
     if expected_price_points not in (None, item.price_points):
         raise errors.PriceChanged(price_points=item.price_points)
-
-
-def save_exchange_item(
-    *,
-    code: str,
-    title: str,
-    kind: str,
-    amount: int,
-    price_points: int,
-    activity_id: UUID | None = None,
-    stock: int | None = None,
-    member_limit: int | None = None,
-    is_active: bool = True,
-    now: datetime,
-    actor: str = audit.SYSTEM,
-    reason: str = "set-up",
-) -> UUID:
-    """Create the item with this code, or bring it to these values; returns its id.
-
-    Raises ReasonMissing, CodeUnknown, AmountNotDeliverable, StockBelowSold, and what keeps the kind
-    from being offered (ChancesNotUsable).
-    """
-    offered = ITEMS[kind]
-    check_amounts(rules.ITEM_BOUNDS, amount=amount, price_points=price_points)
-    if is_active:
-        offered.check_offer(activity_id=activity_id, now=now)
-
-    def check(item: ExchangeItem) -> None:
-        if stock is not None and stock < item.sold:
-            raise errors.StockBelowSold(sold=item.sold, stock=stock)
-
-    values = {
-        "title": title,
-        "kind": kind,
-        "amount": amount,
-        "price_points": price_points,
-        "activity_id": activity_id,
-        "stock": stock,
-        "member_limit": member_limit,
-        "is_active": is_active,
-    }
-    item = configuration.save(
-        ExchangeItem, key={"code": code}, values=values, actor=actor, reason=reason, now=now, check=check
-    )
-    return item.id
 
 
 def _order(*, user_id: UserId, item: ExchangeItem, quantity: int, request_id: str, now: datetime) -> ExchangeOrder:
@@ -208,13 +154,3 @@ def _receipt(order: ExchangeOrder) -> ExchangeReceipt:
         points_paid=order.points_paid,
         created_at=order.created_at,
     )
-
-
-_CHUNK = 200
-
-
-def export_exchanges(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
-    """What the member bought with points, oldest first."""
-    rows = ExchangeOrder.objects.filter(user_id=user_id).order_by("pk")
-    fields = ("id", "title", "kind", "quantity", "unit_amount", "unit_points", "points_paid", "created_at")
-    yield from rows.values(*fields).iterator(_CHUNK)
