@@ -14,3 +14,13 @@ def check_quantity(quantity: int) -> None:
     """Raise QuantityInvalid unless one order may hold this many."""
     if not 1 <= quantity <= MAX_QUANTITY:
         raise errors.QuantityInvalid
+
+
+def left_for_member(member_limit: int | None, *, bought: int) -> int | None:
+    """How many more of an item one person may buy; None without a limit. A lowered limit takes nothing back."""
+    return None if member_limit is None else max(member_limit - bought, 0)
+
+
+def most_bought_before(member_limit: int | None, *, quantity: int) -> int | None:
+    """How many somebody may have bought already who buys `quantity` more; below zero: nobody may. None: no limit."""
+    return None if member_limit is None else member_limit - quantity

@@ -9,7 +9,7 @@ from apps.accounts import services as accounts
 from apps.kernel import offers
 from apps.kernel.ids import UserId
 from apps.marketing.campaigns.contracts import ActivityState
-from apps.marketing.exchange import errors
+from apps.marketing.exchange import errors, rules
 from apps.marketing.exchange.contracts import ExchangeOffer
 from apps.marketing.exchange.models import ExchangeItem, ExchangeTally
 from apps.marketing.exchange.registries import ITEMS
@@ -65,5 +65,5 @@ def _offer(item: ExchangeItem, bought: int) -> ExchangeOffer:
         activity_id=item.activity_id,
         offer=offer_version(item),
         stock_left=None if item.stock is None else item.stock - item.sold,
-        left_for_member=None if item.member_limit is None else max(item.member_limit - bought, 0),
+        left_for_member=rules.left_for_member(item.member_limit, bought=bought),
     )

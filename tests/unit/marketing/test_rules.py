@@ -19,6 +19,7 @@ from apps.marketing.contracts import (
 )
 from apps.marketing.draws import rules as draws_rules
 from apps.marketing.earning import rules as earning_rules
+from apps.marketing.exchange import rules as exchange_rules
 from apps.marketing.odds import rules as odds_rules
 from apps.marketing.seats import rules as seats_rules
 
@@ -378,3 +379,12 @@ def test_a_chance_is_worth_something_until_the_very_end() -> None:
 
 def test_a_streak_of_two_days_is_mended_too() -> None:
     assert earning_rules.mended_streak([(date(2026, 11, 2), 1), (date(2026, 11, 1), 5)]) == 6
+
+
+@pytest.mark.parametrize("limit", [None, 1, 3])
+def test_a_member_may_buy_what_is_left_for_them_and_not_one_more(limit: int | None) -> None:
+    for bought in range(5):
+        left = exchange_rules.left_for_member(limit, bought=bought)
+        for quantity in range(1, 6):
+            most = exchange_rules.most_bought_before(limit, quantity=quantity)
+            assert (most is None or bought <= most) == (left is None or quantity <= left)

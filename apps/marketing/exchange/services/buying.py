@@ -94,7 +94,8 @@ def _order(*, user_id: UserId, item: ExchangeItem, quantity: int, request_id: st
 def _count_for_person(*, person_id: PersonId, item: ExchangeItem, quantity: int, now: datetime) -> None:
     tally = ExchangeTally(person_id=person_id, item=item, created_at=now)
     ExchangeTally.objects.bulk_create([tally], ignore_conflicts=True)
-    within = Q() if item.member_limit is None else Q(bought__lte=item.member_limit - quantity)
+    most = rules.most_bought_before(item.member_limit, quantity=quantity)
+    within = Q() if most is None else Q(bought__lte=most)
     mine = ExchangeTally.objects.filter(person_id=person_id, item=item)
     if not mine.filter(within).update(bought=F("bought") + quantity):
         raise errors.ItemLimitReached(item_id=str(item.id), limit=item.member_limit or 0)
