@@ -9,12 +9,12 @@ import { rememberChat } from "../core/last_chat.js";
 import { tabsAbout } from "../core/tabs.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
+import { follow } from "./answer_events.js";
 import { currentText, focusInput, setMode, setText, wireComposer } from "./composer.js";
 import { watchElsewhere } from "./elsewhere.js";
 import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
 import { chosenModel, modelName, wireModels } from "./models.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
-import { follow } from "./stream.js";
 import { addAnswer, addQuestion, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
 
 const chat = document.getElementById("chat");
