@@ -86,6 +86,24 @@ def test_days_follow_those_that_are_left(alice: Member, bob: Member) -> None:
     assert_ends_are_as_granted()
 
 
+def test_each_grant_of_many_begins_at_the_end_of_the_newest(alice: Member) -> None:
+    now = clock.now()
+    for number in ("1", "2", "3"):
+        grant(alice, number, days=10, now=now)
+
+    assert ends() == [(1, now + 10 * DAY), (2, now + 20 * DAY), (3, now + 30 * DAY)]
+
+
+def test_one_cause_gives_rights_to_several_models_and_members_each_from_now(alice: Member, bob: Member) -> None:
+    make_model("other", needs_entitlement=True)
+    now, cause = clock.now(), Cause("test", "1")
+    for member, model in ((alice, "vip"), (alice, "other"), (bob, "vip")):
+        with transaction.atomic():
+            services.grant_entitlement(user_id=member.id, model_id=model, cause=cause, days=10, now=now)
+
+    assert ends() == [(1, now + 10 * DAY)] * 3
+
+
 def test_a_right_that_ended_begins_again_with_the_next_grant(alice: Member) -> None:
     now = clock.now()
     grant(alice, "1", days=1, now=now)

@@ -79,6 +79,19 @@ def test_a_check_counts_nothing_and_refuses_what_is_used_up() -> None:
     limits.check("window", limit=2, window=MINUTE, now=at)
 
 
+def test_a_try_that_was_none_is_given_back_to_its_own_key_and_never_more_than_there_were() -> None:
+    for key in ("door", "window"):
+        limits.hit(key, limit=1, window=MINUTE, now=NOON)
+
+    limits.give_back("door")
+    limits.give_back("door")
+
+    limits.hit("door", limit=1, window=MINUTE, now=NOON)
+    for key in ("door", "window"):
+        with pytest.raises(RateLimited):
+            limits.hit(key, limit=1, window=MINUTE, now=NOON)
+
+
 def test_old_windows_are_pruned() -> None:
     limits.hit("door", limit=3, window=MINUTE, now=NOON)
 

@@ -1,6 +1,7 @@
 """A member's statement: every movement of an account, newest first, page by page."""
 
 from datetime import timedelta
+from itertools import islice
 
 import pytest
 from django.db import connection
@@ -9,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from apps.kernel.errors import CursorNotValid
 from apps.ledger import selectors
 from apps.ledger import services as ledger
+from apps.ledger.services import reading
 from tests.integration.ledger.bank import ALICE, BOB, NOON, REVENUE, issue, post, reserve, spend
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +59,17 @@ def test_pages_lead_back_and_forth_in_one_query_each(django_assert_num_queries: 
     assert third.next is None
     with pytest.raises(CursorNotValid):
         ledger.entries(account=ALICE, cursor="x")
+
+
+@pytest.mark.parametrize("movements", [3, 4])
+def test_a_statement_read_by_two_at_a_time_is_whole_and_ends(monkeypatch: pytest.MonkeyPatch, movements: int) -> None:
+    monkeypatch.setattr(reading, "_STATEMENT_PAGE", 2)
+    for amount in range(1, movements + 1):
+        issue(ALICE, amount)
+
+    found = islice(ledger.statement(account=ALICE), movements + 1)
+
+    assert [entry.amount for entry in found] == list(range(movements, 0, -1))
 
 
 def test_a_page_is_read_from_the_two_indexes_of_the_account() -> None:

@@ -209,13 +209,14 @@ def test_a_grant_is_taken_back_for_one_cause_and_a_cause_takes_one_grant() -> No
     assert snapshot() == before
 
 
-def test_two_grants_are_taken_back_for_two_causes() -> None:
-    first, second, why = issue(ALICE, 20), issue(ALICE, 5), cause()
+def test_grants_are_taken_back_for_causes_that_differ_in_their_type_or_in_their_number() -> None:
+    first, second, third, why = issue(ALICE, 20), issue(ALICE, 5), issue(ALICE, 7), cause()
     take_back(first, why)
 
     assert take_back(second, ledger.Cause("test.other", why.id)) == ledger.TakenBack(amount=5, owed=0)
+    assert take_back(third, ledger.Cause(why.type, "another")) == ledger.TakenBack(amount=7, owed=0)
 
-    assert (left(first, second), money(ALICE)) == ([0, 0], (0, 0))
+    assert (left(first, second, third), money(ALICE)) == ([0, 0, 0], (0, 0))
 
 
 def test_what_was_never_granted_as_a_lot_is_not_taken_back() -> None:
