@@ -11,7 +11,7 @@ from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message
 from apps.chat.rules import limits
-from apps.chat.services.paying import local_day
+from apps.chat.services.free_allowance import local_day
 from apps.chat.services.settling import LEASE_BOUND
 from apps.kernel.invariants import SHOWN, Breach, invariant, rows
 

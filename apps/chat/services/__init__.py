@@ -10,6 +10,7 @@ from apps.chat.services.catalogue import (
     save_policy,
 )
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
+from apps.chat.services.free_allowance import local_day
 from apps.chat.services.own_data import (
     check_nothing_runs,
     erase_texts,
@@ -19,7 +20,6 @@ from apps.chat.services.own_data import (
     export_messages,
     export_quota_entries,
 )
-from apps.chat.services.paying import local_day
 from apps.chat.services.quota import (
     entitlement_causes,
     grant_entitlement,

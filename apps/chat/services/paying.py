@@ -1,11 +1,9 @@
 """What pays for an answer, and how many may run while nobody paid: a free use of the day first, else the quota."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from django.conf import settings
-from django.db import connection
 from django.db.models import Count, F, IntegerField, QuerySet, Subquery, Value
 from django.db.models.functions import Coalesce
 
@@ -13,24 +11,13 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, selectors
 from apps.chat.contracts import QUOTA, PaidBy
-from apps.chat.models import UNSETTLED, Conversation, FreeUse, Generation
+from apps.chat.models import UNSETTLED, Conversation, Generation
 from apps.chat.rules import charging
 from apps.chat.rules.limits import HOLD_FOR
-from apps.kernel import clock
-from apps.kernel.db import Given, prepared_cursor
+from apps.chat.services.free_allowance import local_day, seconds_left, take_free_use, uses_of
+from apps.kernel.db import Given
 from apps.kernel.ids import PersonId, UserId, new_id
 from apps.ledger import services as ledger
-
-# Taking a free use is one statement that inserts, adds one, or does nothing. PostgreSQL locks the row even when
-# it does nothing, so that one person's payments queue up behind each other.
-_TAKE_FREE_USE = """
-    INSERT INTO chat_freeuse (person_id, day, used) VALUES (%s, %s, %s)
-    ON CONFLICT (person_id, day) DO UPDATE SET used = chat_freeuse.used + 1 WHERE chat_freeuse.used < %s
-"""
-_COUNT_UNPAID = """
-    INSERT INTO chat_freeuse (person_id, day, used, unpaid) VALUES (%s, %s, 0, 1)
-    ON CONFLICT (person_id, day) DO UPDATE SET unpaid = chat_freeuse.unpaid + 1
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +57,7 @@ def check_room(asker: Admitted) -> None:
     Each running one may still come to cost us something and its owner nothing, so no more run than may do that today.
     """
     limits = asker.facts.policy
-    unpaid = _used_by(asker.person_id, local_day(asker.now)).values_list("unpaid", flat=True).first() or 0
+    unpaid = uses_of(asker.person_id, local_day(asker.now)).values_list("unpaid", flat=True).first() or 0
     if unpaid >= limits.max_unpaid_per_day:
         raise errors.TooManyUnpaid(limit=limits.max_unpaid_per_day, retry_after=seconds_left(asker.now))
     most = min(limits.max_running, limits.max_unpaid_per_day - unpaid)
@@ -84,7 +71,7 @@ def if_there_is_room(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:
     It is given what room_of() says.
     """
     count = _running_of(Given("user_id")).order_by().values("user_id").annotate(n=Count("pk")).values("n")
-    unpaid = _used_by(Given("person_id"), Given("day")).values("unpaid")
+    unpaid = uses_of(Given("person_id"), Given("day")).values("unpaid")
     counted = rows.annotate(
         running=Coalesce(Subquery(count, output_field=IntegerField()), Value(0)),
         unpaid=Coalesce(Subquery(unpaid), Value(0)),
@@ -102,35 +89,6 @@ def room_of(asker: Admitted) -> dict[str, Any]:
         "max_running": limits.max_running,
         "max_unpaid": limits.max_unpaid_per_day,
     }
-
-
-def take_free_use(*, person_id: PersonId, day: date, free_per_day: int) -> bool:
-    """Take one free use of the day in the caller's transaction; False when all are taken.
-
-    Called with 0 it takes none and still makes one person's payments queue up, whatever pays for them.
-    """
-    person = FreeUse._meta.get_field("person_id").get_db_prep_value(person_id, connection)
-    with prepared_cursor() as cursor:
-        cursor.execute(_TAKE_FREE_USE, [person, day, min(free_per_day, 1), free_per_day])
-        return bool(cursor.rowcount == 1) and free_per_day > 0
-
-
-def count_unpaid(*, person_id: PersonId, day: date) -> None:
-    """Count one answer of the day that cost us something and its owner nothing, in the caller's transaction."""
-    person = FreeUse._meta.get_field("person_id").get_db_prep_value(person_id, connection)
-    with prepared_cursor() as cursor:
-        cursor.execute(_COUNT_UNPAID, [person, day])
-
-
-def seconds_left(now: datetime) -> int:
-    """How long the local day still is."""
-    tomorrow = clock.local_midnight(local_day(now) + timedelta(days=1), settings.TIME_ZONE)
-    return max(1, int((tomorrow - now).total_seconds()))
-
-
-def local_day(now: datetime) -> date:
-    """The day that free uses count for: it begins at midnight of the business time zone."""
-    return clock.local_date(now, settings.TIME_ZONE)
 
 
 def _pay(row: Generation, asker: Admitted) -> None:
@@ -154,10 +112,6 @@ def _pay(row: Generation, asker: Admitted) -> None:
         available = ledger.balance(account=account).available
         raise errors.QuotaExhausted(price_milli=model.price_milli, available_milli=available) from None
     row.paid_by, row.hold_id, row.held_milli = PaidBy.QUOTA, hold.id, hold.amount
-
-
-def _used_by(person_id: PersonId | Given, day: date | Given) -> QuerySet[FreeUse]:
-    return FreeUse.objects.filter(person_id=person_id, day=day)
 
 
 def _running_of(user_id: UserId | Given) -> QuerySet[Generation]:

@@ -8,7 +8,7 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import QUOTA, ModelOffer, QuotaEntry, QuotaState
 from apps.chat.models import ChatModel, Entitlement
 from apps.chat.rules import charging
-from apps.chat.services.paying import local_day
+from apps.chat.services.free_allowance import local_day
 from apps.kernel.db import one_at_a_time
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page

@@ -13,7 +13,7 @@ from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, Paid
 from apps.chat.engine import feed
 from apps.chat.models import Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
-from apps.chat.services.paying import count_unpaid, local_day
+from apps.chat.services.free_allowance import count_unpaid, local_day
 from apps.kernel.db import CompiledUpdate, Given
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger

@@ -47,7 +47,8 @@ from dataclasses import dataclass, replace
 from itertools import islice
 
 from apps.sandbox.engine import completions, oddities
-from apps.sandbox.engine.completions import CompletionRequest, Pace, Plan
+from apps.sandbox.engine.completions import CompletionRequest, Plan
+from apps.sandbox.engine.paces import Pace
 
 FAULTS = frozenset(
     f"fault-{name}"

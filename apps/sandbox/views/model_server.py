@@ -24,7 +24,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.sandbox.engine import completions, oddities, streams
-from apps.sandbox.engine.completions import MODELS, SWIFT, CompletionRequest, Pace, Plan
+from apps.sandbox.engine.completions import CompletionRequest, Plan
+from apps.sandbox.engine.paces import MODELS, SWIFT, Pace
 
 P = ParamSpec("P")
 _CREATED = 1_790_000_000

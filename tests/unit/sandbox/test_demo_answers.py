@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.sandbox.engine import answers, completions, tokens
+from apps.sandbox.engine import answers, completions, paces, tokens
 
 
 def test_a_cjk_character_is_a_token_and_so_are_four_others() -> None:
@@ -59,7 +59,7 @@ def test_max_tokens_is_obeyed_reasoning_first(limit: int) -> None:
     request = completions.read(
         {"model": "demo-deep", "messages": [{"role": "user", "content": "你好"}], "max_tokens": limit}
     )
-    planned = completions.plan(request, pace=completions.MODELS["demo-deep"])
+    planned = completions.plan(request, pace=paces.MODELS["demo-deep"])
 
     assert planned.usage()["completion_tokens"] == limit
     assert planned.finish_reason == "length"
