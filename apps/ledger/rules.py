@@ -1,4 +1,4 @@
-"""What a movement must look like before the database is asked; whether a repeat is one; and which lots pay."""
+"""What a movement must look like before the database is asked; whether a repeat is one; and how much each lot pays."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
