@@ -81,7 +81,7 @@ def test_an_early_tap_opens_the_form_for_a_key(page: Page) -> None:
 
 
 def test_an_early_name_lets_one_leave(page: Page, member: Member) -> None:
-    with waiting_for(page, "accounts/data", "/account/data/"):
+    with waiting_for(page, "accounts/own_data", "/account/data/"):
         page.locator("[data-open=close-sheet]").click()
         page.locator("#id_confirm").evaluate(
             "(box, name) => { box.value = name; }", member.get("/api/v1/me")["nickname"]
