@@ -54,6 +54,7 @@ WRONG_PASSWORDS_WINDOW = timedelta(minutes=5)
 # The operators' second factor. A backup code is ten signs of 22: 44 bits, and every guess is counted.
 BACKUP_CODES = 10
 BACKUP_CODE_LENGTH = 10
+SECOND_FACTOR_STEP_SECONDS = 30
 WRONG_SECOND_FACTORS = 5
 WRONG_SECOND_FACTORS_WINDOW = timedelta(minutes=5)
 
@@ -246,6 +247,15 @@ def coarse_network(address: str) -> str:
         parsed = parsed.ipv4_mapped
     bits = 24 if parsed.version == 4 else 48
     return str(ipaddress.ip_network((str(parsed), bits), strict=False))
+
+
+def second_factor_steps(now: datetime) -> range:
+    """The steps whose codes an authenticator may show now (RFC 6238, section 5.2), oldest first.
+
+    One to either side of the present: clocks differ, and people type slowly.
+    """
+    present = int(now.timestamp()) // SECOND_FACTOR_STEP_SECONDS
+    return range(present - 1, present + 2)
 
 
 def browser_label(user_agent: str) -> str:

@@ -22,7 +22,6 @@ from apps.kernel.sealing import keyed_hash, keyed_hashes, seal, unseal
 
 logger = logging.getLogger(__name__)
 
-_STEP_SECONDS = 30
 _ISSUER = "Chatloop"
 
 
@@ -131,14 +130,9 @@ def _use_app_code(user_id: UserId, code: str, now: datetime) -> bool:
         logger.error("operator %s: no SEALING_KEY opens the authenticator; remove it and set it up again", user_id)
         return False
     otp = pyotp.TOTP(secret)
-    present = int(now.timestamp()) // _STEP_SECONDS
     typed = rules.normalise_code(code).encode()
-    # One step to either side: clocks differ, and people type slowly.
-    steps = [
-        step
-        for step in (present - 1, present, present + 1)
-        if hmac.compare_digest(otp.generate_otp(step).encode(), typed)
-    ]
+    accepted = rules.second_factor_steps(now)
+    steps = [step for step in accepted if hmac.compare_digest(otp.generate_otp(step).encode(), typed)]
     # Moving the last step forward is what uses the code up: of two tries with the same code one finds no row.
     return bool(steps) and bool(
         SecondFactor.objects.filter(pk=row.pk, last_step__lt=steps[0]).update(last_step=steps[0])
