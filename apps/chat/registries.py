@@ -35,7 +35,7 @@ class Connection(AbstractAsyncContextManager[Any]):
     def answer(self, job: Job) -> AsyncGenerator[Delta, None]:
         """The answer of the channel, until it has said all or the connection ends.
 
-        Every byte of it is hostile. It is whole only if a finish_reason came. Raises engine.refusals.UpstreamError.
+        Every byte of it is hostile. It is whole only if a finish_reason came. Raises upstream_errors.UpstreamError.
         """
 
 

@@ -13,7 +13,7 @@ class KernelConfig(AppConfig):
 
     def ready(self) -> None:
         """Wire what must exist in every process."""
-        from apps.kernel import checks, configuration, metrics, plumbing, trails  # noqa: F401  # two register themselves
+        from apps.kernel import checks, configuration, metrics, own_invariants, trails  # noqa: F401  # two register themselves
         from apps.kernel.models import Switch
 
         configuration.declare(Switch, actions=("kernel.flip_switch",), unsaid={"is_on": True})

@@ -10,7 +10,7 @@ from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
-from apps.chat.engine.refusals import UpstreamError
+from apps.chat.engine.upstream_errors import UpstreamError
 
 # "100 Continue" and the like before an answer; parsing thousands of them at once holds the loop.
 _MAX_HEADS = 100

@@ -5,7 +5,7 @@ from typing import Any
 
 from apps.chat.engine import documents
 from apps.chat.engine.documents import Unreadable
-from apps.chat.engine.refusals import Complaint
+from apps.chat.engine.upstream_errors import Complaint
 from apps.chat.registries import Delta
 
 _REASON = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")

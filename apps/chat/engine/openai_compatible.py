@@ -19,10 +19,10 @@ import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
 from apps.chat.contracts import Job
-from apps.chat.engine import deltas, documents, refusals, transport
+from apps.chat.engine import deltas, documents, transport, upstream_errors
 from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
-from apps.chat.engine.refusals import Complaint, UpstreamError
 from apps.chat.engine.thoughts import Thoughts
+from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 from apps.chat.registries import Connection, Delta
 
 _DONE = "[DONE]"
@@ -128,7 +128,7 @@ class OpenAIConnection(Connection):
                 # was answered is asked twice; and a new connection cannot be such a one.
                 return await self._post(self._fresh, job, way)
         except transport.ERRORS as error:
-            raise refusals.of_transport(error) from error
+            raise upstream_errors.of_transport(error) from error
 
     async def _post(self, session: aiohttp.ClientSession, job: Job, way: _Way) -> httpx2.Response:
         body: dict[str, Any] = {
@@ -206,7 +206,7 @@ class _Reading:
             async with asyncio.timeout_at(self._until):
                 chunk = await anext(self._chunks, b"")
         except transport.ERRORS as error:
-            raise refusals.of_transport(error) from error
+            raise upstream_errors.of_transport(error) from error
         self._left -= len(chunk)
         if self._left < 0:
             raise UpstreamError("upstream_garbled", "more bytes than any answer has")

@@ -12,8 +12,8 @@ from apps.chat.contracts import GenerationState, Job, Outcome
 from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.feed import Feeder, Piece
-from apps.chat.engine.refusals import UpstreamError
 from apps.chat.engine.service_calls import ServiceCalls
+from apps.chat.engine.upstream_errors import UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
 from apps.kernel.characters import show_something

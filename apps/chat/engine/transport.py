@@ -15,7 +15,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from apps.chat.engine import documents
 from apps.chat.engine.connections import Connector
-from apps.chat.engine.refusals import Complaint, UpstreamError
+from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 
 # What a network, and HTTP that is none, can raise in aiohttp; and an address that is none, before it.
 ERRORS = (aiohttp.ClientError, HttpProcessingError, httpx2.InvalidURL, OSError, ValueError)

@@ -11,6 +11,14 @@ from apps.chat.services.catalogue import (
 )
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
 from apps.chat.services.free_allowance import local_day
+from apps.chat.services.generations import (
+    claim_jobs,
+    find_stop_requests,
+    finish_run,
+    keep_text,
+    read_answer,
+    read_progress,
+)
 from apps.chat.services.own_data import (
     check_nothing_runs,
     erase_texts,
@@ -32,14 +40,6 @@ from apps.chat.services.quota import (
 )
 from apps.chat.services.settling import settle_abandoned, stop_generation
 from apps.chat.services.starting import start_generation
-from apps.chat.services.working import (
-    claim_jobs,
-    find_stop_requests,
-    finish_run,
-    keep_text,
-    read_answer,
-    read_progress,
-)
 
 __all__ = [
     "ask_question",

@@ -10,7 +10,7 @@ import pytest
 from apps.chat.engine import transport
 from apps.chat.engine.connections import Connector
 from apps.chat.engine.openai_compatible import OpenAIConnection
-from apps.chat.engine.refusals import UpstreamError
+from apps.chat.engine.upstream_errors import UpstreamError
 from tests.integration.chat.conftest import job
 from tests.integration.chat.upstream import Line, answer, running_line
 

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from apps.kernel import approvals, errors
 from apps.kernel.models import AuditEntry, Proposal, ProposalState
-from apps.kernel.plumbing import proposals_were_decided
+from apps.kernel.own_invariants import proposals_were_decided
 from tests.rows import unguard_all
 
 pytestmark = pytest.mark.django_db

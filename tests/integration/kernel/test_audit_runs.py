@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from apps.kernel import invariants
 from apps.kernel.invariants import Breach, Invariant, audit_everything, audit_recent, invariant, since_last_run
 from apps.kernel.models import CheckRun, OutboxDelivery, OutboxEvent, Switch
-from apps.kernel.plumbing import nothing_is_dated_ahead
+from apps.kernel.own_invariants import nothing_is_dated_ahead
 
 pytestmark = pytest.mark.django_db
 

@@ -12,7 +12,7 @@ from apps.kernel import clock, outbox
 from apps.kernel.events import Event
 from apps.kernel.ids import UserId
 from apps.kernel.models import AuditEntry, DeliveryState, OutboxDelivery, OutboxEvent, Switch
-from apps.kernel.plumbing import outbox_is_moving
+from apps.kernel.own_invariants import outbox_is_moving
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from django.db import IntegrityError, transaction
 from apps.kernel import audit, clock, fresh, limits, switches
 from apps.kernel.errors import CursorNotValid, RateLimited
 from apps.kernel.models import AuditEntry, OutboxEvent, RateWindow, Switch
+from apps.kernel.own_invariants import facts_are_guarded
 from apps.kernel.paging import page_of
-from apps.kernel.plumbing import facts_are_guarded
 from tests.rows import unguard
 
 pytestmark = pytest.mark.django_db

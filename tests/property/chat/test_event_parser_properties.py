@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from apps.chat.engine import deltas, documents
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
-from apps.chat.engine.refusals import UpstreamError
+from apps.chat.engine.upstream_errors import UpstreamError
 
 fragments = (
     b"data:", b"data: ", b"data", b"event: error", b"id: 1", b":", b": ping", b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r",

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from apps.chat.engine import deltas, documents
-from apps.chat.engine.refusals import Complaint, UpstreamError
+from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 from apps.chat.registries import Delta
 
 
