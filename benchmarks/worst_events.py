@@ -27,11 +27,10 @@ import django  # noqa: E402
 
 django.setup()
 
-from apps.chat.engine.upstream_errors import UpstreamError  # noqa: E402
-
 from apps.chat import rules  # noqa: E402
 from apps.chat.contracts import OPENAI_COMPATIBLE, Job, Role  # noqa: E402
 from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: E402
+from apps.chat.engine.upstream_errors import UpstreamError  # noqa: E402
 from tests.integration.chat.upstream import Line, head, running_line  # noqa: E402
 
 ALLOWED_SECONDS = 0.1
