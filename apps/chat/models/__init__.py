@@ -1,0 +1,22 @@
+"""The rows of chat, by noun."""
+
+from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice
+from apps.chat.models.channels import Channel
+from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
+from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
+from apps.chat.models.generations import UNSETTLED, Generation
+
+__all__ = [
+    "SHOWN_TEXT",
+    "UNSETTLED",
+    "Channel",
+    "ChatModel",
+    "ChatPolicy",
+    "Conversation",
+    "Entitlement",
+    "FreeUse",
+    "Generation",
+    "LiveEntitlements",
+    "Message",
+    "ModelPrice",
+]

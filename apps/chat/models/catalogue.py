@@ -1,0 +1,103 @@
+"""The models that users choose, what they cost, and the limits that hold for all."""
+
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from apps.chat.contracts import PerAnswer, PriceKind
+from apps.chat.models.channels import Channel
+from apps.kernel.models import Row
+
+
+class ModelPrice(Row):
+    """A version of a model's price, which never changes; who asked at it pays it, whatever the model costs by then."""
+
+    # The model's code, a slash and the number: it is made before its model is.
+    code = models.CharField(_("code"), max_length=80)
+    number = models.PositiveIntegerField(_("version"))
+    kind = models.CharField(_("kind"), max_length=12, choices=PriceKind)
+    answer_milli = models.PositiveIntegerField(_("price (thousandths of a credit)"))
+
+    class Meta:
+        verbose_name = _("price")
+        verbose_name_plural = _("prices")
+        constraints = [
+            models.UniqueConstraint(fields=["code"], name="chat_modelprice_code_once"),
+            models.CheckConstraint(condition=Q(kind__in=PriceKind.values), name="chat_modelprice_kind_known"),
+            models.CheckConstraint(condition=Q(answer_milli__gt=0), name="chat_modelprice_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def terms(self) -> PerAnswer:
+        """What it asks, for the rules."""
+        return PerAnswer(answer_milli=self.answer_milli)
+
+
+class ChatModel(Row):
+    """A model that users choose by its code; the channel knows it under its upstream name."""
+
+    code = models.CharField(_("code"), max_length=64)
+    name = models.CharField(_("name"), max_length=64)
+    channel = models.ForeignKey(Channel, verbose_name=_("channel"), on_delete=models.PROTECT, related_name="+")
+    upstream_name = models.CharField(_("upstream name"), max_length=128)
+    # The present version. Every generation names its own, so a change concerns only later ones.
+    price = models.ForeignKey(
+        ModelPrice, verbose_name=_("price"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    context_tokens = models.PositiveIntegerField(_("context (tokens)"), default=16_000)
+    max_output_tokens = models.PositiveIntegerField(_("longest answer (tokens)"), default=2_000)
+    is_in_free_allowance = models.BooleanField(_("in the free allowance"), default=True)
+    needs_entitlement = models.BooleanField(_("needs an entitlement"), default=False)
+    is_enabled = models.BooleanField(_("enabled"), default=True)
+    sort = models.PositiveSmallIntegerField(_("sort order"), default=100)
+    updated_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("model")
+        verbose_name_plural = _("models")
+        constraints = [
+            models.UniqueConstraint(fields=["code"], name="chat_chatmodel_code_once"),
+            models.CheckConstraint(
+                condition=Q(max_output_tokens__gt=0, context_tokens__gt=F("max_output_tokens")),
+                name="chat_chatmodel_output_fits_context",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def price_milli(self) -> int:
+        """What an answer costs now; entries on the trail that are older than versions of prices say it, too."""
+        return self.price.answer_milli
+
+    @property
+    def prompt_tokens(self) -> int:
+        """How much may be asked: what the longest answer leaves of the context."""
+        return self.context_tokens - self.max_output_tokens
+
+
+class ChatPolicy(models.Model):
+    """The one row of limits; without it, the defaults of contracts.Policy hold."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1, editable=False)
+    free_per_day = models.PositiveIntegerField(_("free messages per day"))
+    max_running = models.PositiveSmallIntegerField(_("answers at once"))
+    max_unpaid_per_day = models.PositiveSmallIntegerField(_("answers per day at our cost"), db_default=30)
+    max_message_chars = models.PositiveIntegerField(_("longest message (characters)"))
+    updated_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("chat limits")
+        constraints = [
+            models.CheckConstraint(condition=Q(id=1), name="chat_chatpolicy_one_row"),
+            models.CheckConstraint(condition=Q(max_running__gt=0), name="chat_chatpolicy_some_may_run"),
+            models.CheckConstraint(condition=Q(max_message_chars__gt=0), name="chat_chatpolicy_some_text_fits"),
+            models.CheckConstraint(condition=Q(max_unpaid_per_day__gt=0), name="chat_chatpolicy_some_may_fail"),
+        ]
+
+    def __str__(self) -> str:
+        return "policy"
