@@ -1,9 +1,10 @@
 """How many words a second go through, and what a stream costs that waits: `python benchmarks/streams.py`.
 
 Starts the whole site as `benchmarks/first_token.py` does. First, eight answers at once whose model says words as fast
-as they are taken: words per second at their readers, in turn with the same model read directly. Then 1,000 event
-streams of answers that say nothing: what each adds to the memory of the web process, what all of them take of the
-processor, and how late the words of one more answer come meanwhile, the median and the 99th of a hundred.
+as they are taken: words per second at their readers, from the first word to the last (how long the first takes,
+first_token.py says), in turn with the same model read directly. Then 1,000 event streams of answers that say nothing:
+what each adds to the memory of the web process, what all of them take of the processor, and how late the words of one
+more answer come meanwhile, the median and the 99th of a hundred.
 """
 
 import asyncio
@@ -21,29 +22,30 @@ from benchmarks import common  # noqa: E402  # after the path that it is on, as 
 from benchmarks.readers import Member, Model, members_of, running_model, warm_up  # noqa: E402
 
 WANTED = common.options(__doc__, embedded="on SQLite")
-ANSWERS, WORDS, ROUNDS = 8, 8_000, 1 if WANTED.short else 3
+# As many words as an answer may have.
+ANSWERS, WORDS, ROUNDS = 8, 14_000, 1 if WANTED.short else 3
 STREAMS, PER_ANSWER = 200 if WANTED.short else 1_000, 20
 REST_SECONDS = 3 if WANTED.short else 10
 PACED_WORDS, PACE_SECONDS = 200, 0.05
 WORD = re.compile(rb"(\d+\.\d{6}) ")
 
 
-async def words_in(parts: AsyncIterator[bytes]) -> list[float]:
-    """How late each word came, in seconds: all that one event brings together are as late as the first of them."""
-    late: list[float] = []
+async def words_in(parts: AsyncIterator[bytes]) -> list[tuple[float, float]]:
+    """When each word came, and how late, in seconds: all that one event brings came as the first of them."""
+    came: list[tuple[float, float]] = []
     async for part in parts:
         now = time.monotonic()
-        late += [now - float(stamp) for stamp in WORD.findall(part)]
-    return late
+        came += [(now, now - float(stamp)) for stamp in WORD.findall(part)]
+    return came
 
 
-async def ask(member: Member, question: str) -> list[float]:
+async def ask(member: Member, question: str) -> list[tuple[float, float]]:
     """Ask and read to the end."""
     async with member.following(await member.post(question)) as parts:
         return await words_in(parts)
 
 
-async def ask_directly(model: Model, question: str) -> list[float]:
+async def ask_directly(model: Model, question: str) -> list[tuple[float, float]]:
     """The same of the model."""
     async with model.answering(question) as parts:
         return await words_in(parts)
@@ -59,9 +61,8 @@ async def relay(members: list[Member], model: Model) -> None:
             ("site", [ask(member, question) for member in members]),
             ("direct", [ask_directly(model, question) for _ in members]),
         ):
-            began = time.monotonic()
-            words = sum(map(len, await asyncio.gather(*asks)))
-            rates[name].append(words / (time.monotonic() - began))
+            moments = sorted(moment for came in await asyncio.gather(*asks) for moment, _ in came)
+            rates[name].append(len(moments) / (moments[-1] - moments[0]))
     site, direct = (common.share(found, 0.5) for found in rates.values())
     print(f"{ANSWERS} answers: {site:,.0f} words/s, directly {direct:,.0f}: {site / direct:.0%}", flush=True)
 
@@ -84,8 +85,8 @@ async def idle(site: common.Site, members: list[Member], model: Model) -> None:
         await asyncio.sleep(REST_SECONDS)
         took = (site.processor()["web"] - took) / REST_SECONDS
         await speaker.begin()
-        late = [seconds * 1000 for seconds in await ask(speaker, f"0.5 {PACED_WORDS} {PACE_SECONDS}")]
-        direct = [seconds * 1000 for seconds in await ask_directly(model, f"0.5 {PACED_WORDS} {PACE_SECONDS}")]
+        late = [seconds * 1000 for _, seconds in await ask(speaker, f"0.5 {PACED_WORDS} {PACE_SECONDS}")]
+        direct = [seconds * 1000 for _, seconds in await ask_directly(model, f"0.5 {PACED_WORDS} {PACE_SECONDS}")]
         print(f"{STREAMS} streams that wait: {each:.0f} KiB each, {took:.1%} of a core for all of them")
         for name, found in (("beside them", late), ("directly", direct)):
             print(f"a word {name}: {common.share(found, 0.5):.1f} ms, {common.share(found, 0.99):.1f} ms", flush=True)

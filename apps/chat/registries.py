@@ -5,22 +5,25 @@
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from apps.chat.contracts import Job
 from apps.kernel.registries import Registry
 
 
-@dataclass(frozen=True)
-class Delta:
-    """What one event brings; most bring only text. `reasoning` is what a model thinks before it answers."""
+class Delta(NamedTuple):
+    """What one event brings, or several together; most bring only text.
+
+    `reasoning` is what a model thinks before it answers.
+    """
 
     text: str = ""
     reasoning: str = ""
     finish_reason: str = ""
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    # How many it joins.
+    events: int = 1
 
     @property
     def has_usage(self) -> bool:

@@ -1,6 +1,7 @@
 """What one event of an answer says, read without trusting a byte of it."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from apps.chat.engine import documents
@@ -24,6 +25,7 @@ _REASONS = {
 }
 # Parts of a content, and how deep in them a thought is looked for.
 _THOUGHTS = ("thinking", "reasoning")
+_PLACES_OF_THOUGHTS = {"reasoning_content", "reasoning", "thinking", "reasoning_details"}
 _MAX_DEPTH = 4
 
 
@@ -48,6 +50,19 @@ class Pieces:
         delta = _delta(chunk, choice, said)
         self._have_come = self._have_come or bool(piece and (delta.text or delta.reasoning))
         return delta
+
+
+def joined(told: Sequence[Delta]) -> Delta:
+    """Several deltas of an answer, in their order, as one: of the finish reasons and the usages the last ones."""
+    if len(told) == 1:
+        return told[0]
+    usage = next((delta for delta in reversed(told) if delta.has_usage), Delta())
+    return usage._replace(
+        text="".join([delta.text for delta in told]),
+        reasoning="".join([delta.reasoning for delta in told]),
+        finish_reason=next((delta.finish_reason for delta in reversed(told) if delta.finish_reason), ""),
+        events=len(told),
+    )
 
 
 def read_whole(data: bytes) -> Delta:
@@ -77,14 +92,16 @@ def _choice_in(chunk: Any) -> dict[str, Any]:
 
 
 def _delta(chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) -> Delta:
+    text = said.get("content")
+    if not isinstance(text, str) or "refusal" in said:
+        text = _text(text) + _text(said.get("refusal"))
+    reason = _reason(choice.get("finish_reason"))
     # Some count in the choice.
     usage = _object(chunk.get("usage")) or _object(choice.get("usage"))
+    if not usage:
+        return Delta(text, _thought(said), reason)
     return Delta(
-        text=_text(said.get("content")) + _text(said.get("refusal")),
-        reasoning=_thought(said),
-        finish_reason=_reason(choice.get("finish_reason")),
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
+        text, _thought(said), reason, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     )
 
 
@@ -111,6 +128,8 @@ def _text(value: object) -> str:
 def _thought(said: dict[str, Any]) -> str:
     """What it thinks, from the first place of those that providers have for it: some use two for the same."""
     content = said.get("content")
+    if not isinstance(content, list) and _PLACES_OF_THOUGHTS.isdisjoint(said):
+        return ""
     parts = content if isinstance(content, list) else []
     return (
         _words(said.get("reasoning_content"))

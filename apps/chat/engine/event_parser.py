@@ -46,27 +46,30 @@ class EventParser:
         if self._is_after_cr and chunk.startswith(b"\n"):
             chunk = chunk[1:]  # the second half of a CRLF
         self._is_after_cr = chunk.endswith(b"\r")
-        # For bytes, as opposed to text, this cuts at CR, LF and CRLF only.
-        for part in chunk.splitlines(keepends=True):
-            line = part.rstrip(b"\r\n")
-            self._hold(line)
-            if len(line) < len(part) and (event := self._end_line()) is not None:
+        if b"\r" in chunk:
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        *lines, rest = chunk.split(b"\n")
+        for line in lines:
+            if (event := self._end_line(line)) is not None:
                 yield event
+        self._check_length(rest)
+        self._pieces.append(rest)
+        self._piece_bytes += len(rest)
 
-    def _hold(self, piece: bytes) -> None:
-        self._pieces.append(piece)
-        self._piece_bytes += len(piece)
-        if self._piece_bytes + self._data_bytes > self._max_bytes:
+    def _check_length(self, piece: bytes) -> None:
+        if self._piece_bytes + len(piece) + self._data_bytes > self._max_bytes:
             raise EventTooLong
 
-    def _end_line(self) -> Event | None:
-        line = b"".join(self._pieces)
-        self._pieces, self._piece_bytes = [], 0
+    def _end_line(self, line: bytes) -> Event | None:
+        self._check_length(line)
+        if self._pieces:
+            line = b"".join([*self._pieces, line])
+            self._pieces, self._piece_bytes = [], 0
         self.lines += 1
         if self._is_at_start:
             line, self._is_at_start = line.removeprefix(_BOM), False
         if not line:
-            return self._dispatch()
+            return self._dispatch() if self._data or self._name else None
         # A comment has an empty field name; a line without a colon is a name without a value.
         field, _, value = line.partition(b":")
         value = value.removeprefix(b" ")

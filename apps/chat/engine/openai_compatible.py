@@ -93,7 +93,7 @@ class OpenAIConnection(Connection):
             reading, thoughts = _Reading(chunks), Thoughts()
             async for delta in _deltas(reading):
                 text, thought = thoughts.sort(delta.text)
-                yield replace(delta, text=text, reasoning=delta.reasoning + thought)
+                yield delta._replace(text=text, reasoning=delta.reasoning + thought)
             yield Delta(*thoughts.rest())
             await reading.drain()
 
@@ -250,60 +250,94 @@ async def _document(reading: _Reading, opening: bytes) -> Delta:
 
 
 async def _of_events(reading: _Reading, opening: bytes) -> AsyncIterator[Delta]:
-    has_usage = is_whole = has_text = is_doubtful = False
-    pieces, unreadable = deltas.Pieces(), 0
-    async for event in _events(reading, opening):
+    """A delta for each chunk of the body: what came together is cut, read and handed on together."""
+    answer, chunk = _Answer(reading), opening
+    while not answer.is_over:
+        # A body that ended well has said its last event, with or without the empty line behind it.
+        error = answer.take(chunk or b"\n\n")
+        yield answer.news()
+        if error is not None:
+            raise error
+        if not chunk:
+            break
+        chunk = await reading.chunk()
+    answer.check_readable()
+
+
+class _Answer:
+    """What the events of one answer have said, and whether it is over."""
+
+    def __init__(self, reading: _Reading) -> None:
+        self._reading = reading
+        self._parser, self._pieces = EventParser(), deltas.Pieces()
+        self._lines = self._lines_with_event = self._unreadable = 0
+        self._news: list[Delta] = []
+        self._has_usage = self._is_whole = self._has_text = self._is_doubtful = False
+        self.is_over = False
+
+    def take(self, chunk: bytes) -> UpstreamError | None:
+        """Read the events that end in this chunk; what ends the answer badly comes behind those before it."""
+        try:
+            for event in self._parser.feed(chunk):
+                self._lines_with_event = self._parser.lines
+                self._take(event)
+                if self.is_over:
+                    return None
+        except UpstreamError as error:
+            return error
+        except EventTooLong:
+            return UpstreamError("upstream_garbled", "an event longer than any answer")
+        if self._parser.lines > self._lines:
+            self._lines = self._parser.lines
+            self._reading.was_heard()
+        if self._lines - self._lines_with_event > _MAX_IDLE_LINES:
+            return UpstreamError("upstream_garbled", "more lines without an event than any answer has")
+        return None
+
+    def news(self) -> Delta:
+        """What came since this was asked last."""
+        news, self._news = self._news, []
+        return deltas.joined(news)
+
+    def check_readable(self) -> None:
+        """Raise UpstreamError for an answer that ended with events among it which nobody could read."""
+        if self._unreadable and not self.is_over:
+            raise UpstreamError("upstream_garbled", f"{self._unreadable} unreadable events")
+
+    def _take(self, event: Event) -> None:
         if event.data.strip() == _DONE:
-            if has_usage and not is_whole:
-                yield Delta(finish_reason="stop")
+            if self._has_usage and not self._is_whole:
+                self._news.append(Delta(finish_reason="stop"))
+            self.is_over = True
             return
         try:
-            delta = _read(event, pieces)
+            delta = _read(event, self._pieces)
         except documents.Unreadable:
-            unreadable += 1
-            if unreadable > _MAX_UNREADABLE:
-                break
-            continue
-        if has_words := bool(delta.text or delta.reasoning):
-            reading.has_words()
-        yield delta
-        has_text = has_text or bool(delta.text)
-        has_usage = has_usage or delta.has_usage
-        is_whole = is_whole or bool(delta.finish_reason)
-        is_doubtful = is_doubtful or (is_whole and has_words)
-        if is_whole and not has_text:
-            # Not over, whatever its finish_reason.
-            reading.has_yet_to_begin()
-            continue
-        if not is_whole:
-            continue
-        if delta.has_usage and not is_doubtful:
+            self._unreadable += 1
+            if self._unreadable > _MAX_UNREADABLE:
+                raise UpstreamError("upstream_garbled", f"{self._unreadable} unreadable events") from None
             return
-        if delta.finish_reason or has_words:
-            reading.ends_within(_DOUBT_SECONDS if is_doubtful else _USAGE_SECONDS)
-    if unreadable:
-        raise UpstreamError("upstream_garbled", f"{unreadable} unreadable events")
+        self._news.append(delta)
+        self._weigh(delta)
 
-
-async def _events(reading: _Reading, opening: bytes) -> AsyncIterator[Event]:
-    parser, lines, lines_with_event = EventParser(), 0, 0
-    chunk = opening
-    try:
-        while True:
-            # A body that ended well has said its last event, with or without the empty line behind it.
-            for event in parser.feed(chunk or b"\n\n"):
-                lines_with_event = parser.lines
-                yield event
-            if not chunk:
-                return
-            if parser.lines > lines:
-                lines = parser.lines
-                reading.was_heard()
-            if lines - lines_with_event > _MAX_IDLE_LINES:
-                raise UpstreamError("upstream_garbled", "more lines without an event than any answer has")
-            chunk = await reading.chunk()
-    except EventTooLong:
-        raise UpstreamError("upstream_garbled", "an event longer than any answer") from None
+    def _weigh(self, delta: Delta) -> None:
+        """Whether the answer goes on behind this delta, and how long we wait then."""
+        has_words = bool(delta.text or delta.reasoning)
+        if has_words:
+            self._reading.has_words()
+        self._has_text = self._has_text or bool(delta.text)
+        self._has_usage = self._has_usage or delta.has_usage
+        self._is_whole = self._is_whole or bool(delta.finish_reason)
+        if not self._is_whole:
+            return
+        self._is_doubtful = self._is_doubtful or has_words
+        if not self._has_text:
+            # Not over, whatever its finish_reason.
+            self._reading.has_yet_to_begin()
+        elif delta.has_usage and not self._is_doubtful:
+            self.is_over = True
+        elif delta.finish_reason or has_words:
+            self._reading.ends_within(_DOUBT_SECONDS if self._is_doubtful else _USAGE_SECONDS)
 
 
 def _read(event: Event, pieces: deltas.Pieces) -> Delta:

@@ -28,7 +28,7 @@ _SAVE_SECONDS = 1.0
 _SAVED_CHARS_PER_SECOND = 8_000
 _RENEW_SECONDS = 5.0
 # Events in a row that add nothing: no answer is so long in coming, and each takes time from the others.
-_MAX_IDLE_DELTAS = 100_000
+_MAX_IDLE_EVENTS = 100_000
 # Finish reasons with which an upstream says that it broke off by itself; those of servers that open models run on, too.
 _BROKEN = {
     "network_error",
@@ -97,11 +97,11 @@ class Run:
             idle = 0
             async for delta in answer:
                 self._was_taken = True
-                idle = 0 if self._take(delta) else idle + 1
+                idle = 0 if self._take(delta) else idle + delta.events
                 if self._text.is_full:
                     self._finish_reason = "length"
                     return
-                if idle > _MAX_IDLE_DELTAS:
+                if idle > _MAX_IDLE_EVENTS:
                     raise UpstreamError("upstream_garbled", "more events that add nothing than any answer has")
 
     def _take(self, delta: Delta) -> bool:
