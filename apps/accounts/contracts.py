@@ -10,7 +10,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from apps.kernel.errors import DomainError
-from apps.kernel.ids import UserId
+from apps.kernel.ids import PersonId, UserId
 
 
 class MemberStatus(TextChoices):
@@ -82,6 +82,17 @@ class Member:
     nickname: str
     status: Literal["active", "frozen", "closed"]
     created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """Whose account it is, and what it may do in one scope: held back by a black list, or spared by a white one."""
+
+    user_id: UserId
+    person_id: PersonId
+    status: MemberStatus
+    is_blocked: bool
+    is_spared: bool
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -177,9 +177,12 @@ def sessions_of_attempt(attempt_id: UUID) -> QuerySet[MemberSession]:
 
 
 def standing(*, user_id: UserId | Given, scope: ListScope | Given, now: datetime | Given) -> QuerySet[Any]:
-    """One user with status and person, annotated `is_blocked` if a black list holds them back in this scope."""
-    is_blocked = Exists(blocking(OuterRef("person"), scope=scope, now=now))
-    return User.objects.filter(pk=user_id).only("status", "person_id").annotate(is_blocked=is_blocked)
+    """One user with status and person, annotated `is_blocked` and `is_spared` if a list says so in this scope."""
+    rows = User.objects.filter(pk=user_id).only("status", "person_id")
+    return rows.annotate(
+        is_blocked=Exists(blocking(OuterRef("person"), scope=scope, now=now)),
+        is_spared=Exists(sparing(OuterRef("person"), scope=scope, now=now)),
+    )
 
 
 def _standing_held() -> QuerySet[Any]:
@@ -205,7 +208,7 @@ def is_kept_out(user_id: UserId, *, now: datetime) -> bool:
     return standing(user_id=user_id, scope=ListScope.LOGIN, now=now).filter(is_blocked=True).exists()
 
 
-def sparing(person: Any, *, scope: ListScope, now: datetime) -> QuerySet[ListEntry]:
+def sparing(person: Any, *, scope: ListScope | Given, now: datetime | Given) -> QuerySet[ListEntry]:
     """The white-list entries that spare this person the limits of this scope now."""
     return _listed(person, kind=ListKind.WHITE, scope=scope, now=now)
 

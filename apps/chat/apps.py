@@ -15,14 +15,25 @@ class ChatConfig(AppConfig):
         """Declare the switch and what operators configure; register the audit checks and what accounts asks of chat."""
         from apps.accounts import services as accounts
         from apps.chat.engine import kinds
-        from apps.chat.registries import CHANNELS
+        from apps.chat.registries import CHANNELS, RULES
+        from apps.chat.rules import admission
 
         CHANNELS.register(kinds.OpenAICompatible())
+        # In the order in which they are asked, unless operators say otherwise.
+        for rule in (
+            admission.Size(),
+            admission.AccessLimit(),
+            admission.BlackList(),
+            admission.AccountStatus(),
+            admission.ModelPermission(),
+            admission.Quota(),
+        ):
+            RULES.register(rule)
 
         from apps.chat import handlers, invariants, movements  # noqa: F401  # these register themselves
         from apps.chat import services as chat
-        from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice
-        from apps.kernel import configuration, switches
+        from apps.chat.models import Channel, ChatModel, ChatPolicy, ChatRule, ModelPrice
+        from apps.kernel import configuration, metrics, switches
         from apps.ledger import services as ledger
 
         configuration.declare(Channel, named_by="code")
@@ -30,7 +41,18 @@ class ChatConfig(AppConfig):
         # Prices of before they were versions are said with their model.
         configuration.declare(ModelPrice, actions=("chat.save_price",), nouns=("price",), named_by="code", unsaid={})
         configuration.declare(ChatPolicy, actions=("chat.save_policy",), nouns=("policy",))
+        configuration.declare(
+            ChatRule,
+            actions=("chat.save_rule",),
+            nouns=("rule",),
+            named_by="code",
+            unsaid={"is_on": True, "place": None},
+        )
         switches.declare("chat.enabled", _("New messages and regenerated answers; running answers go on."))
+
+        metrics.register_counts(
+            "chatloop_chat_refusals", "questions that a rule refused", label="rule", read=chat.refusals_by_rule
+        )
 
         accounts.register_export("conversations", chat.export_conversations)
         accounts.register_export("messages", chat.export_messages)

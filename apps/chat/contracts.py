@@ -81,6 +81,25 @@ class Policy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RuleSetting:
+    """What operators said of a rule of the chain; without a place it stands where the site was built with it."""
+
+    is_on: bool = True
+    place: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleStanding:
+    """A rule of the chain as operators see it: its number in the chain, and what it has refused."""
+
+    code: str
+    number: int
+    is_on: bool
+    refused_today: int
+    refused: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelOffer:
     """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
 

@@ -164,3 +164,11 @@ class ConfigurationNotValid(DomainError):
 
     code = "configuration_not_valid"
     title = _("This configuration is not valid.")
+
+
+class RuleFixed(DomainError):
+    """A rule of the chain that operators can neither switch off nor move; `field` is in the context."""
+
+    kind = ErrorKind.CONFLICT
+    code = "rule_fixed"
+    title = _("This rule stays where it is, and on.")

@@ -1,5 +1,6 @@
-"""What chat grows by: the protocols that channels speak. Each is one class of engine/kinds.py, registered in apps.py
-(docs/how-to/add-a-channel-kind.md).
+"""What chat grows by, each one class that apps.py registers: the protocols that channels speak (engine/kinds.py,
+docs/how-to/add-a-channel-kind.md), and the rules that a question passes (rules/admission.py,
+docs/how-to/add-a-chat-rule.md).
 """
 
 from abc import ABC, abstractmethod
@@ -8,6 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, NamedTuple
 
 from apps.chat.contracts import Job
+from apps.chat.rules.chain import Rule
 from apps.kernel.registries import Registry
 
 
@@ -55,3 +57,4 @@ class ChannelKind(ABC):
 
 
 CHANNELS: Registry[ChannelKind] = Registry("channel kind")
+RULES: Registry[Rule] = Registry("chat rule")

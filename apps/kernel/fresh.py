@@ -3,9 +3,11 @@
 An operator's change counts within two seconds in every process.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Any, Generic, TypeVar
+
+from django.db.models import CharField, QuerySet, Value
 
 T = TypeVar("T")
 
@@ -34,6 +36,41 @@ class Fresh(Generic[T]):
 
 
 _all: list[Fresh[Any]] = []
+
+
+class FreshTexts:
+    """A few rows as pairs of texts. All that is declared so is read in one statement, however many things there are:
+    a request that finds every copy old waits for one more statement, and no more.
+    """
+
+    def __init__(self, name: str, rows: Callable[[], QuerySet[Any]], *, key: Any, text: Any = "") -> None:
+        """`name` is this one's own in the process; `key` and `text` are what values_list() takes, both texts."""
+        self._name = name
+        _texts[name] = lambda: rows().values_list(_constant(name), key, text or _constant(""))
+
+    def get(self) -> Mapping[str, str]:
+        """The text for each key, at most a second old."""
+        return _copies.get().get(self._name, {})
+
+    def forget(self) -> None:
+        """Read anew next time: what was read has just been changed."""
+        _copies.forget()
+
+
+def _constant(text: str) -> Value:
+    return Value(text, output_field=CharField())
+
+
+def _read_texts() -> dict[str, dict[str, str]]:
+    first, *others = [rows().order_by() for rows in _texts.values()]
+    found: dict[str, dict[str, str]] = {}
+    for name, key, text in first.union(*others, all=True) if others else first:
+        found.setdefault(name, {})[key] = text
+    return found
+
+
+_texts: dict[str, Callable[[], QuerySet[Any, Any]]] = {}
+_copies = Fresh(_read_texts)
 
 
 def forget_all() -> None:

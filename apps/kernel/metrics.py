@@ -1,10 +1,10 @@
-"""What Prometheus is told beside requests and queries: how the last audits ended."""
+"""What Prometheus is told beside requests and queries: how the last audits ended, and what apps count in tables."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from django.db import DatabaseError
 from prometheus_client import REGISTRY
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from apps.kernel.invariants import all_invariants
@@ -33,6 +33,32 @@ class AuditCollector(Collector):
             return
         yield breaches
         yield checked
+
+
+class CountCollector(Collector):
+    """Numbers that only grow and that an app keeps in a table, so that every process tells the same."""
+
+    def __init__(self, name: str, documentation: str, *, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        self._name, self._documentation, self._label, self._read = name, documentation, label, read
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """Nothing, so that registering asks no database."""
+        yield from ()
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """Each number under its label."""
+        counts = CounterMetricFamily(self._name, self._documentation, labels=[self._label])
+        try:
+            for label, number in self._read().items():
+                counts.add_metric([label], number)
+        except DatabaseError:
+            return
+        yield counts
+
+
+def register_counts(name: str, documentation: str, *, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+    """Tell what `read` reads, by label; called once from AppConfig.ready()."""
+    REGISTRY.register(CountCollector(name, documentation, label=label, read=read))
 
 
 def register() -> None:

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy
 
 from apps.kernel.errors import CodeUnknown
 
@@ -72,8 +73,11 @@ class Registry(Generic[E]):
         return iter(self._entries.values())
 
     def choices(self) -> list[tuple[str, Any]]:
-        """Codes and labels, for forms and the API's schema."""
-        return [(code, entry.label) for code, entry in self._entries.items()]
+        """Codes and labels, for forms and the API's schema; plain English becomes the reader's language."""
+        return [
+            (code, gettext_lazy(entry.label) if isinstance(entry.label, str) else entry.label)
+            for code, entry in self._entries.items()
+        ]
 
     def __deepcopy__(self, memo: Any) -> "Registry[E]":
         """There is one; serializers copy what they were declared with."""

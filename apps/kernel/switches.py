@@ -6,14 +6,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from apps.kernel import configuration
-from apps.kernel.fresh import Fresh
+from apps.kernel.fresh import FreshTexts
 from apps.kernel.models import Switch
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
 _declared: dict[str, StrOrPromise] = {}
-_switched_off = Fresh(lambda: frozenset(Switch.objects.filter(is_on=False).values_list("name", flat=True)))
+_switched_off = FreshTexts("switched off", lambda: Switch.objects.filter(is_on=False), key="name")
 
 
 def declare(name: str, purpose: StrOrPromise) -> None:

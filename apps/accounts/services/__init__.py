@@ -1,6 +1,12 @@
 """The door of accounts. Errors: apps.accounts.errors; every service names those that it raises."""
 
-from apps.accounts.services.access_lists import hold_active, limit_member, list_member, unlist_member
+from apps.accounts.services.access_lists import (
+    hold_active,
+    hold_standing,
+    limit_member,
+    list_member,
+    unlist_member,
+)
 from apps.accounts.services.api_keys import (
     api_keys_of,
     check_key_model,
@@ -121,6 +127,7 @@ __all__ = [
     "hold_active",
     "hold_member",
     "hold_open",
+    "hold_standing",
     "identify_key",
     "is_session_of_attempt",
     "live_session",

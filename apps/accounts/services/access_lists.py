@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from apps.accounts import selectors
-from apps.accounts.contracts import ListKind, ListScope, MemberStatus
+from apps.accounts.contracts import ListKind, ListScope, MemberStatus, Standing
 from apps.accounts.errors import (
     ListEntryNotFound,
     ListEntryNotPossible,
@@ -25,23 +25,37 @@ from apps.kernel.errors import RateLimited
 from apps.kernel.ids import PersonId, UserId
 
 
-def hold_active(*, user_id: UserId, scope: ListScope, now: datetime) -> PersonId:
-    """Refuse a member who is frozen, or black-listed for this scope; the person who acts. Costs one query.
+def hold_standing(*, user_id: UserId, scope: ListScope, now: datetime) -> Standing:
+    """How a member stands in this scope, for whoever refuses by it. Costs one query.
 
-    Until the end of the caller's transaction the account can be neither closed nor frozen.
-    Raises MemberFrozen, MemberClosed, MemberBlocked, MemberNotFound.
+    Until the end of the caller's transaction the account can be neither closed nor frozen. Raises MemberNotFound.
     """
-    require_transaction("accounts.hold_active()")
+    require_transaction("accounts.hold_standing()")
     found = selectors.hold_standing(user_id=user_id, scope=scope, now=now)
     if found is None:
         raise MemberNotFound()
-    if found.status == MemberStatus.CLOSED:
+    return Standing(
+        user_id=user_id,
+        person_id=PersonId(found.person_id),
+        status=MemberStatus(found.status),
+        is_blocked=bool(found.is_blocked),
+        is_spared=bool(found.is_spared),
+    )
+
+
+def hold_active(*, user_id: UserId, scope: ListScope, now: datetime) -> PersonId:
+    """The same, refusing a member who is frozen, or black-listed for this scope; the person who acts.
+
+    Raises MemberFrozen, MemberClosed, MemberBlocked, MemberNotFound.
+    """
+    found = hold_standing(user_id=user_id, scope=scope, now=now)
+    if found.status is MemberStatus.CLOSED:
         raise MemberClosed()
-    if found.status != MemberStatus.ACTIVE:
+    if found.status is not MemberStatus.ACTIVE:
         raise MemberFrozen()
     if found.is_blocked:
         raise MemberBlocked(scope=scope)
-    return PersonId(found.person_id)
+    return found.person_id
 
 
 def limit_member(*, user_id: UserId, scope: ListScope, act: str, limit: int, window: timedelta, now: datetime) -> None:

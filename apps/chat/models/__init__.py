@@ -1,6 +1,7 @@
 """The rows of chat, by noun."""
 
 from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice
+from apps.chat.models.chain import ChatRule, RefusalCount
 from apps.chat.models.channels import Channel
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
@@ -12,6 +13,7 @@ __all__ = [
     "Channel",
     "ChatModel",
     "ChatPolicy",
+    "ChatRule",
     "Conversation",
     "Entitlement",
     "FreeUse",
@@ -19,4 +21,5 @@ __all__ = [
     "LiveEntitlements",
     "Message",
     "ModelPrice",
+    "RefusalCount",
 ]

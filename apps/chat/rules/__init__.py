@@ -8,6 +8,14 @@ from apps.chat.rules.addresses import (
     is_on_this_machine,
     is_our_own,
 )
+from apps.chat.rules.chain import (
+    Question,
+    Rule,
+    arranged,
+    in_force,
+    pass_through,
+    refused_by,
+)
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.outcomes import (
     ENGINE_LOST,
@@ -18,15 +26,6 @@ from apps.chat.rules.outcomes import (
     is_delivered,
     is_unpaid,
     sources_of,
-)
-from apps.chat.rules.questions import (
-    CHAIN,
-    Question,
-    check_entitled,
-    check_has_text,
-    check_length,
-    check_model_enabled,
-    check_question,
 )
 from apps.chat.rules.requests import (
     MAX_TURNS,
@@ -42,34 +41,33 @@ from apps.chat.rules.requests import (
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
 
 __all__ = [
-    "CHAIN",
     "ENGINE_LOST",
     "INTERNAL",
     "MAX_TITLE",
     "MAX_TURNS",
     "NEXT",
     "Question",
+    "Rule",
+    "arranged",
     "abandoned_state",
     "check_channel_addresses",
-    "check_entitled",
     "check_fits",
-    "check_has_text",
     "check_key_may_stay",
-    "check_length",
-    "check_model_enabled",
-    "check_question",
     "check_title",
     "check_transition",
     "differ_in_port",
     "estimate_tokens",
     "fit_history",
+    "in_force",
     "is_delivered",
     "is_header_value",
     "is_on_this_machine",
     "is_our_own",
     "is_unpaid",
     "lengthened",
+    "pass_through",
     "read_request",
+    "refused_by",
     "request_of",
     "sources_of",
     "text_turn",

@@ -9,6 +9,7 @@ from apps.chat.services.catalogue import (
     save_model,
     save_policy,
 )
+from apps.chat.services.chain import ensure_rules, refusals_by_rule, rule_standings, save_rule
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.generations import (
@@ -49,6 +50,7 @@ __all__ = [
     "claim_jobs",
     "create_conversation",
     "delete_conversation",
+    "ensure_rules",
     "entitlement_causes",
     "erase_texts",
     "export_conversations",
@@ -69,11 +71,14 @@ __all__ = [
     "quota_of",
     "read_answer",
     "read_progress",
+    "refusals_by_rule",
     "regenerate_answer",
     "register_entitlement_cause",
+    "rule_standings",
     "save_channel",
     "save_model",
     "save_policy",
+    "save_rule",
     "settle_abandoned",
     "start_generation",
     "stop_generation",

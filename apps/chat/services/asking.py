@@ -13,6 +13,7 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import Asked, MessageDetail, Place, Role
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
+from apps.chat.services.chain import counting_refusals
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
@@ -63,10 +64,11 @@ def ask_question(
     )
     answer = _answer_to(question, now=now)
     try:
-        with transaction.atomic():
+        with counting_refusals(now=now), transaction.atomic():
             # First of all, so that a repeat finds its first result whatever has changed in between.
             insert([question, answer])
-            asker = starting.admit(user_id=user_id, text=text, model=model, key=key, now=now)
+            turn = rules.text_turn(Role.USER, text)
+            asker = starting.admit(user_id=user_id, turns=(turn,), model=model, key=key, now=now)
             _start(asker, conversation, answer, title=rules.title_from(text))
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):
@@ -93,10 +95,11 @@ def regenerate_answer(
     answer = _answer_to(question, now=now)
     answer.client_id = client_id
     try:
-        with transaction.atomic():
+        with counting_refusals(now=now), transaction.atomic():
             insert([answer])
             wanted = model or _last_model(question)
-            asker = starting.admit(user_id=user_id, text=question.text, model=wanted, key=key, now=now)
+            turn = rules.text_turn(Role.USER, question.text)
+            asker = starting.admit(user_id=user_id, turns=(turn,), model=wanted, key=key, now=now)
             _start(asker, question.conversation, answer, title="")
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):

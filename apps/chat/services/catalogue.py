@@ -11,6 +11,7 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import OPENAI_COMPATIBLE, Policy, PriceKind
 from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice
 from apps.chat.registries import CHANNELS
+from apps.chat.services.chain import as_ruled
 from apps.kernel import audit, configuration, sealing
 from apps.kernel.db import one_at_a_time
 from apps.kernel.fresh import Fresh
@@ -132,7 +133,7 @@ def save_policy(*, policy: Policy, now: datetime, actor: str = audit.SYSTEM, rea
 
 def policy_on_show() -> Policy:
     """The limits as pages tell them, a second old at most: where no model takes free messages, `free_per_day` is 0."""
-    return _policy_on_show.get()
+    return as_ruled(_policy_on_show.get())
 
 
 def check_models(*, model_ids: Collection[str]) -> None:

@@ -13,6 +13,7 @@ from apps.chat import errors, selectors
 from apps.chat.contracts import QUOTA, PaidBy
 from apps.chat.models import UNSETTLED, Conversation, Generation
 from apps.chat.rules import charging
+from apps.chat.rules.chain import Question
 from apps.chat.rules.limits import HOLD_FOR
 from apps.chat.services.free_allowance import local_day, seconds_left, take_free_use, uses_of
 from apps.kernel.db import Given
@@ -28,6 +29,8 @@ class Admitted:
     person_id: PersonId
     key: IdentifiedKey | None
     facts: selectors.ModelFacts
+    # As the rules handed it on.
+    question: Question
     now: datetime
 
 
@@ -94,8 +97,7 @@ def room_of(asker: Admitted) -> dict[str, Any]:
 def _pay(row: Generation, asker: Admitted) -> None:
     """With a free use of the day, else by reserving the price."""
     model, day = asker.facts.model, local_day(asker.now)
-    free_per_day = asker.facts.policy.free_per_day if model.is_in_free_allowance else 0
-    if take_free_use(person_id=asker.person_id, day=day, free_per_day=free_per_day):
+    if take_free_use(person_id=asker.person_id, day=day, free_per_day=asker.question.free_per_day):
         row.paid_by, row.free_day = PaidBy.FREE, day
         return
     account = ledger.user_account(asker.user_id, QUOTA)

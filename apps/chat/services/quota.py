@@ -8,6 +8,7 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import QUOTA, ModelOffer, QuotaEntry, QuotaState
 from apps.chat.models import ChatModel, Entitlement
 from apps.chat.rules import charging
+from apps.chat.services.chain import as_ruled
 from apps.chat.services.free_allowance import local_day
 from apps.kernel.db import one_at_a_time
 from apps.kernel.ids import UserId
@@ -90,7 +91,7 @@ def grant_entitlement(*, user_id: UserId, model_id: str, cause: Cause, now: date
 def quota_of(*, user_id: UserId, now: datetime) -> QuotaState:
     """What a user can spend on chat now."""
     person_id = accounts.person_of(user_id=user_id)
-    limits = selectors.policy()
+    limits = as_ruled(selectors.policy())
     balance = ledger.balance(account=ledger.user_account(user_id, QUOTA))
     entitled = Entitlement.objects.live(now).filter(user_id=user_id).order_by("model__sort", "model__code")
     return QuotaState(
@@ -115,7 +116,7 @@ def models_for(*, user_id: UserId, now: datetime) -> list[ModelOffer]:
         return []
     available = ledger.balance(account=ledger.user_account(user_id, QUOTA)).available
     person_id = accounts.person_of(user_id=user_id)
-    free_per_day = facts[0].policy.free_per_day
+    free_per_day = as_ruled(facts[0].policy).free_per_day
     free_left = selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=free_per_day)
     return [_offer(item, available=available, free_left=free_left) for item in facts]
 

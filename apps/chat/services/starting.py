@@ -1,5 +1,6 @@
 """Starting a generation: what is refused, and the queue. A conversation is one of those who ask for it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,10 +9,11 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey, ListScope
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import GenerationDetail
+from apps.chat.contracts import GenerationDetail, Turn
 from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.chat.services import paying
+from apps.chat.services.chain import chain, counting_refusals
 from apps.chat.services.paying import Admitted
 from apps.kernel import switches
 from apps.kernel.db import insert
@@ -29,40 +31,42 @@ def start_generation(
     MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     turns = rules.read_request(request)
-    with transaction.atomic():
-        asker = admit(user_id=user_id, text=turns[-1].text, model=model, key=key, now=now)
+    with counting_refusals(now=now), transaction.atomic():
+        asker = admit(user_id=user_id, turns=turns, model=model, key=key, now=now)
         rules.check_fits(turns, budget_tokens=asker.facts.model.prompt_tokens)
         row = paying.paid_generation(asker)
         paying.check_room(asker)
-        row.request = rules.request_of(turns)
+        row.request = rules.request_of(asker.question.turns)
         queue(row)
     return selectors.generation_detail(row)
 
 
-def admit(*, user_id: UserId, text: str, model: str, key: IdentifiedKey | None, now: datetime) -> Admitted:
-    """Refuse what may not be asked; hold the person who asks, so that nobody closes the account meanwhile.
+def admit(*, user_id: UserId, turns: Sequence[Turn], model: str, key: IdentifiedKey | None, now: datetime) -> Admitted:
+    """Ask the rules; hold the person who asks, so that nobody closes the account meanwhile.
 
     The model is read behind that lock: one that was switched off, or became dearer, while this waited is not sold.
+    What is asked may be other than it was: the rules handed it on.
     """
     if not switches.is_on("chat.enabled"):
         raise errors.ChatSwitchedOff
-    person_id = accounts.hold_active(user_id=user_id, scope=ListScope.CHAT, now=now)
+    standing = accounts.hold_standing(user_id=user_id, scope=ListScope.CHAT, now=now)
     facts = selectors.model_facts(user_id=user_id, code=model, now=now)
     if facts is None:
         raise errors.ModelNotFound(model=model)
-    if key is not None:
-        accounts.check_key_model(key=key, model=facts.model.code)
-    rules.check_question(
-        rules.Question(
-            text=text,
-            max_chars=facts.policy.max_message_chars,
-            model=facts.model.code,
-            is_model_enabled=facts.is_enabled,
-            needs_entitlement=facts.model.needs_entitlement,
-            is_entitled=facts.is_entitled,
-        )
+    question = rules.Question(
+        turns=tuple(turns),
+        asker=standing,
+        key=key,
+        model=facts.model.code,
+        is_model_enabled=facts.is_enabled,
+        is_in_free_allowance=facts.model.is_in_free_allowance,
+        needs_entitlement=facts.model.needs_entitlement,
+        is_entitled=facts.is_entitled,
+        policy=facts.policy,
+        now=now,
     )
-    return Admitted(user_id=user_id, person_id=person_id, key=key, facts=facts, now=now)
+    question = rules.pass_through(question, chain())
+    return Admitted(user_id=user_id, person_id=standing.person_id, key=key, facts=facts, question=question, now=now)
 
 
 def queue(row: Generation) -> None:

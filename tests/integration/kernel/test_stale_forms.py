@@ -66,6 +66,10 @@ def save_model() -> None:
     chat.save_model(code="n", name="N", channel_code="n", upstream_name="n", price_milli=5, now=clock.now())
 
 
+def save_rule() -> None:
+    chat.save_rule(code="black-list", is_on=True, place=5, actor="staff:1", reason="first", now=clock.now())
+
+
 def save_reply() -> None:
     accounts.save_reply_text(key="unknown", text="Hello", actor="staff:1", reason="warmer", now=clock.now())
 
@@ -81,6 +85,7 @@ ROWS: dict[str, tuple[Callable[[], object], str, str, str]] = {
     "chat.ChatPolicy": (
         lambda: chat.save_policy(policy=Policy(), now=clock.now()), "free_per_day", "6", "7",
     ),
+    "chat.ChatRule": (save_rule, "place", "6", "7"),
     "accounts.ReplyText": (save_reply, "text", "Good morning", "Good evening"),
     "marketing.ExchangeItem": (
         lambda: marketing.save_exchange_item(

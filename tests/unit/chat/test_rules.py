@@ -1,6 +1,5 @@
 """Decisions of chat."""
 
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +11,6 @@ from apps.chat.rules import charging
 
 def turn(role: Role, text: str) -> Turn:
     return rules.text_turn(role, text)
-
-
-QUESTION = rules.Question(
-    text="hi", max_chars=5, model="m", is_model_enabled=True, needs_entitlement=False, is_entitled=True
-)
 
 
 def test_a_settled_generation_never_changes() -> None:
@@ -37,10 +31,6 @@ def test_a_settled_generation_never_changes() -> None:
 def test_only_running_answers_finish() -> None:
     assert rules.sources_of(GenerationState.FINISHED) == (GenerationState.RUNNING,)
     assert rules.sources_of(GenerationState.STOPPED) == (GenerationState.QUEUED, GenerationState.RUNNING)
-
-
-def test_a_good_question_passes_the_chain() -> None:
-    rules.check_question(QUESTION)
 
 
 @pytest.mark.parametrize(("is_delivered", "charge"), [(True, 700), (False, 0)])
@@ -119,12 +109,6 @@ def test_our_own_model_server_is_the_one_that_we_name(url: str, own: str, is_our
 @pytest.mark.parametrize(("text", "tokens"), [("", 0), ("abc", 1), ("abcd", 2), ("你好", 2), ("你好ab", 3)])
 def test_tokens_are_estimated_by_script(text: str, tokens: int) -> None:
     assert rules.estimate_tokens(text) == tokens
-
-
-@pytest.mark.parametrize("text", ["", " \n", "\u200b\u3164", "\u2800\ufe0f"])
-def test_a_question_in_which_there_is_nothing_to_see_is_empty(text: str) -> None:
-    with pytest.raises(errors.MessageEmpty):
-        rules.check_question(replace(QUESTION, text=text))
 
 
 def test_history_keeps_the_newest_turns_and_begins_with_a_question() -> None:
