@@ -32,8 +32,9 @@ now = clock.now()
 limits = Policy(free_per_day=0, max_running=100, max_message_chars=1000, max_unpaid_per_day=10_000)
 services.save_policy(policy=limits, now=now, reason="benchmark")
 services.save_channel(code="benchmark", base_url={url!r}, api_key="sk-benchmark", now=now, reason="benchmark")
-services.save_model(code={model!r}, name="benchmark", channel_code="benchmark", upstream_name="benchmark",
-    price_milli=1, now=now, reason="benchmark")
+services.save_model(code={model!r}, name="benchmark", price_milli=1, now=now, reason="benchmark")
+services.save_route(model_code={model!r}, channel_code="benchmark", upstream_name="benchmark", now=now,
+    reason="benchmark")
 keys = []
 for number in range({count}):
     user_id = accounts.register_member(openid=f"oBenchmark{{number}}", now=now).id

@@ -28,7 +28,7 @@ import django  # noqa: E402
 django.setup()
 
 from apps.chat import rules  # noqa: E402
-from apps.chat.contracts import OPENAI_COMPATIBLE, Job, Role  # noqa: E402
+from apps.chat.contracts import OPENAI_COMPATIBLE, Job, Role, Target  # noqa: E402
 from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: E402
 from apps.chat.engine.upstream_errors import UpstreamError  # noqa: E402
 from tests.integration.chat.upstream import Line, head, running_line  # noqa: E402
@@ -56,15 +56,19 @@ FLOODS = {
 
 def job(url: str) -> Job:
     """A question to the channel at this address."""
-    return Job(
-        generation_id=uuid4(),
-        lease_token=uuid4(),
+    target = Target(
+        route_id=uuid4(),
         channel="worst",
         channel_kind=OPENAI_COMPATIBLE,
         base_url=url,
         proxy_url="",
         api_key="none",
         upstream_model="worst",
+    )
+    return Job(
+        generation_id=uuid4(),
+        lease_token=uuid4(),
+        targets=(target,),
         max_output_tokens=100,
         turns=(rules.text_turn(Role.USER, "hello"),),
     )
@@ -82,7 +86,8 @@ async def longest_step(url: str) -> float:
             now = time.thread_time()
             longest, last = max(longest, now - last), now
 
-    async with OpenAIConnection() as upstream, aclosing(upstream.answer(job(url))) as answer:
+    asked = job(url)
+    async with OpenAIConnection() as upstream, aclosing(upstream.answer(asked, asked.targets[0])) as answer:
         other = asyncio.create_task(take_turns())
         with suppress(UpstreamError, TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS):

@@ -47,8 +47,9 @@ from apps.kernel import clock
 now = clock.now()
 limits = Policy(free_per_day=100, max_running=2, max_message_chars=30_000)
 services.save_policy(policy=limits, now=now, reason="benchmark")
-services.save_model(code="worst", name="worst", channel_code="demo", upstream_name="demo-swift", price_milli=1000,
+services.save_model(code="worst", name="worst", price_milli=1000,
     context_tokens=400_000, max_output_tokens=100_000, is_in_free_allowance=True, now=now, reason="benchmark")
+services.save_route(model_code="worst", channel_code="demo", upstream_name="demo-swift", now=now, reason="benchmark")
 """
 
 

@@ -100,13 +100,12 @@ def _load_chat(now: datetime) -> None:
         chat.save_model(
             code=code,
             name=name,
-            channel_code="demo",
-            upstream_name=code,
             price_milli=credits * _CREDIT,
             sort=sort,
             now=now,
             reason=_REASON,
         )
+        chat.save_route(model_code=code, channel_code="demo", upstream_name=code, now=now, reason=_REASON)
     chat.save_policy(policy=Policy(free_per_day=5, max_running=2, max_message_chars=8_000), now=now, reason=_REASON)
 
 

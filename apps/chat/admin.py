@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, services
 from apps.chat.contracts import QUOTA, GenerationState, Policy
-from apps.chat.models import Channel, ChatModel, ChatPolicy, ChatRule, Conversation, Entitlement, Generation
+from apps.chat.models import Channel, ChatModel, ChatPolicy, ChatRule, Conversation, Entitlement, Generation, Route
 from apps.chat.registries import RULES
 from apps.kernel import clock
 from apps.kernel.admin import (
@@ -78,8 +78,6 @@ class ModelForm(ReasonedForm):
         fields = (
             "code",
             "name",
-            "channel",
-            "upstream_name",
             "context_tokens",
             "max_output_tokens",
             "is_in_free_allowance",
@@ -87,6 +85,21 @@ class ModelForm(ReasonedForm):
             "is_enabled",
             "sort",
         )
+
+
+class RouteForm(ReasonedForm):
+    """Which channel serves a model, under which name, and when it is asked."""
+
+    class Meta:
+        model = Route
+        fields = ("model", "channel", "upstream_name", "priority", "weight", "is_enabled")
+        help_texts: ClassVar = {
+            "upstream_name": gettext_lazy("What the channel calls this model."),
+            "priority": gettext_lazy("The smallest is asked first; the others when it cannot answer."),
+            "weight": gettext_lazy(
+                "Its share of the questions among routes of the same priority: 3 beside 1 gets three of four."
+            ),
+        }
 
 
 class PolicyForm(ReasonedForm):
@@ -142,11 +155,23 @@ class ChatModelAdmin(ConfigurationAdmin):
 
     task = Task.CHAT
     form = ModelForm
-    empty_text = gettext_lazy("There is nothing to talk to yet. Add a channel first, then a model that it offers.")
-    list_display = ("name", "code", "channel", "price_now", "needs_entitlement", "is_enabled", "sort")
-    list_filter = ("is_enabled", "channel")
-    list_select_related = ("channel", "price")
+    empty_text = gettext_lazy(
+        "There is nothing to talk to yet. Add a channel first, then a model, then the route from one to the other."
+    )
+    list_display = ("name", "code", "served_by", "price_now", "needs_entitlement", "is_enabled", "sort")
+    list_filter = ("is_enabled",)
+    list_select_related = ("price",)
     ordering = ("sort", "code")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ChatModel]:
+        """With the routes, which a column names."""
+        return super().get_queryset(request).prefetch_related("routes__channel")
+
+    @admin.display(description=gettext_lazy("channels"))
+    def served_by(self, model: ChatModel) -> str:
+        """The channels that it is asked at, first choice first; nobody is offered a model without one."""
+        routes = sorted(model.routes.all(), key=lambda route: (route.priority, route.channel.code))
+        return ", ".join(route.channel.code for route in routes if route.is_enabled) or _("none yet")
 
     @admin.display(description=gettext_lazy("price (thousandths of a credit)"))
     def price_now(self, model: ChatModel) -> int:
@@ -155,14 +180,31 @@ class ChatModelAdmin(ConfigurationAdmin):
 
     def save_model(self, request: HttpRequest, obj: ChatModel, form: Any, change: bool) -> None:
         """Save through the service, which records who, what and why."""
-        values = {name: getattr(obj, name) for name in ModelForm.Meta.fields if name != "channel"}
-        services.save_model(
-            **values,
-            price_milli=form.cleaned_data["price_milli"],
-            channel_code=obj.channel.code,
-            **self.said(request, form),
-        )
+        values = {name: getattr(obj, name) for name in ModelForm.Meta.fields}
+        services.save_model(**values, price_milli=form.cleaned_data["price_milli"], **self.said(request, form))
         obj.pk = ChatModel.objects.get(code=obj.code).pk
+
+
+@admin.register(Route)
+class RouteAdmin(ConfigurationAdmin):
+    """Which channels serve which models."""
+
+    task = Task.CHAT
+    form = RouteForm
+    key_fields = ("model", "channel")
+    empty_text = gettext_lazy("No model is served yet. Add a channel and a model, then the route between them.")
+    list_display = ("model", "channel", "upstream_name", "priority", "weight", "is_enabled", "updated_at")
+    list_filter = ("is_enabled", "channel", "model")
+    list_select_related = ("model", "channel")
+    ordering = ("model__sort", "model__code", "priority", "-weight")
+
+    def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
+        """Save through the service, which records who, what and why."""
+        values = {name: getattr(obj, name) for name in ("upstream_name", "priority", "weight", "is_enabled")}
+        services.save_route(
+            model_code=obj.model.code, channel_code=obj.channel.code, **values, **self.said(request, form)
+        )
+        obj.pk = Route.objects.get(model=obj.model, channel=obj.channel).pk
 
 
 @admin.register(ChatPolicy)

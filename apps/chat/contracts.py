@@ -226,17 +226,28 @@ class Turn:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Job:
-    """A claimed generation and all that is needed to carry it out; valid for whoever holds the lease token."""
+class Target:
+    """One place where a job can be asked: a route's channel, by its code, and what it needs to be called."""
 
-    generation_id: UUID
-    lease_token: UUID
+    route_id: UUID
     channel: str
     channel_kind: str
     base_url: str
     proxy_url: str
     api_key: str = field(repr=False)
     upstream_model: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """A claimed generation and all that is needed to carry it out; valid for whoever holds the lease token.
+
+    `targets` are asked in this order, the next only while nobody has read a word of the answer; there is at least one.
+    """
+
+    generation_id: UUID
+    lease_token: UUID
+    targets: tuple[Target, ...]
     max_output_tokens: int
     turns: tuple[Turn, ...] = field(repr=False)
 

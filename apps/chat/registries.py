@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, NamedTuple
 
-from apps.chat.contracts import Job
+from apps.chat.contracts import Job, Target
 from apps.chat.rules.chain import Rule
 from apps.kernel.registries import Registry
 
@@ -37,8 +37,8 @@ class Connection(AbstractAsyncContextManager[Any]):
     """The way to all channels of one kind, for one event loop: `async with` it, then ask."""
 
     @abstractmethod
-    def answer(self, job: Job) -> AsyncGenerator[Delta, None]:
-        """The answer of the channel, until it has said all or the connection ends.
+    def answer(self, job: Job, target: Target) -> AsyncGenerator[Delta, None]:
+        """The answer of the target's channel, until it has said all or the connection ends.
 
         Every byte of it is hostile. It is whole only if a finish_reason came. Raises upstream_errors.UpstreamError.
         """

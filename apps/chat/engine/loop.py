@@ -63,7 +63,7 @@ class Engine:
     async def _take_jobs(self) -> None:
         """Claim until no place is free or nothing is left; each time, those of a full channel are passed over."""
         while free := self._capacity - len(self._runs):
-            running = Counter(run.job.channel for run in self._runs.values())
+            running = Counter(run.channel for run in self._runs.values())
             jobs = await self._services.claim_jobs(min(free, _BATCH), per_channel=self._per_channel, running=running)
             for job in jobs:
                 self._start(job)
@@ -71,8 +71,7 @@ class Engine:
                 return
 
     def _start(self, job: Job) -> None:
-        channel = self._channels[job.channel_kind]
-        run = Run(job, services=self._services, channel=channel, feeder=self._feeder)
+        run = Run(job, services=self._services, channels=self._channels, feeder=self._feeder)
         task = asyncio.create_task(run.carry_out())
         self._runs[task] = run
         task.add_done_callback(self._forget)

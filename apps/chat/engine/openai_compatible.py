@@ -18,7 +18,7 @@ import aiohttp
 import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
-from apps.chat.contracts import Job
+from apps.chat.contracts import Job, Target
 from apps.chat.engine import deltas, documents, transport, upstream_errors
 from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.thoughts import Thoughts
@@ -83,13 +83,13 @@ class OpenAIConnection(Connection):
         await self._kept.close()
         await self._fresh.close()
 
-    async def answer(self, job: Job) -> AsyncGenerator[Delta, None]:
+    async def answer(self, job: Job, target: Target) -> AsyncGenerator[Delta, None]:
         """The answer of the channel, event by event, until it has said all or the connection ends.
 
         The end of this iteration proves nothing: an answer is whole only if a finish_reason came, or [DONE] after
         its usage, which is then given as the finish_reason "stop". Raises UpstreamError.
         """
-        async with aclosing(await self._taken(job)) as response, aclosing(response.aiter_raw()) as chunks:
+        async with aclosing(await self._taken(job, target)) as response, aclosing(response.aiter_raw()) as chunks:
             reading, thoughts = _Reading(chunks), Thoughts()
             async for delta in _deltas(reading):
                 text, thought = thoughts.sort(delta.text)
@@ -97,13 +97,13 @@ class OpenAIConnection(Connection):
             yield Delta(*thoughts.rest())
             await reading.drain()
 
-    async def _taken(self, job: Job) -> httpx2.Response:
+    async def _taken(self, job: Job, target: Target) -> httpx2.Response:
         """The response to a question that the channel took, asked as it wants. Raises UpstreamError."""
-        key = (job.base_url, job.upstream_model)
+        key = (target.base_url, target.upstream_model)
         way = self._ways.get(key, _Way())
         while True:
             try:
-                response = await self._ask(job, way)
+                response = await self._ask(job, target, way)
             except transport.Refused as refusal:
                 other = way.after(refusal.complaint)
                 if other == way:
@@ -116,30 +116,30 @@ class OpenAIConnection(Connection):
                 self._ways[key] = way
                 return response
 
-    async def _ask(self, job: Job, way: _Way) -> httpx2.Response:
+    async def _ask(self, job: Job, target: Target, way: _Way) -> httpx2.Response:
         """Send the question; once more when the channel hangs up before it answers. Raises Refused, UpstreamError."""
         try:
             try:
-                return await self._post(self._kept, job, way)
+                return await self._post(self._kept, job, target, way)
             except (aiohttp.ClientConnectionError, transport.Refused) as error:
                 if not _has_hung_up(error):
                     raise
                 # As it does with a connection that it kept long enough. Nothing of an answer came, so nothing that
                 # was answered is asked twice; and a new connection cannot be such a one.
-                return await self._post(self._fresh, job, way)
+                return await self._post(self._fresh, job, target, way)
         except transport.ERRORS as error:
             raise upstream_errors.of_transport(error) from error
 
-    async def _post(self, session: aiohttp.ClientSession, job: Job, way: _Way) -> httpx2.Response:
+    async def _post(self, session: aiohttp.ClientSession, job: Job, target: Target, way: _Way) -> httpx2.Response:
         body: dict[str, Any] = {
-            "model": job.upstream_model,
+            "model": target.upstream_model,
             "messages": [{"role": turn.role.value, "content": turn.text} for turn in job.turns],
             "stream": True,
             way.limit_name: job.max_output_tokens,
         }
         if way.wants_usage:
             body["stream_options"] = {"include_usage": True}
-        client = self._client(session, job.base_url, job.api_key, job.proxy_url)
+        client = self._client(session, target.base_url, target.api_key, target.proxy_url)
         try:
             # Not by its method for this address, which copies messages field by field: for forty of them that was
             # measured to take 7 ms, and all other answers would wait.

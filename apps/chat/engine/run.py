@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from contextlib import aclosing
 from uuid import UUID
 
@@ -11,9 +12,10 @@ from apps.chat import rules
 from apps.chat.contracts import GenerationState, Job, Outcome
 from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
+from apps.chat.engine.attempts import Attempts
 from apps.chat.engine.feed import Feeder, Piece
 from apps.chat.engine.service_calls import ServiceCalls
-from apps.chat.engine.upstream_errors import UpstreamError
+from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
 from apps.kernel.characters import show_something
@@ -29,17 +31,6 @@ _SAVED_CHARS_PER_SECOND = 8_000
 _RENEW_SECONDS = 5.0
 # Events in a row that add nothing: no answer is so long in coming, and each takes time from the others.
 _MAX_IDLE_EVENTS = 100_000
-# Finish reasons with which an upstream says that it broke off by itself; those of servers that open models run on, too.
-_BROKEN = {
-    "network_error",
-    "insufficient_system_resource",
-    "model_context_window_exceeded",
-    "abort",
-    "aborted",
-    "cancelled",
-    "error",
-    "timeout",
-}
 # What it looks like here when whoever wrote the answer died.
 _LOOKS_LIKE_DEATH = {"upstream_cut", "upstream_unreachable"}
 
@@ -47,10 +38,10 @@ _LOOKS_LIKE_DEATH = {"upstream_cut", "upstream_unreachable"}
 class Run:
     """Streams one job, feeds its readers, saves its text, and ends it once."""
 
-    def __init__(self, job: Job, *, services: ServiceCalls, channel: Connection, feeder: Feeder) -> None:
+    def __init__(self, job: Job, *, services: ServiceCalls, channels: Mapping[str, Connection], feeder: Feeder) -> None:
         self.job = job
         self._services = services
-        self._channel = channel
+        self._attempts = Attempts(job, channels=channels)
         self._feeder = feeder
         self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)
         self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)
@@ -66,6 +57,11 @@ class Run:
     def generation_id(self) -> UUID:
         """The generation that this run writes."""
         return self.job.generation_id
+
+    @property
+    def channel(self) -> str:
+        """The code of the channel that is asked now."""
+        return self._attempts.target.channel
 
     def stop(self) -> None:
         """End the answer here: its owner wants no more of it."""
@@ -93,7 +89,7 @@ class Run:
         self._reading.cancel()
 
     async def _read(self) -> None:
-        async with asyncio.timeout(limits.MAX_ANSWER_SECONDS), aclosing(self._channel.answer(self.job)) as answer:
+        async with asyncio.timeout(limits.MAX_ANSWER_SECONDS), aclosing(self._attempts.deltas()) as answer:
             idle = 0
             async for delta in answer:
                 self._was_taken = True
@@ -146,12 +142,12 @@ class Run:
         if not error_code:
             return GenerationState.FINISHED, ""
         detail = error.detail if isinstance(error, UpstreamError) else ""
-        logger.warning("generation %s on channel %s: %s (%s)", self.generation_id, self.job.channel, error_code, detail)
+        logger.warning("generation %s on channel %s: %s (%s)", self.generation_id, self.channel, error_code, detail)
         return GenerationState.INTERRUPTED if has_text else GenerationState.FAILED, error_code
 
     async def _died_with_us(self) -> bool:
         """Whether the channel was the model server of our own site, which is gone; any other's death is its own."""
-        url = self.job.base_url
+        url = self._attempts.target.base_url
         return rules.is_our_own(url, own=settings.OWN_MODELS_URL) and await transport.is_deserted(url)
 
     async def _feed(self) -> None:
@@ -203,7 +199,7 @@ def _error_code(error: BaseException | None) -> str:
 
 def _silent_failure(finish_reason: str, text: str) -> str:
     """What is wrong with an answer that ended without an error, if anything is."""
-    if finish_reason in _BROKEN:
+    if finish_reason in BROKEN:
         return "upstream_cut"
     if not finish_reason:
         return "upstream_cut"

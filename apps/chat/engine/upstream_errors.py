@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 import aiohttp
@@ -24,18 +25,52 @@ _STATUSES = {
     404: "upstream_model_unknown",
     429: "upstream_busy",
 }
+_ABOUT_THE_QUESTION = {400, 413, 415, 422}
+# Finish reasons with which an upstream says that it broke off by itself; those of servers that open models run on, too.
+BROKEN = {
+    "network_error",
+    "insufficient_system_resource",
+    "model_context_window_exceeded",
+    "abort",
+    "aborted",
+    "cancelled",
+    "error",
+    "timeout",
+}
 # Whatever else a provider puts in these places may be the question itself or a key: words are letters, numbers are
 # short, and keys have both in one, or a hyphen.
 _WORD = re.compile(r"(?=.{1,64}\Z)(?:(?:[A-Za-z]{1,32}|[0-9]{1,6})(?:[_.\[\]]+|\Z))+\Z")
 
 
+class Blame(Enum):
+    """What a failure is about, and so what may be tried instead."""
+
+    CHANNEL = "channel"
+    KEY = "key"
+    # This model at this channel: it is not there, or asked too much at the moment.
+    ROUTE = "route"
+    # The same question would be refused elsewhere, or must not be taken elsewhere.
+    QUESTION = "question"
+
+
+_BLAMES = {
+    "upstream_key_refused": Blame.KEY,
+    "upstream_arrears": Blame.KEY,
+    "upstream_model_unknown": Blame.ROUTE,
+    "upstream_busy": Blame.ROUTE,
+    "context_too_long": Blame.QUESTION,
+    "content_refused": Blame.QUESTION,
+}
+
+
 class UpstreamError(Exception):
     """The channel did not answer, or broke off; `code` is ours and stable, `detail` is for the log."""
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    def __init__(self, code: str, detail: str = "", *, blame: Blame | None = None) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+        self.blame = blame or _BLAMES.get(code, Blame.CHANNEL)
 
 
 @dataclass(frozen=True)
@@ -72,7 +107,10 @@ class Complaint:
         known = _CODES.get(self.code) or _CODES.get(self.type)
         code = known or (_code_of_status(status) if status is not None else "upstream_failed")
         facts = {"status": status, "code": self.code, "type": self.type, "param": self.param}
-        return UpstreamError(code, ", ".join(f"{name} {value}" for name, value in facts.items() if value))
+        detail = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+        return UpstreamError(
+            code, detail, blame=Blame.QUESTION if not known and status in _ABOUT_THE_QUESTION else None
+        )
 
 
 def of_transport(error: Exception) -> UpstreamError:

@@ -6,6 +6,7 @@ from apps.chat.models.channels import Channel
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import UNSETTLED, Generation
+from apps.chat.models.routes import Route
 
 __all__ = [
     "SHOWN_TEXT",
@@ -22,4 +23,5 @@ __all__ = [
     "Message",
     "ModelPrice",
     "RefusalCount",
+    "Route",
 ]

@@ -5,7 +5,6 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.chat.contracts import PerAnswer, PriceKind
-from apps.chat.models.channels import Channel
 from apps.kernel.models import Row
 
 
@@ -37,12 +36,10 @@ class ModelPrice(Row):
 
 
 class ChatModel(Row):
-    """A model that users choose by its code; the channel knows it under its upstream name."""
+    """A model that users choose by its code; its routes say which channels serve it."""
 
     code = models.CharField(_("code"), max_length=64)
     name = models.CharField(_("name"), max_length=64)
-    channel = models.ForeignKey(Channel, verbose_name=_("channel"), on_delete=models.PROTECT, related_name="+")
-    upstream_name = models.CharField(_("upstream name"), max_length=128)
     # The present version. Every generation names its own, so a change concerns only later ones.
     price = models.ForeignKey(
         ModelPrice, verbose_name=_("price"), on_delete=models.PROTECT, related_name="+", db_index=False

@@ -38,6 +38,7 @@ from apps.chat.rules.requests import (
     turns_of,
     usage_or_estimate,
 )
+from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
 
 __all__ = [
@@ -66,6 +67,7 @@ __all__ = [
     "is_unpaid",
     "lengthened",
     "pass_through",
+    "order_of_asking",
     "read_request",
     "refused_by",
     "request_of",

@@ -13,9 +13,11 @@ from apps.chat.selectors.conversations import (
     summary,
     turns_above,
 )
+from apps.chat.selectors.routes import OpenRoute, open_routes
 
 __all__ = [
     "ModelFacts",
+    "OpenRoute",
     "answer_of",
     "branch_of",
     "conversation_of",
@@ -27,6 +29,7 @@ __all__ = [
     "messages_of",
     "model_facts",
     "offers",
+    "open_routes",
     "policy",
     "policy_on_show",
     "recent_conversations",

@@ -9,6 +9,7 @@ from django.db.models.functions import Coalesce
 
 from apps.chat.contracts import Policy
 from apps.chat.models import ChatModel, ChatPolicy, Entitlement, FreeUse
+from apps.chat.selectors.routes import is_served
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import PersonId, UserId
 
@@ -20,6 +21,7 @@ class ModelFacts:
     """A model, what this user may do with it, and the limits that hold today."""
 
     model: ChatModel
+    is_served: bool
     is_entitled: bool
     # When the right ends that the model needs; None for never.
     entitled_until: datetime | None
@@ -27,8 +29,8 @@ class ModelFacts:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether the model and its channel are both switched on."""
-        return self.model.is_enabled and self.model.channel.is_enabled
+        """Whether the model is switched on, and a route of it with its channel."""
+        return self.model.is_enabled and self.is_served
 
 
 def policy() -> Policy:
@@ -41,9 +43,7 @@ def policy() -> Policy:
 
 def policy_on_show() -> Policy:
     """The limits as pages may tell them: no message is free where no model takes free messages from everybody."""
-    takers = ChatModel.objects.filter(
-        is_enabled=True, channel__is_enabled=True, is_in_free_allowance=True, needs_entitlement=False
-    )
+    takers = ChatModel.objects.filter(is_served(), is_enabled=True, is_in_free_allowance=True, needs_entitlement=False)
     taker = takers.annotate(**_limits()).first()
     return replace(policy(), free_per_day=0) if taker is None else _policy_beside(taker)
 
@@ -56,7 +56,7 @@ def model_facts(*, user_id: UserId, code: str, now: datetime) -> ModelFacts | No
 
 def offers(*, user_id: UserId, now: datetime) -> list[ModelFacts]:
     """The models that are switched on, in the operators' order."""
-    enabled = _models_for(user_id, now).filter(is_enabled=True, channel__is_enabled=True)
+    enabled = _models_for(user_id, now).filter(is_served(), is_enabled=True)
     return [_facts_of(row) for row in enabled.order_by("sort", "code")]
 
 
@@ -69,13 +69,14 @@ def free_use_left(*, person_id: PersonId, day: date, free_per_day: int) -> int:
 def _models_for(user_id: UserId | Given, now: datetime | Given) -> QuerySet[ChatModel]:
     live = Entitlement.objects.live(now).filter(user_id=user_id, model=OuterRef("pk"))
     until = Subquery(live.order_by("-number").values("ends_at")[:1])
-    models = ChatModel.objects.select_related("channel", "price")
-    return models.annotate(is_entitled=Exists(live), entitled_until=until, **_limits())
+    models = ChatModel.objects.select_related("price")
+    return models.annotate(is_served=is_served(), is_entitled=Exists(live), entitled_until=until, **_limits())
 
 
 def _facts_of(row: Any) -> ModelFacts:
     return ModelFacts(
         model=row,
+        is_served=row.is_served,
         is_entitled=not row.needs_entitlement or row.is_entitled,
         entitled_until=row.entitled_until if row.needs_entitlement else None,
         policy=_policy_beside(row),

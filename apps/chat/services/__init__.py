@@ -8,6 +8,7 @@ from apps.chat.services.catalogue import (
     save_channel,
     save_model,
     save_policy,
+    save_route,
 )
 from apps.chat.services.chain import ensure_rules, refusals_by_rule, rule_standings, save_rule
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
@@ -79,6 +80,7 @@ __all__ = [
     "save_model",
     "save_policy",
     "save_rule",
+    "save_route",
     "settle_abandoned",
     "start_generation",
     "stop_generation",

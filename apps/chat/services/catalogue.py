@@ -9,8 +9,9 @@ from django.db import transaction
 
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import OPENAI_COMPATIBLE, Policy, PriceKind
-from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice
+from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice, Route
 from apps.chat.registries import CHANNELS
+from apps.chat.services import routing
 from apps.chat.services.chain import as_ruled
 from apps.kernel import audit, configuration, sealing
 from apps.kernel.db import one_at_a_time
@@ -55,7 +56,7 @@ def save_channel(
             rules.check_key_may_stay(saved=(channel.base_url, channel.proxy_url), wanted=(base_url, proxy_url))
 
     configuration.save(Channel, key={"code": code}, values=values, actor=actor, reason=reason, now=now, check=check)
-    _policy_on_show.forget()
+    _forget()
 
 
 def follow_port(*, base_url: str, api_key: str, now: datetime, reason: str) -> None:
@@ -81,8 +82,6 @@ def save_model(
     *,
     code: str,
     name: str,
-    channel_code: str,
-    upstream_name: str,
     price_milli: int,
     now: datetime,
     context_tokens: int = 16_000,
@@ -102,13 +101,8 @@ def save_model(
         raise errors.ConfigurationNotValid(field="price_milli")
     if not 0 < max_output_tokens < context_tokens:
         raise errors.ConfigurationNotValid(field="max_output_tokens")
-    channel = Channel.objects.filter(code=channel_code).first()
-    if channel is None:
-        raise errors.ConfigurationNotValid(field="channel_code")
     values: dict[str, Any] = {
         "name": name,
-        "channel": channel,
-        "upstream_name": upstream_name,
         "context_tokens": context_tokens,
         "max_output_tokens": max_output_tokens,
         "is_in_free_allowance": is_in_free_allowance,
@@ -120,7 +114,38 @@ def save_model(
         one_at_a_time(f"chat.save_model:{code}")
         values["price"] = _price(code=code, price_milli=price_milli, actor=actor, reason=reason, now=now)
         configuration.save(ChatModel, key={"code": code}, values=values, actor=actor, reason=reason, now=now)
-    _policy_on_show.forget()
+    _forget()
+
+
+def save_route(
+    *,
+    model_code: str,
+    channel_code: str,
+    upstream_name: str,
+    now: datetime,
+    priority: int = 1,
+    weight: int = 1,
+    is_enabled: bool = True,
+    actor: str = audit.SYSTEM,
+    reason: str = "configuration",
+) -> None:
+    """Let a channel serve a model under the name that it has there, or change how.
+
+    The smallest priority is asked first; the weight is a route's share among those of the same priority. Raises
+    ConfigurationNotValid.
+    """
+    model = ChatModel.objects.filter(code=model_code).first()
+    channel = Channel.objects.filter(code=channel_code).first()
+    if model is None or channel is None:
+        raise errors.ConfigurationNotValid(field="model_code" if model is None else "channel_code")
+    if not upstream_name:
+        raise errors.ConfigurationNotValid(field="upstream_name")
+    if weight < 1 or priority < 0:
+        raise errors.ConfigurationNotValid(field="weight" if weight < 1 else "priority")
+    ends = {"model": model, "channel": channel}
+    values = {"upstream_name": upstream_name, "priority": priority, "weight": weight, "is_enabled": is_enabled}
+    configuration.save(Route, key=ends, values={**ends, **values}, actor=actor, reason=reason, now=now)
+    _forget()
 
 
 def save_policy(*, policy: Policy, now: datetime, actor: str = audit.SYSTEM, reason: str = "configuration") -> None:
@@ -142,6 +167,11 @@ def check_models(*, model_ids: Collection[str]) -> None:
     for model_id in model_ids:
         if model_id not in known:
             raise errors.ModelNotFound(model=model_id)
+
+
+def _forget() -> None:
+    _policy_on_show.forget()
+    routing.forget()
 
 
 def _price(*, code: str, price_milli: int, actor: str, reason: str, now: datetime) -> ModelPrice:

@@ -12,11 +12,10 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 
 from apps.chat import rules, selectors
-from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, Progress, Turn
-from apps.chat.models import Channel, Generation
-from apps.chat.registries import CHANNELS
+from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, Progress, Target, Turn
+from apps.chat.models import Generation
+from apps.chat.services import routing
 from apps.chat.services.settling import keep_what_was_shown, settle
-from apps.kernel import sealing
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, given_ids, numbered
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
@@ -25,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 # Renewed with every save, at least each five seconds: three misses and the sweeper takes over.
 LEASE = timedelta(seconds=15)
+
+# A queued generation, and where it can be asked.
+_Queued = tuple[Generation, tuple[Target, ...]]
 
 _TO_SETTLE = CompiledRead(
     lambda: Generation.objects.select_related("price").defer("request").filter(pk=Given("generation_id"))
@@ -36,18 +38,24 @@ def claim_jobs(
 ) -> list[Job]:
     """Take up to `limit` queued generations, the oldest first, each under a new lease token.
 
-    With `per_channel`, no more of one channel than that, counting those that run already (by channel code). One whose
-    channel cannot be used is settled as failed, without a charge, and left out. One that the database refuses is left
-    out too and stays queued: the others, once claimed, are nobody's but this caller's.
+    With `per_channel`, no more of one channel than that, counting those that run already (by channel code). One that
+    no channel can be asked for is settled as failed, without a charge, and left out. One that the database refuses is
+    left out too and stays queued: the others, once claimed, are nobody's but this caller's.
     """
     taken = Counter(running)
-    full = [code for code, count in taken.items() if per_channel is not None and count >= per_channel]
+
+    def full() -> set[str]:
+        return {code for code, count in taken.items() if per_channel is not None and count >= per_channel}
+
+    waiting = routing.full_models(full=full())
     rows = []
-    for row in _oldest(limit, full=full) if full else _compiled_oldest(limit).all():
-        channel = row.model.channel.code
-        if per_channel is None or taken[channel] < per_channel:
-            taken[channel] += 1
-            rows.append(row)
+    for row in _oldest(limit, waiting=waiting) if waiting else _compiled_oldest(limit).all():
+        targets = routing.targets_of(model_id=row.model_id, generation_id=row.pk, full=full())
+        if targets:
+            taken[targets[0].channel] += 1
+        elif routing.targets_of(model_id=row.model_id, generation_id=row.pk):
+            continue  # it waits for a place
+        rows.append((row, targets))
     if not rows:
         return []
     try:
@@ -96,9 +104,9 @@ def read_progress(*, generation_ids: Collection[UUID]) -> dict[UUID, Progress]:
     return {pk: Progress(state=GenerationState(state), text=text) for pk, state, text in rows}
 
 
-def _oldest(limit: int, *, full: Collection[str] = ()) -> QuerySet[Generation]:
-    queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__channel__code__in=full)
-    return queued.order_by("pk").select_related("message", "model__channel")[:limit]
+def _oldest(limit: int, *, waiting: Collection[UUID] = ()) -> QuerySet[Generation]:
+    queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__in=waiting)
+    return queued.order_by("pk").select_related("message", "model")[:limit]
 
 
 @cache
@@ -121,45 +129,38 @@ def _queued_among(ids: Any) -> QuerySet[Generation]:
     return Generation.objects.filter(pk__in=ids, state=GenerationState.QUEUED)
 
 
-def _try_to_claim(row: Generation, *, now: datetime) -> list[Job]:
+def _try_to_claim(row: _Queued, *, now: datetime) -> list[Job]:
     try:
         return _claim([row], now=now)
     except DatabaseError:
-        logger.exception("generation %s could not be claimed; it stays queued", row.pk)
+        logger.exception("generation %s could not be claimed; it stays queued", row[0].pk)
         return []
 
 
-def _claim(rows: Sequence[Generation], *, now: datetime) -> list[Job]:
+def _claim(rows: Sequence[_Queued], *, now: datetime) -> list[Job]:
     """Take all of these that are still queued, in as many statements as for one."""
     token = uuid4()
     with transaction.atomic():
-        ids = numbered(row.pk for row in rows)
+        ids = numbered(row.pk for row, _ in rows)
         won = _claimed(len(ids)).run(**ids, token=token, lease_until=now + LEASE, now=now)
         if won < len(rows):
             mine = Generation.objects.filter(pk__in=list(ids.values()), lease_token=token)
             own = set(mine.values_list("pk", flat=True)) if won else set()
-            rows = [row for row in rows if row.pk in own]
-        keys = {row.pk: _usable_key(row.model.channel) for row in rows}
-        for row in rows:
-            if keys[row.pk] is None:
+            rows = [(row, targets) for row, targets in rows if row.pk in own]
+        for row, targets in rows:
+            if not targets:
                 failed = Outcome(state=GenerationState.FAILED, text="", error_code="channel_unavailable")
                 settle(row=row, guard=token, outcome=failed, now=now)
-        usable = [(row, key) for row in rows if (key := keys[row.pk]) is not None]
+        usable = [(row, targets) for row, targets in rows if targets]
         turns = selectors.turns_above([row.message for row, _ in usable if row.message is not None])
-        return [_job(row, token=token, api_key=key, turns=_turns_of(row, turns)) for row, key in usable]
+        return [_job(row, token=token, targets=targets, turns=_turns_of(row, turns)) for row, targets in usable]
 
 
-def _job(row: Generation, *, token: UUID, api_key: str, turns: tuple[Turn, ...]) -> Job:
-    channel = row.model.channel
+def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tuple[Turn, ...]) -> Job:
     return Job(
         generation_id=row.pk,
         lease_token=token,
-        channel=channel.code,
-        channel_kind=channel.kind,
-        base_url=channel.base_url,
-        proxy_url=channel.proxy_url,
-        api_key=api_key,
-        upstream_model=row.model.upstream_name,
+        targets=targets,
         max_output_tokens=row.model.max_output_tokens,
         turns=turns,
     )
@@ -170,21 +171,3 @@ def _turns_of(row: Generation, above: Mapping[UUID, Sequence[Turn]]) -> tuple[Tu
     if row.message is None:
         return rules.turns_of(row.request)
     return rules.fit_history(above[row.message.pk], budget_tokens=row.model.prompt_tokens)
-
-
-def _usable_key(channel: Channel) -> str | None:
-    return _key_of(channel) if channel.is_enabled and _is_spoken(channel) else None
-
-
-def _is_spoken(channel: Channel) -> bool:
-    """Whether a class stands for the channel's kind; I-02-codes names it, too."""
-    if channel.kind not in CHANNELS:
-        logger.error("channel %s: nobody speaks %s", channel.code, channel.kind)
-    return channel.kind in CHANNELS
-
-
-def _key_of(channel: Channel) -> str | None:
-    api_key = sealing.unseal("channel_key", channel.api_key_sealed)
-    if api_key is None:
-        logger.error("channel %s: no SEALING_KEY opens its key; enter it again", channel.code)
-    return api_key

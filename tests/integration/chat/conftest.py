@@ -15,7 +15,7 @@ from django.db import transaction
 
 from apps.accounts.contracts import Member
 from apps.chat import rules, services
-from apps.chat.contracts import OPENAI_COMPATIBLE, Asked, GenerationDetail, Job, Policy, Role
+from apps.chat.contracts import OPENAI_COMPATIBLE, Asked, GenerationDetail, Job, Policy, Role, Target
 from apps.chat.engine.loop import Engine
 from apps.chat.engine.service_calls import Services
 from apps.chat.models import Generation
@@ -71,12 +71,11 @@ def make_model(
     services.save_model(
         code=code,
         name=code.title(),
-        channel_code=channel,
-        upstream_name=upstream or f"up-{code}",
         price_milli=price_milli,
         now=clock.now(),
         **more,  # type: ignore[arg-type]  # each test names its own
     )
+    services.save_route(model_code=code, channel_code=channel, upstream_name=upstream or f"up-{code}", now=clock.now())
 
 
 def send(
@@ -136,17 +135,25 @@ def upstream(db: None) -> Iterator[Upstream]:
         yield running
 
 
-def job(url: str, text: str = "hello") -> Job:
-    """A question to the channel at this address, for those who ask it without an engine."""
-    return Job(
-        channel_kind=OPENAI_COMPATIBLE,
-        generation_id=uuid4(),
-        lease_token=uuid4(),
+def target(url: str) -> Target:
+    """The channel at this address, for those who ask it without an engine."""
+    return Target(
+        route_id=uuid4(),
         channel="test",
+        channel_kind=OPENAI_COMPATIBLE,
         base_url=url,
         proxy_url="",
         api_key="sk-test-secret",
         upstream_model="up-base",
+    )
+
+
+def job(url: str, text: str = "hello") -> Job:
+    """A question to the channel at this address."""
+    return Job(
+        generation_id=uuid4(),
+        lease_token=uuid4(),
+        targets=(target(url),),
         max_output_tokens=100,
         turns=(rules.text_turn(Role.USER, text),),
     )

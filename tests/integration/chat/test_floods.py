@@ -6,7 +6,7 @@ from contextlib import aclosing
 import pytest
 
 from apps.chat.engine.openai_compatible import OpenAIConnection
-from tests.integration.chat.conftest import job
+from tests.integration.chat.conftest import job, target
 from tests.integration.chat.upstream import DONE, Line, chunk, event, head, piece, reason, running_line, usage
 
 KIB = 1024
@@ -45,7 +45,7 @@ async def ticks_between_two_turns(url: str) -> list[int]:
             await asyncio.sleep(0)
             turns.append(0)
 
-    async with OpenAIConnection() as upstream, aclosing(upstream.answer(job(url))) as answer:
+    async with OpenAIConnection() as upstream, aclosing(upstream.answer(job(url), target(url))) as answer:
         other = asyncio.create_task(take_turns())
         async for delta in answer:
             turns[-1] += len(delta.text)

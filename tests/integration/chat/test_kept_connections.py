@@ -11,7 +11,7 @@ from apps.chat.engine import transport
 from apps.chat.engine.connections import Connector
 from apps.chat.engine.openai_compatible import OpenAIConnection
 from apps.chat.engine.upstream_errors import UpstreamError
-from tests.integration.chat.conftest import job
+from tests.integration.chat.conftest import job, target
 from tests.integration.chat.upstream import Line, answer, running_line
 
 
@@ -23,7 +23,7 @@ def whole(text: str) -> bytes:
 
 async def ask(upstream: OpenAIConnection, url: str, question: str) -> str:
     """The text of the answer."""
-    async with aclosing(upstream.answer(job(url, question))) as deltas:
+    async with aclosing(upstream.answer(job(url, question), target(url))) as deltas:
         return "".join([delta.text async for delta in deltas])
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.contracts import GenerationState, Job
+from apps.chat.contracts import GenerationState, Job, Target
 from apps.chat.models import Channel
 from apps.chat.registries import CHANNELS, ChannelKind, Connection, Delta
 from apps.kernel import clock
@@ -27,7 +27,7 @@ class Mirror(Connection):
     async def __aexit__(self, *_: object) -> None:
         """Nothing was opened."""
 
-    async def answer(self, job: Job) -> AsyncGenerator[Delta, None]:
+    async def answer(self, job: Job, target: Target) -> AsyncGenerator[Delta, None]:
         """One word after the other."""
         for word in reversed(job.turns[-1].text.split()):
             yield Delta(text=f"{word} ")
@@ -68,9 +68,8 @@ def test_a_channel_of_a_new_kind_is_configured_and_answers(
     )
     form = {**FAR, "code": "wall", "kind": "mirror", "is_enabled": "on", "reason": "decoration"}
     assert operator_browser.post("/admin/chat/channel/add/", form).status_code == 302
-    services.save_model(
-        code="base", name="Base", channel_code="wall", upstream_name="-", price_milli=1000, now=clock.now()
-    )
+    services.save_model(code="base", name="Base", price_milli=1000, now=clock.now())
+    services.save_route(model_code="base", channel_code="wall", upstream_name="-", now=clock.now())
 
     asked = send(rich_alice.id, "who is the fairest")
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import ReplyText
-from apps.chat.models import Channel, ChatModel, ModelPrice
+from apps.chat.models import Channel, ChatModel, ModelPrice, Route
 from apps.kernel import clock, configuration, sealing, switches
 from apps.kernel.errors import ReasonMissing
 from apps.kernel.invariants import all_invariants, find
@@ -108,16 +108,20 @@ def test_another_row_is_said_by_its_name_and_a_secret_never() -> None:
         values={"number": 1, "kind": "per_answer", "answer_milli": 1},
         **said(),
     )
-    configuration.save(
+    model = configuration.save(
         ChatModel,
         key={"code": "base"},
-        values={"name": "Base", "channel": channel, "upstream_name": "b", "price": price},
+        values={"name": "Base", "price": price},
         **said(),
     )
 
-    (_, of_channel), (_, of_price), (_, of_model) = told()
+    ends = {"model": model, "channel": channel}
+    configuration.save(Route, key=ends, values={**ends, "upstream_name": "b"}, **said())
+
+    (_, of_channel), (_, of_price), (_, of_model), (_, of_route) = told()
     assert of_channel == {"base_url": "https://a.example", "api_key_sealed": "sealed"}
-    assert (of_model["channel"], of_model["price"], of_price["answer_milli"]) == ("far", "base/1", 1)
+    assert (of_model["price"], of_price["answer_milli"]) == ("base/1", 1)
+    assert of_route == {"model": "base", "channel": "far", "upstream_name": "b"}
     assert breaches() == []
 
 

@@ -62,8 +62,13 @@ def save_channel() -> None:
 
 
 def save_model() -> None:
+    chat.save_model(code="n", name="N", price_milli=5, now=clock.now())
+
+
+def save_route() -> None:
     save_channel()
-    chat.save_model(code="n", name="N", channel_code="n", upstream_name="n", price_milli=5, now=clock.now())
+    save_model()
+    chat.save_route(model_code="n", channel_code="n", upstream_name="n", now=clock.now())
 
 
 def save_rule() -> None:
@@ -82,6 +87,7 @@ ROWS: dict[str, tuple[Callable[[], object], str, str, str]] = {
     ),
     "chat.Channel": (save_channel, "base_url", "https://example.com/v2", "https://example.com/v3"),
     "chat.ChatModel": (save_model, "price_milli", "6", "7"),
+    "chat.Route": (save_route, "weight", "6", "7"),
     "chat.ChatPolicy": (
         lambda: chat.save_policy(policy=Policy(), now=clock.now()), "free_per_day", "6", "7",
     ),

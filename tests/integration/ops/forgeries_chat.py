@@ -5,7 +5,7 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from apps.chat.models import Channel, ChatModel, ChatPolicy, Entitlement, Generation, Message, ModelPrice
+from apps.chat.models import Channel, ChatModel, ChatPolicy, Entitlement, Generation, Message, ModelPrice, Route
 from apps.kernel.ids import new_id
 from tests.cast import member
 from tests.integration.ops.forgeries_orders import Forgery, forced
@@ -39,7 +39,7 @@ def _without_channel() -> None:
     channel = Channel.objects.get()
     gone, channel.pk, channel.code = channel.pk, new_id(), "mine"
     channel.save(force_insert=True)
-    forced(ChatModel.objects.all(), channel=channel)
+    forced(Route.objects.all(), channel=channel)
     Channel.objects.filter(pk=gone).delete()
 
 
@@ -58,6 +58,7 @@ NAMED: list[Forgery] = [
     ("a model for everybody", lambda: forced(ChatModel.objects.all(), needs_entitlement=False), "I-62"),
     ("a model of nobody", lambda: forced(ChatModel.objects.filter(code="base"), code="other"), "I-62"),
     ("a channel to elsewhere", lambda: forced(Channel.objects.all(), base_url="http://127.0.0.1:1/v1"), "I-62"),
+    ("a route under another name", lambda: forced(Route.objects.all(), upstream_name="cheaper"), "I-62"),
     ("a channel that is gone", _without_channel, "I-62"),
     ("more free answers", lambda: forced(ChatPolicy.objects.all(), free_per_day=1000), "I-62"),
     ("a channel of no kind", lambda: forced(Channel.objects.all(), kind="telepathy"), "I-02-codes"),
@@ -89,4 +90,6 @@ EXPLAINED: dict[str, str] = {
     "chat.Generation.request": "what was said, as of a message",
     "chat.Generation.text": "what was said, as of a message",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
+    "chat.Route.created_at": "shown",
+    "chat.Route.updated_at": "shown",
 }

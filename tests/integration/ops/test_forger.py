@@ -42,6 +42,7 @@ EXPLAINED = {
     "accounts.ReplyText",
     "chat.Channel",
     "chat.ChatPolicy",
+    "chat.Route",
     "kernel.Switch",
     "chat.ChatModel",
     # What two people decided: forged column by column (I-63; NAMED in forgeries_kernel.py).

@@ -34,12 +34,11 @@ def models(db: None) -> None:
         chat.save_model(
             code=code,
             name="A model",
-            channel_code="test",
-            upstream_name="up",
             price_milli=1000,
             is_enabled=is_enabled,
             now=NOON,
         )
+        chat.save_route(model_code=code, channel_code="test", upstream_name="up", now=NOON)
 
 
 def offer(*, quota_milli: int = 5_000, entitlements: Sequence[str] = ()) -> ProductOffer:
