@@ -112,13 +112,14 @@ class Member:
         self._line = Line(port)
         self._conversation = ""
 
-    async def begin(self) -> None:
-        """Begin a conversation for the next question."""
-        self._conversation = (await self._post("/api/v1/chat/conversations", {}))["id"]
+    async def begin(self) -> str:
+        """Begin a conversation for the next question; its id."""
+        self._conversation = str((await self._post("/api/v1/chat/conversations", {}))["id"])
+        return self._conversation
 
-    async def post(self, question: str) -> str:
-        """Send a message; the id of the generation that answers it."""
-        path = f"/api/v1/chat/conversations/{self._conversation}/messages"
+    async def post(self, question: str, *, conversation: str = "") -> str:
+        """Send a message, to another conversation if one is named; the id of the generation that answers it."""
+        path = f"/api/v1/chat/conversations/{conversation or self._conversation}/messages"
         body = {"content": question, "model": MODEL, "client_id": str(uuid4())}
         return str((await self._post(path, body))["generation"]["id"])
 
@@ -145,6 +146,12 @@ class Member:
             if status != 200:
                 raise SystemExit(f"the event stream answered {status}")
             yield parts
+
+    async def look(self, path: str) -> None:
+        """Ask for something that is there."""
+        status, _ = await self._line.send("GET", path, self._headers)
+        if status != 200:
+            raise SystemExit(f"{path} answered {status}")
 
     async def _post(self, path: str, body: Any) -> Any:
         headers = f"{self._headers}Idempotency-Key: {uuid4()}\r\n"

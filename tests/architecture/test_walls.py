@@ -56,7 +56,7 @@ BREACHES = {
     },
     "rules neither look at a clock nor roll dice": {
         "apps/marketing/draws/rules.py": "import random",
-        "apps/accounts/rules.py": "from secrets import token_urlsafe",
+        "apps/accounts/rules/sign_in.py": "from secrets import token_urlsafe",
         "apps/chat/rules/charging.py": "from apps.kernel import clock",
         "apps/orders/rules.py": "datetime.now(UTC)",
         "apps/ledger/contracts.py": "uuid4()",
