@@ -58,6 +58,23 @@ class PerAnswer:
     answer_milli: int
 
 
+class WordAction(TextChoices):
+    """What happens where a word of a list is found: in a question, or in an answer."""
+
+    REJECT = "reject", _("Refuse the text")
+    MASK = "mask", _("Mask")
+    FLAG = "flag", _("Only record")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WordHit:
+    """How often words of one list were found in one text; which they were is not kept."""
+
+    found_by: str
+    action: WordAction
+    times: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class QuotaState:
     """What a user can spend on chat."""
