@@ -31,7 +31,7 @@ BREACHES = {
     "interfaces open no transaction and hold no lock": {
         "apps/chat/api/views.py": "with transaction.atomic(): pass",
         "apps/orders/views.py": "@atomic\ndef page(): pass",
-        "apps/chat/admin.py": 'Channel.objects.select_for_update(of=("self",))',
+        "apps/chat/admin/channels.py": 'Channel.objects.select_for_update(of=("self",))',
         "apps/accounts/admin/people.py": "selectors.lock_user(user_id)",
         "apps/orders/tasks.py": "transaction.on_commit(send)",
         "apps/marketing/handlers.py": "accounts.hold_member(user_id=user_id)",

@@ -1,0 +1,117 @@
+"""Channels, and the routes from models to them."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from apps.chat import errors, services
+from apps.chat.models import Channel, Route
+from apps.kernel.admin import (
+    ConfigurationAdmin,
+    ReasonedForm,
+    Task,
+)
+from apps.kernel.errors import DomainError
+
+
+class ChannelForm(ReasonedForm):
+    """A channel; its key goes in and is never shown again."""
+
+    api_key = forms.CharField(
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        label=gettext_lazy("API key"),
+        help_text=gettext_lazy(
+            "Stored encrypted and never shown. Leave empty to keep the present one, "
+            "while calls go to the same host and proxy."
+        ),
+    )
+
+    class Meta:
+        model = Channel
+        fields = ("code", "kind", "base_url", "proxy_url", "is_enabled")
+        help_texts: ClassVar = {
+            "proxy_url": gettext_lazy(
+                "Empty: calls go out directly, whatever the machine's environment says. Otherwise http:// or https://, "
+                "without a password; not for a channel on this machine, and no SOCKS."
+            )
+        }
+
+
+_NEEDED = {
+    "api_key": gettext_lazy("A channel needs its key: letters, digits and signs, without spaces."),
+    "base_url": gettext_lazy("Calls cannot use this address."),
+    "proxy_url": gettext_lazy("Calls cannot use this address."),
+}
+
+
+class RouteForm(ReasonedForm):
+    """Which channel serves a model, under which name, and when it is asked."""
+
+    class Meta:
+        model = Route
+        fields = ("model", "channel", "upstream_name", "priority", "weight", "is_enabled")
+        help_texts: ClassVar = {
+            "upstream_name": gettext_lazy("What the channel calls this model."),
+            "priority": gettext_lazy("The smallest is asked first; the others when it cannot answer."),
+            "weight": gettext_lazy(
+                "Its share of the questions among routes of the same priority: 3 beside 1 gets three of four."
+            ),
+        }
+
+
+@admin.register(Channel)
+class ChannelAdmin(ConfigurationAdmin):
+    """Upstream accounts."""
+
+    task = Task.CHAT
+    form = ChannelForm
+    empty_text = gettext_lazy("Nobody can answer yet. Add a channel: the address of an upstream account and its key.")
+    list_display = ("code", "kind", "base_url", "is_enabled", "updated_at")
+    refused_fields: ClassVar = {errors.ChannelKeyNeeded: "api_key"}
+
+    def explain(self, refusal: DomainError) -> str:
+        """What the named field has to be."""
+        if isinstance(refusal, errors.ConfigurationNotValid):
+            return str(_NEEDED.get(str(refusal.context["field"]), _(refusal.title)))
+        return super().explain(refusal)
+
+    def save_model(self, request: HttpRequest, obj: Channel, form: Any, change: bool) -> None:
+        """Save through the service, which seals the key and records who, what and why."""
+        services.save_channel(
+            code=obj.code,
+            kind=obj.kind,
+            base_url=obj.base_url,
+            proxy_url=obj.proxy_url,
+            api_key=form.cleaned_data["api_key"] or None,
+            is_enabled=obj.is_enabled,
+            **self.said(request, form),
+        )
+        obj.pk = Channel.objects.get(code=obj.code).pk
+
+
+@admin.register(Route)
+class RouteAdmin(ConfigurationAdmin):
+    """Which channels serve which models."""
+
+    task = Task.CHAT
+    form = RouteForm
+    key_fields = ("model", "channel")
+    empty_text = gettext_lazy("No model is served yet. Add a channel and a model, then the route between them.")
+    list_display = ("model", "channel", "upstream_name", "priority", "weight", "is_enabled", "updated_at")
+    list_filter = ("is_enabled", "channel", "model")
+    list_select_related = ("model", "channel")
+    ordering = ("model__sort", "model__code", "priority", "-weight")
+
+    def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
+        """Save through the service, which records who, what and why."""
+        values = {name: getattr(obj, name) for name in ("upstream_name", "priority", "weight", "is_enabled")}
+        services.save_route(
+            model_code=obj.model.code, channel_code=obj.channel.code, **values, **self.said(request, form)
+        )
+        obj.pk = Route.objects.get(model=obj.model, channel=obj.channel).pk
