@@ -46,9 +46,10 @@ class PaidBy(TextChoices):
 
 
 class PriceKind(TextChoices):
-    """What a price counts. Another kind comes with its first model: here, in PerAnswer's place and rules.charging."""
+    """What a price counts. Another kind comes with its first model: here, beside PerTokens and in rules.charging."""
 
     PER_ANSWER = "per_answer", _("Per answer")
+    PER_TOKENS = "per_tokens", _("By the token")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +74,68 @@ class WordHit:
     found_by: str
     action: WordAction
     times: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerTokens:
+    """What a thousand tokens cost: of what is read, of that part of it that the provider still knew, of the output."""
+
+    input_milli: int
+    cached_milli: int
+    output_milli: int
+
+
+Price = PerAnswer | PerTokens
+
+
+class Priced:
+    """Something that has a price, for those who show it by its kind."""
+
+    price: Price
+
+    @property
+    def price_milli(self) -> int | None:
+        """What an answer costs, however long; None by the token."""
+        return self.price.answer_milli if isinstance(self.price, PerAnswer) else None
+
+    @property
+    def per_tokens(self) -> PerTokens | None:
+        """What a thousand tokens cost; None per answer."""
+        return self.price if isinstance(self.price, PerTokens) else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reported:
+    """The tokens that a provider counted, as it says; None where it says nothing or no whole number.
+
+    `is_garbled` when it did say something there that is none. Output includes reasoning, input what was cached.
+    """
+
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    is_garbled: bool = False
+
+
+class UsageBasis(TextChoices):
+    """Whose counts a usage is: the provider's, ours where it said nothing, or ours because its own cannot be true."""
+
+    REPORTED = "reported", _("The provider's counts")
+    COUNTED = "counted", _("Our counts")
+    DOUBTED = "doubted", _("Our counts, its own cannot be true")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """The tokens of an answer that decide what it costs. `kept_tokens` is our count of the output that was kept."""
+
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    kept_tokens: int
+    basis: UsageBasis
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +180,7 @@ class RuleStanding:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelOffer:
+class ModelOffer(Priced):
     """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
 
     `entitled_until` is when the right that opens it ends, None for never.
@@ -126,7 +189,9 @@ class ModelOffer:
     id: str
     name: str
     kind: Literal["text"]
-    price: int
+    price: Price
+    context_tokens: int
+    max_output_tokens: int
     in_free_allowance: bool
     entitled: bool
     entitled_until: datetime | None
@@ -147,8 +212,11 @@ class ConversationSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
-class GenerationDetail:
-    """How one answer came about. `charged_milli` and `is_delivered` are final once the state is settled."""
+class GenerationDetail(Priced):
+    """How one answer came about. `charged_milli`, `is_delivered` and the tokens are final once the state is settled.
+
+    `is_shortened`: quota was left for `max_output_tokens` only, fewer than the model may give.
+    """
 
     id: UUID
     # None where no message shows it.
@@ -158,8 +226,11 @@ class GenerationDetail:
     model: str
     model_name: str
     paid_by: PaidBy
-    price_milli: int
+    price: Price
+    held_milli: int
     charged_milli: int
+    max_output_tokens: int
+    is_shortened: bool
     is_delivered: bool
     prompt_tokens: int
     completion_tokens: int
@@ -271,15 +342,16 @@ class Job:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a job ended; token counts are upstream's, or our estimate when it did not tell."""
+    """How a job ended: the output that was kept, and what its provider says that it took."""
 
     state: GenerationState
     text: str = field(repr=False)
     reasoning: str = field(default="", repr=False)
     finish_reason: str = ""
     error_code: str = ""
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
+    reported: Reported = Reported()
+    # Our count of what was asked; 0 where nobody has counted it since the question.
+    asked_tokens: int = 0
     # The channel began to answer, or may have: it costs us something, whether anybody pays for it or not.
     was_taken: bool = False
 

@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from itertools import groupby
 
-from django.db.models import CharField, Exists, F, OuterRef, Q, Value
+from django.db.models import BigIntegerField, Case, CharField, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Cast, Concat
 
 from apps.chat import rules
-from apps.chat.contracts import QUOTA, PaidBy, Role
+from apps.chat.contracts import QUOTA, PaidBy, PriceKind, Role
 from apps.chat.models import UNSETTLED, ChatModel, Entitlement, Generation, Message
 from apps.chat.services.quota import entitlement_causes
 from apps.kernel.ids import first_id_at
@@ -84,6 +84,17 @@ def keys_spent_what_their_answers_cost(now: datetime) -> Iterable[Breach]:
         yield Breach(f"API key {key}", f"{counted} counted, {spent} spent")
 
 
+_INPUT, _OUTPUT = (
+    Cast(f"{tokens}_tokens", BigIntegerField()) * F(f"price__{what}_milli")
+    for tokens, what in (("asked", "input"), ("max_output", "output"))
+)
+# charging.most() in the database's words.
+_MOST = Case(
+    When(price__kind=PriceKind.PER_ANSWER, then=Cast("price__answer_milli", BigIntegerField())),
+    default=(_INPUT + _OUTPUT + 999) / 1000,
+)
+
+
 @invariant(
     "I-17-price", "every answer was asked at a price of its model, and no more is held than that asks", windowed=True
 )
@@ -91,12 +102,12 @@ def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> 
     """Models and generations with another model's price, and holds that are not the most that the price can ask."""
     for model in ChatModel.objects.exclude(price__code=_price_of("code")).order_by("pk")[:SHOWN]:
         yield Breach(f"model {model.pk}", f"at price {model.price_id}, which is another's")
-    asked = Generation.objects.select_related("price").defer("request", "text", "reasoning")
-    paid = Q(paid_by=PaidBy.QUOTA)
-    strange = asked.filter(~Q(price__code=_price_of("model__code")) | (paid & ~Q(held_milli=F("price__answer_milli"))))
+    asked = Generation.objects.select_related("price", "model").defer("request", "text", "reasoning")
     if since is not None:
-        strange = strange.filter(pk__gte=first_id_at(since))
-    for row in strange.order_by("pk")[:SHOWN]:
+        asked = asked.filter(pk__gte=first_id_at(since))
+    for row in asked.filter(~Q(price__code=_price_of("model__code"))).order_by("pk")[:SHOWN]:
+        yield Breach(f"generation {row.pk}", f"of {row.model.code} at price {row.price.code}")
+    for row in asked.filter(Q(paid_by=PaidBy.QUOTA) & ~Q(held_milli=_MOST)).order_by("pk")[:SHOWN]:
         yield Breach(f"generation {row.pk}", f"{row.held_milli} held at price {row.price.code}")
 
 

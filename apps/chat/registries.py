@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, NamedTuple
 
-from apps.chat.contracts import Job, Target
+from apps.chat.contracts import Job, Reported, Target
 from apps.chat.rules.chain import Rule
 from apps.kernel.registries import Registry
 
@@ -16,7 +16,8 @@ from apps.kernel.registries import Registry
 class Delta(NamedTuple):
     """What one event brings, or several together; most bring only text.
 
-    `reasoning` is what a model thinks before it answers.
+    `reasoning` is what a model thinks before it answers. Tokens are as the provider counts them, believed or not
+    (rules.counted); `usage_is_garbled` where it counts in no whole numbers.
     """
 
     text: str = ""
@@ -26,11 +27,25 @@ class Delta(NamedTuple):
     completion_tokens: int | None = None
     # How many it joins.
     events: int = 1
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    usage_is_garbled: bool = False
 
     @property
     def has_usage(self) -> bool:
         """Whether the provider counted the tokens."""
         return self.completion_tokens is not None
+
+    @property
+    def reported(self) -> Reported:
+        """What it says of the tokens."""
+        return Reported(
+            input_tokens=self.prompt_tokens,
+            cached_tokens=self.cached_tokens,
+            output_tokens=self.completion_tokens,
+            reasoning_tokens=self.reasoning_tokens,
+            is_garbled=self.usage_is_garbled,
+        )
 
 
 class Connection(AbstractAsyncContextManager[Any]):

@@ -1,5 +1,6 @@
-"""The models on offer, and the limits for everybody."""
+"""Models, their prices, and the limits for all, as operators set them."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -9,27 +10,67 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.chat import services
-from apps.chat.contracts import Policy
-from apps.chat.models import ChatModel, ChatPolicy
-from apps.kernel.admin import (
-    ConfigurationAdmin,
-    ReasonedForm,
-    Task,
-)
+from apps.chat import errors, services
+from apps.chat.contracts import PerAnswer, Policy, Price, PriceKind
+from apps.chat.models import ChatModel, ChatPolicy, ModelPrice, price_of
+from apps.kernel.admin import SHOWN, ConfigurationAdmin, Happening, ReasonedForm, Task, tell
+from apps.kernel.errors import DomainError
+from apps.kernel.templatetags.units import credit_number
+
+_NEEDED = {
+    "price_milli": gettext_lazy("A price per answer is a positive number."),
+    "input_milli": gettext_lazy("A thousand tokens cost at most 500 credits."),
+    "cached_milli": gettext_lazy("Cached input costs no more than other input."),
+    "output_milli": gettext_lazy("A thousand tokens of output cost something, at most 500 credits."),
+    "max_output_tokens": gettext_lazy(
+        "The longest answer is shorter than the context, which has at most 2,000,000 tokens."
+    ),
+}
 
 
 class ModelForm(ReasonedForm):
     """A model, its price and its limits."""
 
+    price_kind = forms.ChoiceField(
+        required=False,
+        choices=PriceKind.choices,
+        label=gettext_lazy("What is paid"),
+        help_text=gettext_lazy("Per answer only its price counts, by the token only the three below it."),
+    )
     price_milli = forms.IntegerField(
-        min_value=1, max_value=2**31 - 1, label=gettext_lazy("price (thousandths of a credit)")
+        required=False, min_value=1, max_value=2**31 - 1, label=gettext_lazy("price (thousandths of a credit)")
+    )
+    input_milli = forms.IntegerField(
+        required=False, min_value=0, label=gettext_lazy("a thousand tokens of input (thousandths of a credit)")
+    )
+    cached_milli = forms.IntegerField(
+        required=False,
+        min_value=0,
+        label=gettext_lazy("a thousand cached tokens of input (thousandths of a credit)"),
+        help_text=gettext_lazy("Of input that the provider says it still knew. At most what other input costs."),
+    )
+    output_milli = forms.IntegerField(
+        required=False, min_value=1, label=gettext_lazy("a thousand tokens of output (thousandths of a credit)")
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         if (model := options.get("instance")) is not None:
-            options["initial"] = {"price_milli": model.price_milli, **(options.get("initial") or {})}
+            price = model.price
+            present = {name: getattr(price, name) for name in ("input_milli", "cached_milli", "output_milli")}
+            present |= {"price_kind": price.kind, "price_milli": price.answer_milli}
+            options["initial"] = {**present, **(options.get("initial") or {})}
         super().__init__(*args, **options)
+
+    def terms(self) -> Price:
+        """The price that was entered; what was left empty is 0, which the service takes where it can be."""
+        said = self.cleaned_data
+        return price_of(
+            kind=said["price_kind"] or PriceKind.PER_ANSWER,
+            answer_milli=said["price_milli"] or 0,
+            input_milli=said["input_milli"] or 0,
+            cached_milli=said["cached_milli"] or 0,
+            output_milli=said["output_milli"] or 0,
+        )
 
     class Meta:
         model = ChatModel
@@ -45,17 +86,35 @@ class ModelForm(ReasonedForm):
         )
 
 
-class PolicyForm(ReasonedForm):
-    """The limits for everybody."""
+def _price_in_words(price: Price) -> str:
+    if isinstance(price, PerAnswer):
+        return _("%(n)s credits per answer") % {"n": credit_number(price.answer_milli)}
+    return _("%(input)s / %(cached)s / %(output)s credits per 1,000 tokens of input / cached / output") % {
+        "input": credit_number(price.input_milli),
+        "cached": credit_number(price.cached_milli),
+        "output": credit_number(price.output_milli),
+    }
 
-    class Meta:
-        model = ChatPolicy
-        fields = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars")
+
+def _prices(request: HttpRequest, model: Any) -> Iterable[Happening]:
+    """Every version of a model's price; who set it and why, the entry beside it says."""
+    for price in ModelPrice.objects.filter(code__startswith=f"{model.code}/").order_by("-number")[:SHOWN]:
+        is_present = price.pk == model.price_id
+        title = _("Price %(code)s, in force") if is_present else _("Price %(code)s")
+        yield Happening(
+            at=price.created_at,
+            title=title % {"code": price.code},
+            detail=_price_in_words(price.terms),
+            tone="jade" if is_present else "",
+        )
+
+
+tell("chat.chatmodel", "chat.view_chatmodel", _prices)
 
 
 @admin.register(ChatModel)
 class ChatModelAdmin(ConfigurationAdmin):
-    """The models on offer. The audit trail is their price history."""
+    """The models on offer. The page of one tells every version of its price, and who changed it."""
 
     task = Task.CHAT
     form = ModelForm
@@ -77,16 +136,30 @@ class ChatModelAdmin(ConfigurationAdmin):
         routes = sorted(model.routes.all(), key=lambda route: (route.priority, route.channel.code))
         return ", ".join(route.channel.code for route in routes if route.is_enabled) or _("none yet")
 
-    @admin.display(description=gettext_lazy("price (thousandths of a credit)"))
-    def price_now(self, model: ChatModel) -> int:
-        """What an answer costs now."""
-        return model.price_milli
+    @admin.display(description=gettext_lazy("price"))
+    def price_now(self, model: ChatModel) -> str:
+        """What is asked for now."""
+        return _price_in_words(model.price.terms)
+
+    def explain(self, refusal: DomainError) -> str:
+        """What a price has to be."""
+        if isinstance(refusal, errors.ConfigurationNotValid):
+            return str(_NEEDED.get(str(refusal.context["field"]), _(refusal.title)))
+        return super().explain(refusal)
 
     def save_model(self, request: HttpRequest, obj: ChatModel, form: Any, change: bool) -> None:
         """Save through the service, which records who, what and why."""
         values = {name: getattr(obj, name) for name in ModelForm.Meta.fields}
-        services.save_model(**values, price_milli=form.cleaned_data["price_milli"], **self.said(request, form))
+        services.save_model(**values, price=form.terms(), **self.said(request, form))
         obj.pk = ChatModel.objects.get(code=obj.code).pk
+
+
+class PolicyForm(ReasonedForm):
+    """The limits for everybody."""
+
+    class Meta:
+        model = ChatPolicy
+        fields = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars")
 
 
 @admin.register(ChatPolicy)

@@ -22,6 +22,16 @@ class ClientIdField(serializers.RegexField):
         super().__init__(r"^[A-Za-z0-9._\-]{8,64}$", **options)
 
 
+class PerTokensOutput(serializers.Serializer[Any]):
+    """What a thousand tokens cost, in milli-credits; an answer's cost is rounded up once."""
+
+    input_milli = serializers.IntegerField()
+    cached_input_milli = serializers.IntegerField(
+        source="cached_milli", help_text="of input that the provider says it still knew"
+    )
+    output_milli = serializers.IntegerField(help_text="of the answer and the thoughts before it")
+
+
 class GenerationOutput(serializers.Serializer[Any]):
     """The job that writes an answer. `charged_milli` is final in a settled state."""
 
@@ -31,8 +41,12 @@ class GenerationOutput(serializers.Serializer[Any]):
     conversation_id = serializers.UUIDField(allow_null=True)
     model = serializers.CharField()
     paid_by = serializers.ChoiceField(choices=PaidBy.choices)
-    price_milli = serializers.IntegerField()
+    price_milli = serializers.IntegerField(allow_null=True, help_text="per answer; null by the token")
+    price_per_1000_tokens = PerTokensOutput(source="per_tokens", allow_null=True)
+    held_milli = serializers.IntegerField(help_text="set aside until it is settled: the most that it may cost")
     charged_milli = serializers.IntegerField()
+    max_output_tokens = serializers.IntegerField(help_text="how long the answer may be")
+    is_shortened = serializers.BooleanField(help_text="quota was left for that many tokens only")
     is_delivered = serializers.BooleanField(help_text="what was not delivered costs neither quota nor a free use")
     prompt_tokens = serializers.IntegerField()
     completion_tokens = serializers.IntegerField()
@@ -93,7 +107,12 @@ class Models(Endpoint):
         id = serializers.CharField()
         name = serializers.CharField()
         kind = serializers.ChoiceField(choices=["text"])
-        price = serializers.IntegerField(help_text="milli-credits per answer")
+        price = serializers.IntegerField(
+            source="price_milli", allow_null=True, help_text="milli-credits per answer; null by the token"
+        )
+        price_per_1000_tokens = PerTokensOutput(source="per_tokens", allow_null=True)
+        context_tokens = serializers.IntegerField(help_text="what is asked and answered fits in these")
+        max_output_tokens = serializers.IntegerField(help_text="the longest answer")
         in_free_allowance = serializers.BooleanField(help_text="free uses of the day pay for it first")
         entitled = serializers.BooleanField()
         entitled_until = serializers.DateTimeField(allow_null=True, help_text="when a right of some days ends")

@@ -56,7 +56,7 @@ def joined(told: Sequence[Delta]) -> Delta:
     """Several deltas of an answer, in their order, as one: of the finish reasons and the usages the last ones."""
     if len(told) == 1:
         return told[0]
-    usage = next((delta for delta in reversed(told) if delta.has_usage), Delta())
+    usage = next((delta for delta in reversed(told) if delta.has_usage or delta.usage_is_garbled), Delta())
     return usage._replace(
         text="".join([delta.text for delta in told]),
         reasoning="".join([delta.reasoning for delta in told]),
@@ -100,9 +100,21 @@ def _delta(chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) 
     usage = _object(chunk.get("usage")) or _object(choice.get("usage"))
     if not usage:
         return Delta(text, _thought(said), reason)
-    return Delta(
-        text, _thought(said), reason, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    )
+    return Delta(text, _thought(said), reason, **_usage(usage))
+
+
+def _usage(usage: dict[str, Any]) -> dict[str, Any]:
+    """What was counted, by the names that a delta has for it."""
+    details = _object(usage.get("prompt_tokens_details"))
+    said = {
+        "prompt_tokens": usage.get("prompt_tokens"),
+        "completion_tokens": usage.get("completion_tokens"),
+        # DeepSeek's word, OpenAI's, Moonshot's.
+        "cached_tokens": usage.get("prompt_cache_hit_tokens", details.get("cached_tokens", usage.get("cached_tokens"))),
+        "reasoning_tokens": _object(usage.get("completion_tokens_details")).get("reasoning_tokens"),
+    }
+    counts = {name: _count(value) for name, value in said.items()}
+    return {**counts, "usage_is_garbled": any(said[name] is not None and counts[name] is None for name in said)}
 
 
 def _first(choices: object) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class Run:
         """Whether there is more of the answer now, or more thought."""
         if delta.finish_reason:
             self._finish_reason = delta.finish_reason
-        if delta.has_usage:
+        if delta.has_usage or delta.usage_is_garbled:
             self._usage = delta
         has_more_text = self._text.add(delta.text)
         if has_more_text:
@@ -117,15 +117,14 @@ class Run:
         state, error_code = self._how_it_ended(has_text=show_something(text))
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
             error_code = rules.ENGINE_LOST
-        prompt = "".join(turn.text for turn in self.job.turns)
         return Outcome(
             state=state,
             text=text,
             reasoning=str(self._reasoning),
             finish_reason=self._finish_reason,
             error_code=error_code,
-            prompt_tokens=_tokens(self._usage.prompt_tokens, prompt),
-            completion_tokens=_tokens(self._usage.completion_tokens, text),
+            reported=self._usage.reported,
+            asked_tokens=rules.asked_tokens(self.job.turns),
             # A question that was under way when its owner stopped it may have been taken.
             was_taken=self._was_taken or state is GenerationState.STOPPED,
         )
@@ -182,10 +181,6 @@ class Run:
                 saved, saved_at = (length, renewed_at) if is_due else (saved, saved_at)
 
 
-def _tokens(reported: int | None, text: str) -> int:
-    return rules.usage_or_estimate(reported, text=text, ceiling=limits.TOKEN_CEILING)
-
-
 def _error_code(error: BaseException | None) -> str:
     if error is None:
         return ""
@@ -204,5 +199,5 @@ def _silent_failure(finish_reason: str, text: str) -> str:
     if not finish_reason:
         return "upstream_cut"
     if not show_something(text):
-        return "content_refused" if finish_reason in {"content_filter", "sensitive"} else "empty_answer"
+        return "content_refused" if finish_reason in rules.FILTERED else "empty_answer"
     return ""

@@ -1,6 +1,6 @@
 """The rows of chat, by noun."""
 
-from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice
+from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice, price_of
 from apps.chat.models.chain import ChatRule, RefusalCount
 from apps.chat.models.channels import Channel
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
@@ -24,4 +24,5 @@ __all__ = [
     "ModelPrice",
     "RefusalCount",
     "Route",
+    "price_of",
 ]

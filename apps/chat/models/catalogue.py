@@ -1,10 +1,12 @@
 """The models that users choose, what they cost, and the limits that hold for all."""
 
+from typing import Any
+
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import PerAnswer, PriceKind
+from apps.chat.contracts import PerAnswer, PerTokens, Price, PriceKind
 from apps.kernel.models import Row
 
 
@@ -15,7 +17,11 @@ class ModelPrice(Row):
     code = models.CharField(_("code"), max_length=80)
     number = models.PositiveIntegerField(_("version"))
     kind = models.CharField(_("kind"), max_length=12, choices=PriceKind)
-    answer_milli = models.PositiveIntegerField(_("price (thousandths of a credit)"))
+    # What its kind counts; the others are empty. By the token, for a thousand of them.
+    answer_milli = models.PositiveIntegerField(_("price (thousandths of a credit)"), null=True, blank=True)
+    input_milli = models.PositiveIntegerField(_("a thousand tokens of input"), null=True, blank=True)
+    cached_milli = models.PositiveIntegerField(_("a thousand cached tokens of input"), null=True, blank=True)
+    output_milli = models.PositiveIntegerField(_("a thousand tokens of output"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("price")
@@ -23,16 +29,51 @@ class ModelPrice(Row):
         constraints = [
             models.UniqueConstraint(fields=["code"], name="chat_modelprice_code_once"),
             models.CheckConstraint(condition=Q(kind__in=PriceKind.values), name="chat_modelprice_kind_known"),
-            models.CheckConstraint(condition=Q(answer_milli__gt=0), name="chat_modelprice_positive"),
+            models.CheckConstraint(
+                # A comparison with NULL is not false: each says, too, that it is there.
+                condition=Q(
+                    kind=PriceKind.PER_ANSWER,
+                    answer_milli__isnull=False,
+                    answer_milli__gt=0,
+                    input_milli=None,
+                    cached_milli=None,
+                    output_milli=None,
+                )
+                # What is set aside takes all input for new: cached input costs no more.
+                | Q(
+                    kind=PriceKind.PER_TOKENS,
+                    answer_milli=None,
+                    input_milli__isnull=False,
+                    cached_milli__isnull=False,
+                    output_milli__isnull=False,
+                    input_milli__gte=F("cached_milli"),
+                    cached_milli__gte=0,
+                    output_milli__gt=0,
+                ),
+                name="chat_modelprice_terms",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.code
 
     @property
-    def terms(self) -> PerAnswer:
+    def terms(self) -> Price:
         """What it asks, for the rules."""
-        return PerAnswer(answer_milli=self.answer_milli)
+        return price_of(
+            kind=self.kind,
+            answer_milli=self.answer_milli,
+            input_milli=self.input_milli,
+            cached_milli=self.cached_milli,
+            output_milli=self.output_milli,
+        )
+
+
+def price_of(*, kind: str, answer_milli: Any, input_milli: Any, cached_milli: Any, output_milli: Any) -> Price:
+    """The terms that a price's columns say."""
+    if kind == PriceKind.PER_TOKENS:
+        return PerTokens(input_milli=input_milli, cached_milli=cached_milli, output_milli=output_milli)
+    return PerAnswer(answer_milli=answer_milli)
 
 
 class ChatModel(Row):
@@ -67,8 +108,8 @@ class ChatModel(Row):
         return self.name
 
     @property
-    def price_milli(self) -> int:
-        """What an answer costs now; entries on the trail that are older than versions of prices say it, too."""
+    def price_milli(self) -> int | None:
+        """A flat price of now; entries on the trail that are older than versions of prices say it, too."""
         return self.price.answer_milli
 
     @property

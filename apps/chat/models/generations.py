@@ -36,7 +36,14 @@ class Generation(Row):
     # What the hold sets aside in the ledger: the most that the answer may cost, 0 without a hold.
     held_milli = models.PositiveIntegerField(_("held (thousandths of a credit)"), default=0)
     charged_milli = models.PositiveIntegerField(_("charged (thousandths of a credit)"), default=0)
-    # Whether the answer had text when it was settled, and not we broke it off: what decides about the charge.
+    # Our counts from when it was asked: of what is asked, which the hold was made for; of the whole branch up to the
+    # question, however much of it fits the model, NULL where nobody counted its beginning.
+    asked_tokens = models.PositiveIntegerField(_("asked (tokens)"), default=0)
+    branch_tokens = models.PositiveIntegerField(null=True, blank=True)
+    # How long the answer may be; shortened where its owner could not pay for the model's longest.
+    max_output_tokens = models.PositiveIntegerField(_("longest answer (tokens)"), default=0)
+    is_shortened = models.BooleanField(_("shortened to what could be paid"), default=False)
+    # Whether some output was kept when it was settled, and not we broke it off: what decides about the charge.
     is_delivered = models.BooleanField(_("counts as delivered"), default=False)
 
     # The API key that asked, if one did: what it did not spend goes back to its cap.
@@ -49,6 +56,7 @@ class Generation(Row):
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
 
+    # Its usage (rules.counted).
     prompt_tokens = models.PositiveIntegerField(_("prompt (tokens)"), default=0)
     completion_tokens = models.PositiveIntegerField(_("answer (tokens)"), default=0)
     finish_reason = models.CharField(_("finish reason"), max_length=40, blank=True)

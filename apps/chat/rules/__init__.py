@@ -16,46 +16,56 @@ from apps.chat.rules.chain import (
     pass_through,
     refused_by,
 )
+from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_price
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.outcomes import (
     ENGINE_LOST,
+    FILTERED,
     INTERNAL,
     NEXT,
     abandoned_state,
     check_transition,
     is_delivered,
     is_unpaid,
+    is_whole,
     sources_of,
 )
 from apps.chat.rules.requests import (
     MAX_TURNS,
+    asked_tokens,
     check_fits,
     estimate_tokens,
     fit_history,
+    message_tokens,
     read_request,
     request_of,
     text_turn,
     turns_of,
-    usage_or_estimate,
 )
 from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
+from apps.chat.rules.usage import counted
 
 __all__ = [
     "ENGINE_LOST",
+    "FILTERED",
     "INTERNAL",
     "MAX_TITLE",
     "MAX_TURNS",
+    "MOST_CONTEXT_TOKENS",
     "NEXT",
     "Question",
     "Rule",
     "arranged",
     "abandoned_state",
+    "asked_tokens",
     "check_channel_addresses",
     "check_fits",
     "check_key_may_stay",
+    "check_price",
     "check_title",
     "check_transition",
+    "counted",
     "differ_in_port",
     "estimate_tokens",
     "fit_history",
@@ -65,7 +75,9 @@ __all__ = [
     "is_on_this_machine",
     "is_our_own",
     "is_unpaid",
+    "is_whole",
     "lengthened",
+    "message_tokens",
     "pass_through",
     "order_of_asking",
     "read_request",
@@ -75,5 +87,4 @@ __all__ = [
     "text_turn",
     "title_from",
     "turns_of",
-    "usage_or_estimate",
 ]

@@ -1,13 +1,83 @@
-"""What an answer may cost and does cost, in milli-credits: the only place that reads the terms of a price."""
+"""What an answer costs: the only place that reads the terms of a price. Amounts are milli-credits.
 
-from apps.chat.contracts import PerAnswer
+A price by the token is for a thousand of them; what an answer costs is rounded up once, as a whole.
+"""
+
+from apps.chat import errors
+from apps.chat.contracts import PerAnswer, PerTokens, Price, Usage
+from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
+
+_PER = 1000
+# The dearest: the largest hold fits its column, whatever is asked (with MOST_CONTEXT_TOKENS).
+_MOST_MILLI_PER_ANSWER = 10**9
+_MOST_MILLI_PER_THOUSAND = 500_000
+MOST_CONTEXT_TOKENS = 2_000_000
 
 
-def most(price: PerAnswer) -> int:
-    """The most that an answer at this price can cost: what is set aside before it is begun."""
-    return price.answer_milli
+def check_price(price: Price) -> None:
+    """Raise ConfigurationNotValid for a price that nobody could be asked."""
+    match price:
+        case PerAnswer():
+            if not 0 < price.answer_milli <= _MOST_MILLI_PER_ANSWER:
+                raise errors.ConfigurationNotValid(field="price_milli")
+        case PerTokens():
+            if not 0 < price.output_milli <= _MOST_MILLI_PER_THOUSAND:
+                raise errors.ConfigurationNotValid(field="output_milli")
+            if not 0 <= price.input_milli <= _MOST_MILLI_PER_THOUSAND:
+                raise errors.ConfigurationNotValid(field="input_milli")
+            # What is set aside takes all input for new.
+            if not 0 <= price.cached_milli <= price.input_milli:
+                raise errors.ConfigurationNotValid(field="cached_milli")
 
 
-def charge(price: PerAnswer, *, is_delivered: bool) -> int:
-    """What an answer at this price costs if quota pays, never more than most(): nothing unless it was delivered."""
-    return price.answer_milli if is_delivered else 0
+def most(price: Price, *, input_tokens: int, output_tokens: int) -> int:
+    """The most that an answer of so many tokens can cost: what is set aside before it is begun."""
+    match price:
+        case PerAnswer():
+            return price.answer_milli
+        case PerTokens():
+            return _rounded_up(input_tokens * price.input_milli + output_tokens * price.output_milli)
+
+
+def least(price: Price, *, input_tokens: int, output_tokens: int) -> int:
+    """What has to be there for an answer of at most so many tokens to be begun at all, though it may be cut short."""
+    return most(price, input_tokens=input_tokens, output_tokens=min(output_tokens, LEAST_OUTPUT_TOKENS))
+
+
+def payable_output(price: Price, *, input_tokens: int, output_tokens: int, available_milli: int) -> int | None:
+    """How long an answer may be, at most so many tokens, that this pays for; None when it pays for none of use."""
+    if available_milli < least(price, input_tokens=input_tokens, output_tokens=output_tokens):
+        return None
+    match price:
+        case PerAnswer():
+            return output_tokens
+        case PerTokens():
+            paid = (available_milli * _PER - input_tokens * price.input_milli) // price.output_milli
+            return min(output_tokens, paid)
+
+
+def cost(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool) -> int:
+    """What an answer costs by its price, whatever was set aside for it; nothing unless it was delivered.
+
+    By the token one that is not whole costs no more output than we kept of it; per answer it costs the same.
+    """
+    if not is_delivered:
+        return 0
+    match price:
+        case PerAnswer():
+            return price.answer_milli
+        case PerTokens():
+            output = usage.output_tokens if is_whole else min(usage.output_tokens, usage.kept_tokens)
+            fresh = usage.input_tokens - usage.cached_tokens
+            return _rounded_up(
+                fresh * price.input_milli + usage.cached_tokens * price.cached_milli + output * price.output_milli
+            )
+
+
+def charge(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool, held_milli: int) -> int:
+    """What its owner pays of the cost: never more than was set aside, nothing where nothing was."""
+    return min(cost(price, usage=usage, is_delivered=is_delivered, is_whole=is_whole), held_milli)
+
+
+def _rounded_up(milli_by_tokens: int) -> int:
+    return -(-milli_by_tokens // _PER)

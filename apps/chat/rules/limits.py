@@ -9,8 +9,10 @@ MAX_ANSWER_SECONDS = 600
 MAX_ANSWER_CHARS = 200_000
 # Longer than a generation can wait and run together, so that only a bug leaves a hold past it.
 HOLD_FOR = timedelta(minutes=30)
-# Token counts beyond this are not believed.
-TOKEN_CEILING = 2_000_000
+# Who cannot pay for so much of an answer by the token is refused; below the model's own limit, all of it.
+LEAST_OUTPUT_TOKENS = 100
+# What a short question comes to: whoever can pay for it and the least of an answer is offered the model.
+SHORT_QUESTION_TOKENS = 50
 
 # Above the operators' largest sensible limit of a message; the exact one is a rule with its own refusal.
 MAX_BODY_CHARS = 200_000

@@ -10,6 +10,8 @@ from apps.kernel.characters import show_something
 ENGINE_LOST = "engine_lost"
 INTERNAL = "internal"
 _OURS = frozenset({ENGINE_LOST, INTERNAL})
+# The finish reasons of answers that somebody held back a part of, the provider or we.
+FILTERED = frozenset({"content_filter", "sensitive"})
 
 _SETTLED = frozenset(
     {
@@ -37,9 +39,17 @@ def sources_of(target: GenerationState) -> tuple[GenerationState, ...]:
     return tuple(state for state, targets in NEXT.items() if target in targets)
 
 
-def is_delivered(*, text: str, error_code: str) -> bool:
-    """Whether an answer counts as delivered: its text shows something, and it was not we who broke it off."""
-    return show_something(text) and error_code not in _OURS
+def is_delivered(*, text: str, reasoning: str = "", error_code: str) -> bool:
+    """Whether an answer counts as delivered: some output was kept that shows something, and we did not break it off.
+
+    Thoughts are output: its provider is paid for them, and its owner can read them.
+    """
+    return (show_something(text) or show_something(reasoning)) and error_code not in _OURS
+
+
+def is_whole(*, state: GenerationState, finish_reason: str) -> bool:
+    """Whether an answer came to the end that its model gave it; what was filtered did not."""
+    return state is GenerationState.FINISHED and finish_reason not in FILTERED
 
 
 def is_unpaid(*, outcome: Outcome, is_delivered: bool) -> bool:

@@ -27,13 +27,6 @@ def estimate_tokens(text: str) -> int:
     return wide + -(-(len(text) - wide) // 3)
 
 
-def usage_or_estimate(reported: int | None, *, text: str, ceiling: int) -> int:
-    """Upstream's token count if it is one that can be true (0 to ceiling), else our estimate."""
-    if reported is not None and 0 <= reported <= ceiling:
-        return reported
-    return estimate_tokens(text)
-
-
 def read_request(request: object) -> tuple[Turn, ...]:
     """The turns of a request that somebody sends as JSON; the last one is a user's, the question.
 
@@ -91,7 +84,7 @@ def _part(part: Any, *, at: str) -> TextPart:
 
 def check_fits(turns: Sequence[Turn], *, budget_tokens: int) -> None:
     """Raise RequestTooLong for more than fit_history() lets through: an answer costs the same however much it reads."""
-    if sum(_cost(turn) for turn in turns) > max(budget_tokens, _cost(turns[-1])):
+    if asked_tokens(turns) > max(budget_tokens, asked_tokens(turns[-1:])):
         raise errors.RequestTooLong(limit=budget_tokens)
 
 
@@ -113,8 +106,18 @@ def fit_history(turns: Sequence[Turn], *, budget_tokens: int) -> tuple[Turn, ...
     return tuple(_joined(role, run) for role, run in groupby(reversed(kept), key=lambda turn: turn.role))
 
 
+def asked_tokens(turns: Iterable[Turn]) -> int:
+    """Our count of what these turns are together, with what stands around them."""
+    return sum(_cost(turn) for turn in turns)
+
+
+def message_tokens(text: str) -> int:
+    """Our count of one message, with what stands around it."""
+    return estimate_tokens(text) + _TOKENS_PER_MESSAGE
+
+
 def _cost(turn: Turn) -> int:
-    return estimate_tokens(turn.text) + _TOKENS_PER_MESSAGE
+    return message_tokens(turn.text)
 
 
 def _joined(role: Role, turns: Iterable[Turn]) -> Turn:

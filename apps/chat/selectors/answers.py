@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from apps.chat import errors
 from apps.chat.contracts import GenerationDetail, GenerationState, PaidBy
-from apps.chat.models import Generation
+from apps.chat.models import Generation, price_of
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import UserId
 
@@ -34,7 +34,8 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail
     values = dict(zip(_COLUMNS, found[0], strict=True))
     state, paid_by = GenerationState(values.pop("state")), PaidBy(values.pop("paid_by"))
     text = values.pop("text")
-    return GenerationDetail(**values, state=state, paid_by=paid_by), text
+    price = price_of(**{name: values.pop(f"price_{name}") for name in _PRICE})
+    return GenerationDetail(**values, price=price, state=state, paid_by=paid_by), text
 
 
 def generation_detail(row: Generation) -> GenerationDetail:
@@ -47,8 +48,11 @@ def generation_detail(row: Generation) -> GenerationDetail:
         model=row.model.code,
         model_name=row.model.name,
         paid_by=PaidBy(row.paid_by),
-        price_milli=row.price.answer_milli,
+        price=row.price.terms,
+        held_milli=row.held_milli,
         charged_milli=row.charged_milli,
+        max_output_tokens=row.max_output_tokens,
+        is_shortened=row.is_shortened,
         is_delivered=row.is_delivered,
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,
@@ -61,6 +65,8 @@ def _with_message() -> QuerySet[Generation]:
     return Generation.objects.select_related("message", "model", "price").defer("request")
 
 
+# The columns that say what a price asks.
+_PRICE = ("kind", "answer_milli", "input_milli", "cached_milli", "output_milli")
 # What generation_detail() says, by the column that says it, and the text.
 _COLUMNS = {
     "id": "pk",
@@ -70,8 +76,11 @@ _COLUMNS = {
     "model": "model__code",
     "model_name": "model__name",
     "paid_by": "paid_by",
-    "price_milli": "price__answer_milli",
+    **{f"price_{name}": f"price__{name}" for name in _PRICE},
+    "held_milli": "held_milli",
     "charged_milli": "charged_milli",
+    "max_output_tokens": "max_output_tokens",
+    "is_shortened": "is_shortened",
     "is_delivered": "is_delivered",
     "prompt_tokens": "prompt_tokens",
     "completion_tokens": "completion_tokens",

@@ -10,23 +10,32 @@ from django.db.models import Exists, QuerySet
 
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import Asked, MessageDetail, Place, Role
+from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import counting_refusals
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
+# With what was counted of the branch that ends in the answer.
 _OWN = CompiledRead(
-    lambda: Conversation.objects.filter(user_id=Given("user_id"), pk=Given("conversation_id"), deleted_at=None)
+    lambda: (
+        Conversation.objects.select_related("head__generation")
+        .only(*_of_conversation(), *_of_branch("head__generation__"))
+        .filter(user_id=Given("user_id"), pk=Given("conversation_id"), deleted_at=None)
+    )
 )
 _OWN_ANSWER = CompiledRead(
-    lambda: Message.objects.select_related("conversation").filter(
-        role=Role.ASSISTANT,
-        pk=Given("answer_id"),
-        user_id=Given("user_id"),
-        conversation_id=Given("conversation_id"),
-        conversation__deleted_at=None,
+    lambda: (
+        Message.objects.select_related("conversation", "generation")
+        .only(*_of_conversation("conversation__"), *_of_branch("generation__"))
+        .filter(
+            role=Role.ASSISTANT,
+            pk=Given("answer_id"),
+            user_id=Given("user_id"),
+            conversation_id=Given("conversation_id"),
+            conversation__deleted_at=None,
+        )
     )
 )
 
@@ -45,14 +54,16 @@ def ask_question(
     """Add a user's message and start the answer to it; the same client_id answers the same generation.
 
     Without parent_id the message follows the branch that the user looks at; below None it begins a branch of its
-    own, as an edited first question does. Pays with a free use of the day, else by reserving the model's price,
-    which also counts against the cap of the API key, if one asks.
+    own, as an edited first question does. Pays with a free use of the day, else by reserving what the answer may cost,
+    which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
     Raises ConversationNotFound, MessageNotFound, ModelNotFound, ModelNotEntitled, MessageEmpty, MessageTooLong,
     QuotaExhausted, TooManyRunning, TooManyUnpaid, ConversationBusy, ClientIdReused, ChatSwitchedOff, and of
     accounts MemberFrozen, MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
-    conversation = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
+    conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
+    tokens = rules.message_tokens(text)
+    above_tokens = 0 if parent_id is None else _tokens_above(above)
     question = Message(
         conversation=conversation,
         user_id=user_id,
@@ -69,7 +80,8 @@ def ask_question(
             insert([question, answer])
             turn = rules.text_turn(Role.USER, text)
             asker = starting.admit(user_id=user_id, turns=(turn,), model=model, key=key, now=now)
-            _start(asker, conversation, answer, title=rules.title_from(text))
+            asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=_sum(above_tokens, tokens))
+            _start(asker, asks, conversation, answer, title=rules.title_from(text))
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):
             raise
@@ -97,10 +109,13 @@ def regenerate_answer(
     try:
         with counting_refusals(now=now), transaction.atomic():
             insert([answer])
-            wanted = model or _last_model(question)
+            last_model, branch_tokens = _last_asked(question)
+            wanted = model or last_model
             turn = rules.text_turn(Role.USER, question.text)
             asker = starting.admit(user_id=user_id, turns=(turn,), model=wanted, key=key, now=now)
-            _start(asker, question.conversation, answer, title="")
+            tokens = rules.message_tokens(question.text)
+            asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=branch_tokens)
+            _start(asker, asks, question.conversation, answer, title="")
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):
             raise
@@ -108,17 +123,47 @@ def regenerate_answer(
     return _asked(question, answer)
 
 
-def _conversation(*, user_id: UserId, conversation_id: UUID, parent_id: UUID | None) -> Conversation:
-    """The conversation, in one query; with a parent, only if that is an answer in it."""
+def _of_conversation(prefix: str = "") -> list[str]:
+    """The columns of a conversation that asking reads."""
+    return [f"{prefix}{name}" for name in ("id", "user_id", "title", "head_id")]
+
+
+def _of_branch(prefix: str) -> list[str]:
+    """The columns that say how long the branch is that ends in an answer."""
+    return [f"{prefix}{name}" for name in ("message_id", "branch_tokens", "text")]
+
+
+def _conversation(
+    *, user_id: UserId, conversation_id: UUID, parent_id: UUID | None
+) -> tuple[Conversation, Message | None]:
+    """The conversation and the answer that is looked at, in one query; with a parent, only if that is one in it."""
     if parent_id is not None:
         parent = _OWN_ANSWER.one(user_id=user_id, conversation_id=conversation_id, answer_id=parent_id)
         if parent is None:
             raise errors.MessageNotFound(message_id=str(parent_id))
-        return parent.conversation
+        return parent.conversation, parent
     conversation = _OWN.one(user_id=user_id, conversation_id=conversation_id)
     if conversation is None:
         raise errors.ConversationNotFound(conversation_id=str(conversation_id))
-    return conversation
+    return conversation, conversation.head
+
+
+def _tokens_above(answer: Message | None) -> int | None:
+    """Our count of the branch down to this answer; None where nobody has counted its beginning."""
+    if answer is None:
+        return 0
+    return _sum(answer.generation.branch_tokens, rules.message_tokens(answer.generation.text))
+
+
+def _sum(branch_tokens: int | None, more: int) -> int | None:
+    return None if branch_tokens is None else branch_tokens + more
+
+
+def _asks(asker: paying.Admitted, answer: Message, *, question_tokens: int, branch_tokens: int | None) -> paying.Asks:
+    """How much the model has to read. What nobody counted is counted now, if the price wants to know."""
+    if branch_tokens is None and isinstance(asker.facts.model.price.terms, PerTokens):
+        branch_tokens = rules.asked_tokens(selectors.turns_above([answer])[answer.pk])
+    return paying.Asks(question_tokens=question_tokens, branch_tokens=branch_tokens)
 
 
 def _question_of(*, user_id: UserId, message_id: UUID) -> Message:
@@ -130,9 +175,10 @@ def _question_of(*, user_id: UserId, message_id: UUID) -> Message:
     return question
 
 
-def _last_model(question: Message) -> str:
+def _last_asked(question: Message) -> tuple[str, int | None]:
+    """Which model was asked last, and our count of the branch down to the question."""
     answers = Generation.objects.filter(message__parent=question).order_by("-pk")
-    return answers.values_list("model__code", flat=True).first() or ""
+    return answers.values_list("model__code", "branch_tokens").first() or ("", None)
 
 
 def _answer_to(question: Message, *, now: datetime) -> Message:
@@ -145,9 +191,11 @@ def _answer_to(question: Message, *, now: datetime) -> Message:
     )
 
 
-def _start(asker: paying.Admitted, conversation: Conversation, answer: Message, *, title: str) -> None:
+def _start(
+    asker: paying.Admitted, asks: paying.Asks, conversation: Conversation, answer: Message, *, title: str
+) -> None:
     """Pay, show the answer to come, and queue it: what is asked is the branch above."""
-    generation = paying.paid_generation(asker)
+    generation = paying.paid_generation(asker, asks)
     _move_head(asker, conversation, answer, title=title)
     generation.message = answer
     starting.queue(generation)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import OPENAI_COMPATIBLE, Policy, PriceKind
+from apps.chat.contracts import OPENAI_COMPATIBLE, PerAnswer, Policy, Price, PriceKind
 from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice, Route
 from apps.chat.registries import CHANNELS
 from apps.chat.services import routing
@@ -82,8 +82,9 @@ def save_model(
     *,
     code: str,
     name: str,
-    price_milli: int,
     now: datetime,
+    price: Price | None = None,
+    price_milli: int | None = None,
     context_tokens: int = 16_000,
     max_output_tokens: int = 2_000,
     is_in_free_allowance: bool = True,
@@ -95,11 +96,11 @@ def save_model(
 ) -> None:
     """Create or change the model of this code. Another price is a new version, for generations from now on.
 
-    Raises ConfigurationNotValid.
+    `price_milli` is short for a price per answer. Raises ConfigurationNotValid.
     """
-    if price_milli <= 0:
-        raise errors.ConfigurationNotValid(field="price_milli")
-    if not 0 < max_output_tokens < context_tokens:
+    terms = price or PerAnswer(answer_milli=price_milli or 0)
+    rules.check_price(terms)
+    if not 0 < max_output_tokens < context_tokens <= rules.MOST_CONTEXT_TOKENS:
         raise errors.ConfigurationNotValid(field="max_output_tokens")
     values: dict[str, Any] = {
         "name": name,
@@ -112,7 +113,7 @@ def save_model(
     }
     with transaction.atomic():
         one_at_a_time(f"chat.save_model:{code}")
-        values["price"] = _price(code=code, price_milli=price_milli, actor=actor, reason=reason, now=now)
+        values["price"] = _price(code=code, terms=terms, actor=actor, reason=reason, now=now)
         configuration.save(ChatModel, key={"code": code}, values=values, actor=actor, reason=reason, now=now)
     _forget()
 
@@ -174,16 +175,17 @@ def _forget() -> None:
     routing.forget()
 
 
-def _price(*, code: str, price_milli: int, actor: str, reason: str, now: datetime) -> ModelPrice:
+def _price(*, code: str, terms: Price, actor: str, reason: str, now: datetime) -> ModelPrice:
     """The version of the model's price that says this: the present one, or the next."""
     model = ChatModel.objects.select_related("price").filter(code=code).first()
-    if model is not None and model.price_milli == price_milli:
+    if model is not None and model.price.terms == terms:
         return model.price
     number = 1 if model is None else model.price.number + 1
+    kind = PriceKind.PER_ANSWER if isinstance(terms, PerAnswer) else PriceKind.PER_TOKENS
     return configuration.save(
         ModelPrice,
         key={"code": f"{code}/{number}"},
-        values={"number": number, "kind": PriceKind.PER_ANSWER.value, "answer_milli": price_milli},
+        values={"number": number, "kind": kind.value, **asdict(terms)},
         actor=actor,
         reason=reason,
         now=now,

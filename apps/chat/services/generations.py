@@ -161,13 +161,16 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         generation_id=row.pk,
         lease_token=token,
         targets=targets,
-        max_output_tokens=row.model.max_output_tokens,
+        max_output_tokens=row.max_output_tokens,
         turns=turns,
     )
 
 
 def _turns_of(row: Generation, above: Mapping[UUID, Sequence[Turn]]) -> tuple[Turn, ...]:
-    """What is asked: the request as it was sent, or the branch above the answer, as much of it as fits the model."""
+    """What is asked: the request as it was sent, or the branch above the answer, as much of it as was counted for it.
+
+    That fits the model. Where nobody counted, it is what fits the model now.
+    """
     if row.message is None:
         return rules.turns_of(row.request)
-    return rules.fit_history(above[row.message.pk], budget_tokens=row.model.prompt_tokens)
+    return rules.fit_history(above[row.message.pk], budget_tokens=row.asked_tokens or row.model.prompt_tokens)

@@ -1,5 +1,6 @@
 """What pays for an answer, and how many may run while nobody paid: a free use of the day first, else the quota."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +12,7 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, selectors
 from apps.chat.contracts import QUOTA, PaidBy
-from apps.chat.models import UNSETTLED, Conversation, Generation
+from apps.chat.models import UNSETTLED, ChatModel, Conversation, Generation
 from apps.chat.rules import charging
 from apps.chat.rules.chain import Question
 from apps.chat.rules.limits import HOLD_FOR
@@ -34,10 +35,26 @@ class Admitted:
     now: datetime
 
 
-def paid_generation(asker: Admitted) -> Generation:
+@dataclass(frozen=True, kw_only=True)
+class Asks:
+    """How much is asked, in tokens as we count them: by the question itself, and with all of the branch above it.
+
+    `branch_tokens` is None where nobody has counted the beginning of the branch.
+    """
+
+    question_tokens: int
+    branch_tokens: int | None
+
+    def tokens_for(self, model: ChatModel) -> int:
+        """What the model will read of it at most; 0 where nobody has counted."""
+        return min(self.branch_tokens or 0, max(model.prompt_tokens, self.question_tokens))
+
+
+def paid_generation(asker: Admitted, asks: Asks) -> Generation:
     """A generation that is paid for and not yet queued, in the caller's transaction.
 
-    One person's payments take turns: whether there is room for one more is asked after this, and cannot change.
+    Where the quota does not reach for the model's longest answer by the token, it may reach for a shorter one. One
+    person's payments take turns: whether there is room for one more is asked after this, and cannot change.
     """
     key, model = asker.key, asker.facts.model
     row = Generation(
@@ -46,6 +63,9 @@ def paid_generation(asker: Admitted) -> Generation:
         model=model,
         price=model.price,
         api_key_id=key.key_id if key is not None else None,
+        asked_tokens=asks.tokens_for(model),
+        branch_tokens=asks.branch_tokens,
+        max_output_tokens=model.max_output_tokens,
         created_at=asker.now,
     )
     _pay(row, asker)
@@ -96,24 +116,44 @@ def room_of(asker: Admitted) -> dict[str, Any]:
 
 def _pay(row: Generation, asker: Admitted) -> None:
     """With a free use of the day, else by reserving the price."""
-    model, day = asker.facts.model, local_day(asker.now)
+    day = local_day(asker.now)
     if take_free_use(person_id=asker.person_id, day=day, free_per_day=asker.question.free_per_day):
         row.paid_by, row.free_day = PaidBy.FREE, day
         return
-    account = ledger.user_account(asker.user_id, QUOTA)
+    hold = _hold(row, asker)
+    row.paid_by, row.hold_id, row.held_milli = PaidBy.QUOTA, hold.id, hold.amount
+
+
+def _hold(row: Generation, asker: Admitted) -> ledger.Hold:
+    """Set aside the most that it may cost; where too little is there, shorten it to what that pays for.
+
+    Each try is one conditional statement, which decides whatever was read before it. Raises QuotaExhausted.
+    """
+    price, account = asker.facts.model.price.terms, ledger.user_account(asker.user_id, QUOTA)
     try:
-        hold = ledger.hold(
-            account=account,
-            amount=charging.most(model.price.terms),
-            kind="chat",
-            cause=ledger.Cause("chat.generation", str(row.pk)),
-            deadline_at=asker.now + HOLD_FOR,
-            now=asker.now,
-        )
+        return _try_to_hold(row, asker)
     except ledger.InsufficientFunds:
         available = ledger.balance(account=account).available
-        raise errors.QuotaExhausted(price_milli=model.price_milli, available_milli=available) from None
-    row.paid_by, row.hold_id, row.held_milli = PaidBy.QUOTA, hold.id, hold.amount
+    asked = {"input_tokens": row.asked_tokens, "output_tokens": row.max_output_tokens}
+    payable = charging.payable_output(price, available_milli=available, **asked)
+    if payable is not None:
+        row.is_shortened = payable < row.max_output_tokens
+        row.max_output_tokens = payable
+        with suppress(ledger.InsufficientFunds):
+            return _try_to_hold(row, asker)
+    raise errors.QuotaExhausted(price_milli=charging.least(price, **asked), available_milli=available)
+
+
+def _try_to_hold(row: Generation, asker: Admitted) -> ledger.Hold:
+    price = asker.facts.model.price.terms
+    return ledger.hold(
+        account=ledger.user_account(asker.user_id, QUOTA),
+        amount=charging.most(price, input_tokens=row.asked_tokens, output_tokens=row.max_output_tokens),
+        kind="chat",
+        cause=ledger.Cause("chat.generation", str(row.pk)),
+        deadline_at=asker.now + HOLD_FOR,
+        now=asker.now,
+    )
 
 
 def _running_of(user_id: UserId | Given) -> QuerySet[Generation]:

@@ -7,7 +7,7 @@ from apps.accounts import services as accounts
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import QUOTA, ModelOffer, QuotaEntry, QuotaState
 from apps.chat.models import ChatModel, Entitlement
-from apps.chat.rules import charging
+from apps.chat.rules import charging, limits
 from apps.chat.services.chain import as_ruled
 from apps.chat.services.free_allowance import local_day
 from apps.kernel.db import one_at_a_time
@@ -91,14 +91,14 @@ def grant_entitlement(*, user_id: UserId, model_id: str, cause: Cause, now: date
 def quota_of(*, user_id: UserId, now: datetime) -> QuotaState:
     """What a user can spend on chat now."""
     person_id = accounts.person_of(user_id=user_id)
-    limits = as_ruled(selectors.policy())
+    policy = as_ruled(selectors.policy())
     balance = ledger.balance(account=ledger.user_account(user_id, QUOTA))
     entitled = Entitlement.objects.live(now).filter(user_id=user_id).order_by("model__sort", "model__code")
     return QuotaState(
         balance_milli=balance.total,
         held_milli=balance.held,
-        free_left=selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=limits.free_per_day),
-        free_per_day=limits.free_per_day,
+        free_left=selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=policy.free_per_day),
+        free_per_day=policy.free_per_day,
         entitlements=tuple(entitled.values_list("model__code", flat=True).distinct()),
     )
 
@@ -123,7 +123,9 @@ def models_for(*, user_id: UserId, now: datetime) -> list[ModelOffer]:
 
 def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> ModelOffer:
     model = facts.model
-    is_affordable = available >= charging.most(model.price.terms) or (model.is_in_free_allowance and free_left > 0)
+    price = model.price.terms
+    needed = charging.least(price, input_tokens=limits.SHORT_QUESTION_TOKENS, output_tokens=model.max_output_tokens)
+    is_affordable = available >= needed or (model.is_in_free_allowance and free_left > 0)
     reason = ""
     if not facts.is_entitled:
         reason = errors.ModelNotEntitled.code
@@ -133,7 +135,9 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
         id=model.code,
         name=model.name,
         kind="text",
-        price=model.price_milli,
+        price=price,
+        context_tokens=model.context_tokens,
+        max_output_tokens=model.max_output_tokens,
         in_free_allowance=model.is_in_free_allowance,
         entitled=facts.is_entitled,
         entitled_until=facts.entitled_until,

@@ -9,7 +9,7 @@ from django.db.models import F, Q, QuerySet
 
 from apps.accounts import services as accounts
 from apps.chat import rules, selectors
-from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, PaidBy
+from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, Usage
 from apps.chat.engine import feed
 from apps.chat.models import Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
@@ -28,16 +28,23 @@ def settle(*, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime)
     The guard names what the caller relies on (its lease by the token, an expired lease), so that an engine and a
     sweeper can both try and only one succeeds.
     """
-    is_delivered = rules.is_delivered(text=outcome.text, error_code=outcome.error_code)
-    charged = charging.charge(row.price.terms, is_delivered=is_delivered) if row.paid_by == PaidBy.QUOTA else 0
+    is_delivered = rules.is_delivered(text=outcome.text, reasoning=outcome.reasoning, error_code=outcome.error_code)
+    usage = _usage(row, outcome)
+    charged = charging.charge(
+        row.price.terms,
+        usage=usage,
+        is_delivered=is_delivered,
+        is_whole=rules.is_whole(state=outcome.state, finish_reason=outcome.finish_reason),
+        held_milli=row.held_milli,
+    )
     is_unpaid = rules.is_unpaid(outcome=outcome, is_delivered=is_delivered)
     day = local_day(row.created_at)
     with transaction.atomic():
         changes = {
             "charged_milli": charged,
             "is_delivered": is_delivered,
-            "prompt_tokens": outcome.prompt_tokens,
-            "completion_tokens": outcome.completion_tokens,
+            "prompt_tokens": usage.input_tokens,
+            "completion_tokens": usage.output_tokens,
             "finish_reason": outcome.finish_reason[:40],
             "error_code": outcome.error_code,
             "unpaid_day": day if is_unpaid else None,
@@ -59,6 +66,18 @@ def settle(*, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime)
         _resolve_payment(row, charged=charged, is_delivered=is_delivered, now=now)
         transaction.on_commit(lambda: feed.announce_end(row.pk))
     return True
+
+
+def _usage(row: Generation, outcome: Outcome) -> Usage:
+    """What it took. One of which nothing is known and nothing was kept took nothing that anybody could count."""
+    kept = rules.estimate_tokens(outcome.text) + rules.estimate_tokens(outcome.reasoning)
+    asked = outcome.asked_tokens or row.asked_tokens
+    return rules.counted(
+        outcome.reported,
+        asked_tokens=asked if outcome.was_taken or kept else 0,
+        kept_tokens=kept,
+        max_output_tokens=row.max_output_tokens,
+    )
 
 
 @cache
@@ -130,7 +149,6 @@ def _settle_abandoned(row: Generation, *, now: datetime) -> bool:
             state=rules.abandoned_state(is_stop_requested=row.stop_requested_at is not None),
             text=row.text,
             error_code=rules.ENGINE_LOST,
-            completion_tokens=rules.estimate_tokens(row.text),
             # Without a word nobody can tell whether the channel had taken the question.
             was_taken=bool(row.text),
         )

@@ -34,7 +34,8 @@ def start_generation(
     with counting_refusals(now=now), transaction.atomic():
         asker = admit(user_id=user_id, turns=turns, model=model, key=key, now=now)
         rules.check_fits(turns, budget_tokens=asker.facts.model.prompt_tokens)
-        row = paying.paid_generation(asker)
+        tokens = rules.asked_tokens(turns)
+        row = paying.paid_generation(asker, paying.Asks(question_tokens=tokens, branch_tokens=tokens))
         paying.check_room(asker)
         row.request = rules.request_of(asker.question.turns)
         queue(row)

@@ -24,7 +24,10 @@ function show() {
   const radio = chosen();
   if (!radio) return;
   document.getElementById("model-name").textContent = radio.dataset.name;
-  const price = text("hint-price", { n: creditNumber(Number(radio.dataset.priceMilli)) });
+  const { priceMilli, inputMilli, outputMilli } = radio.dataset;
+  const price = priceMilli
+    ? text("hint-price", { n: creditNumber(Number(priceMilli)) })
+    : text("hint-tokens", { input: creditNumber(Number(inputMilli)), output: creditNumber(Number(outputMilli)) });
   setHint(freeLeft > 0 && radio.dataset.free === "true" ? text("hint-free", { n: freeLeft }) : price);
 }
 

@@ -15,7 +15,7 @@ import { watchElsewhere } from "./elsewhere.js";
 import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
 import { chosenModel, modelName, wireModels } from "./models.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
-import { addAnswer, addQuestion, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
+import { addAnswer, addQuestion, describe, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
 
 const chat = document.getElementById("chat");
 const status = document.getElementById("chat-status");
@@ -115,6 +115,8 @@ function begin(asked, question, answer) {
   identify(question, asked.message.id);
   identify(answer, asked.answer.id);
   answer.dataset.generation = asked.generation.id;
+  answer.dataset.shortened = asked.generation.is_shortened ? asked.generation.max_output_tokens : "";
+  describe(answer);
   nameModel(answer, modelName(asked.generation.model));
   showCurrent({ id: conversationId });
   watch(answer);

@@ -1,7 +1,7 @@
 // The messages: adding them, filling a running answer block by block, saying in words how it ended, scrolling.
 import { api } from "../core/api.js";
 import { element } from "../core/dom.js";
-import { creditText } from "../core/format.js";
+import { count, creditText } from "../core/format.js";
 import { text } from "../core/texts.js";
 
 const box = document.getElementById("transcript");
@@ -87,15 +87,18 @@ function costOf({ paidBy, chargedMilli, delivered }) {
   return paidBy === "free" ? text("cost-free") : creditText(Number(chargedMilli));
 }
 
-function noteOf({ state, error, finish }, hasText) {
+function noteOf({ state, error, finish, delivered, shortened }, hasText) {
+  if (["queued", "running"].includes(state)) return shortened ? text("note-shortened", { n: count(Number(shortened)) }) : "";
   if (state === "stopped") return text("note-stopped");
   if (hasText && ["interrupted", "failed"].includes(state)) return text("note-interrupted");
+  if (state !== "finished" && delivered === "yes") return text("note-thoughts");
   if (state === "interrupted") return text("note-nothing");
   if (state === "failed") {
     const key = `error-${error}`;
     const special = text(key);
     return special === key ? text("note-failed") : special;
   }
+  if (finish === "length" && shortened) return text("note-cut-short", { n: count(Number(shortened)) });
   if (finish === "length") return text("note-length");
   if (finish === "content_filter" || finish === "sensitive") return text("note-filtered");
   return "";
@@ -107,11 +110,10 @@ export function describe(message) {
   const running = isRunning(message);
   part(message, "thinking").hidden = !running || hasText;
   part(message, "foot").hidden = running;
-  if (running) return;
-  part(message, "cost").textContent = costOf(message.dataset);
   const note = part(message, "note");
   const words = noteOf(message.dataset, hasText);
   note.hidden = !words;
+  if (!running) part(message, "cost").textContent = costOf(message.dataset);
   note.classList.toggle("message__note--bad", message.dataset.state === "failed");
   note.classList.toggle("message__note--warn", message.dataset.state === "interrupted");
   note.replaceChildren(words);

@@ -11,9 +11,8 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from apps.chat import rules
-from apps.chat.contracts import PerAnswer, Role, TextPart, Turn
+from apps.chat.contracts import Role, TextPart, Turn
 from apps.chat.markup import GrowingText, Seen, Words, normal, render_blocks
-from apps.chat.rules import charging
 from apps.kernel.characters import show_something
 from apps.kernel.errors import DomainError
 
@@ -29,14 +28,6 @@ FENCE = re.compile(r"^ *(?:~~~|```)", re.MULTILINE)
 EMPHASIS = re.compile(r"</?(?:em|strong|s|code)>")
 turn = st.builds(rules.text_turn, st.sampled_from(Role), texts)
 turns = st.lists(turn, max_size=12)
-
-
-@given(price=st.builds(PerAnswer, answer_milli=st.integers(1, 10**9)), is_delivered=st.booleans())
-def test_a_charge_is_never_above_what_was_held(price: PerAnswer, is_delivered: bool) -> None:
-    charge = charging.charge(price, is_delivered=is_delivered)
-
-    assert 0 <= charge <= charging.most(price)
-    assert is_delivered or charge == 0
 
 
 @given(gaps=st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 400)), min_size=1, max_size=12))
@@ -58,11 +49,6 @@ def test_no_granted_day_is_lost_and_none_is_given_twice(gaps: list[tuple[int, in
         covered |= span
 
     assert len(covered) == 24 * sum(days for _, days in gaps)
-
-
-@given(reported=st.none() | st.integers(), text=texts)
-def test_a_token_count_is_never_negative_nor_absurd(reported: int | None, text: str) -> None:
-    assert 0 <= rules.usage_or_estimate(reported, text=text, ceiling=2_000_000) <= 2_000_000
 
 
 @given(history=turns, question=texts.filter(show_something), budget=st.integers(0, 400))

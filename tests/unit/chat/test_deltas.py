@@ -43,7 +43,24 @@ def choice(**said: object) -> str:
         (choice(finish_reason="MAX_TOKENS"), Delta(finish_reason="length")),
         (choice(finish_reason="SAFETY"), Delta(finish_reason="content_filter")),
         (choice(usage={"prompt_tokens": 3, "completion_tokens": 4}), Delta(prompt_tokens=3, completion_tokens=4)),
-        ('{"choices": [], "usage": {"completion_tokens": true}}', Delta()),
+        ('{"choices": [], "usage": {"completion_tokens": true}}', Delta(usage_is_garbled=True)),
+        (
+            '{"choices": [], "usage": {"prompt_tokens": 3.5, "completion_tokens": 4}}',
+            Delta(completion_tokens=4, usage_is_garbled=True),
+        ),
+        (
+            '{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4, "prompt_tokens_details":'
+            ' {"cached_tokens": 8}, "completion_tokens_details": {"reasoning_tokens": 2}}}',
+            Delta(prompt_tokens=9, completion_tokens=4, cached_tokens=8, reasoning_tokens=2),
+        ),
+        (
+            '{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 4, "prompt_cache_hit_tokens": 7}}',
+            Delta(prompt_tokens=9, completion_tokens=4, cached_tokens=7),
+        ),
+        (
+            '{"choices": [], "usage": {"completion_tokens": 4, "prompt_tokens_details": null, "cached_tokens": 5}}',
+            Delta(completion_tokens=4, cached_tokens=5),
+        ),
         ("{}", Delta()),
     ],
 )

@@ -5,8 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from apps.chat import errors, rules, services
-from apps.chat.contracts import GenerationState, PerAnswer, Role, Turn
-from apps.chat.rules import charging
+from apps.chat.contracts import GenerationState, Role, Turn
 
 
 def turn(role: Role, text: str) -> Turn:
@@ -33,12 +32,6 @@ def test_only_running_answers_finish() -> None:
     assert rules.sources_of(GenerationState.STOPPED) == (GenerationState.QUEUED, GenerationState.RUNNING)
 
 
-@pytest.mark.parametrize(("is_delivered", "charge"), [(True, 700), (False, 0)])
-def test_only_a_delivered_answer_is_charged(is_delivered: bool, charge: int) -> None:
-    assert charging.charge(PerAnswer(answer_milli=700), is_delivered=is_delivered) == charge
-    assert charging.most(PerAnswer(answer_milli=700)) == 700
-
-
 @pytest.mark.parametrize(
     ("ends_on", "days", "will_end_on"),
     [
@@ -60,21 +53,26 @@ def test_a_right_is_lengthened_from_its_end(ends_on: int | None, days: int | Non
 
 
 @pytest.mark.parametrize(
-    ("text", "error_code", "is_delivered"),
+    ("text", "reasoning", "error_code", "is_delivered"),
     [
-        ("a", "", True),
-        ("a", "upstream_cut", True),
-        ("a", "engine_lost", False),
-        ("a", "internal", False),
-        (" \n", "", False),
-        ("\u200b\u2060\ufeff\u3164", "", False),
-        (" \u200b\n", "", False),
-        ("\u200d👍", "", True),
-        ("", "", False),
+        ("a", "", "", True),
+        ("a", "", "upstream_cut", True),
+        ("a", "", "engine_lost", False),
+        ("a", "", "internal", False),
+        (" \n", "", "", False),
+        ("\u200b\u2060\ufeff\u3164", "", "", False),
+        (" \u200b\n", "", "", False),
+        ("\u200d👍", "", "", True),
+        ("", "", "", False),
+        ("", "a thought", "", True),
+        ("", "a thought", "engine_lost", False),
+        (" ", "\u200b", "", False),
     ],
 )
-def test_what_we_broke_off_or_never_gave_is_not_delivered(text: str, error_code: str, is_delivered: bool) -> None:
-    assert rules.is_delivered(text=text, error_code=error_code) is is_delivered
+def test_what_we_broke_off_or_never_gave_is_not_delivered(
+    text: str, reasoning: str, error_code: str, is_delivered: bool
+) -> None:
+    assert rules.is_delivered(text=text, reasoning=reasoning, error_code=error_code) is is_delivered
 
 
 @pytest.mark.parametrize(

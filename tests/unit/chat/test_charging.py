@@ -1,0 +1,157 @@
+"""What an answer costs: the table, number by number."""
+
+from dataclasses import replace
+
+import pytest
+
+from apps.chat import errors, rules
+from apps.chat.contracts import GenerationState, PerAnswer, PerTokens, Price, Reported, Usage, UsageBasis
+from apps.chat.rules import charging
+
+FLAT = PerAnswer(answer_milli=700)
+BY_TOKEN = PerTokens(input_milli=200, cached_milli=50, output_milli=800)
+USAGE = Usage(
+    input_tokens=1000,
+    cached_tokens=400,
+    output_tokens=300,
+    reasoning_tokens=100,
+    kept_tokens=120,
+    basis=UsageBasis.REPORTED,
+)
+
+
+@pytest.mark.parametrize(
+    ("price", "is_delivered", "is_whole", "cost"),
+    [
+        (FLAT, True, True, 700),
+        (FLAT, True, False, 700),
+        (FLAT, False, True, 0),
+        # 600 at 200, 400 at 50, 300 at 800; of one that was cut 120 at 800.
+        (BY_TOKEN, True, True, 120 + 20 + 240),
+        (BY_TOKEN, True, False, 120 + 20 + 96),
+        (BY_TOKEN, False, False, 0),
+    ],
+)
+def test_an_answer_costs_what_the_table_says(price: Price, is_delivered: bool, is_whole: bool, cost: int) -> None:
+    assert charging.cost(price, usage=USAGE, is_delivered=is_delivered, is_whole=is_whole) == cost
+
+
+def test_a_cut_answer_costs_less_where_its_provider_counts_less_than_we() -> None:
+    usage = replace(USAGE, output_tokens=80)
+
+    assert charging.cost(BY_TOKEN, usage=usage, is_delivered=True, is_whole=False) == 120 + 20 + 64
+
+
+def test_one_token_costs_the_smallest_part_of_a_credit() -> None:
+    usage = replace(USAGE, input_tokens=0, cached_tokens=0, output_tokens=1)
+
+    assert charging.cost(BY_TOKEN, usage=usage, is_delivered=True, is_whole=True) == 1
+
+
+@pytest.mark.parametrize(("held", "charged"), [(1000, 380), (380, 380), (379, 379), (0, 0)])
+def test_no_more_is_charged_than_was_held(held: int, charged: int) -> None:
+    asked = {"usage": USAGE, "is_delivered": True, "is_whole": True}
+
+    assert charging.charge(BY_TOKEN, **asked, held_milli=held) == charged  # type: ignore[arg-type]
+
+
+def test_all_input_is_held_for_as_if_it_were_new() -> None:
+    assert charging.most(BY_TOKEN, input_tokens=1000, output_tokens=2000) == 200 + 1600
+    assert charging.most(FLAT, input_tokens=1000, output_tokens=2000) == 700
+
+
+@pytest.mark.parametrize(
+    ("available", "payable"),
+    [
+        (10_000, 2000),  # 20 for the input, 1600 for all of it
+        (1620, 2000),
+        (1619, 1998),
+        (100, 100),  # the least of an answer
+        (99, None),
+        (0, None),
+    ],
+)
+def test_an_answer_is_as_long_as_can_be_paid(available: int, payable: int | None) -> None:
+    assert charging.payable_output(BY_TOKEN, input_tokens=100, output_tokens=2000, available_milli=available) == payable
+
+
+def test_a_model_of_short_answers_has_a_lower_floor() -> None:
+    asked = {"input_tokens": 0, "output_tokens": 10}
+
+    assert charging.payable_output(BY_TOKEN, **asked, available_milli=8) == 10
+    assert charging.payable_output(BY_TOKEN, **asked, available_milli=7) is None
+
+
+@pytest.mark.parametrize(
+    ("price", "field"),
+    [
+        (PerAnswer(answer_milli=0), "price_milli"),
+        (PerAnswer(answer_milli=-1), "price_milli"),
+        (PerAnswer(answer_milli=10**9 + 1), "price_milli"),
+        (replace(BY_TOKEN, output_milli=0), "output_milli"),
+        (replace(BY_TOKEN, output_milli=500_001), "output_milli"),
+        (replace(BY_TOKEN, input_milli=-1, cached_milli=-1), "input_milli"),
+        (replace(BY_TOKEN, cached_milli=201), "cached_milli"),
+        (replace(BY_TOKEN, cached_milli=-1), "cached_milli"),
+    ],
+)
+def test_a_price_that_nobody_could_be_asked_is_refused(price: Price, field: str) -> None:
+    with pytest.raises(errors.ConfigurationNotValid) as refused:
+        rules.check_price(price)
+
+    assert refused.value.context == {"field": field}
+
+
+def test_the_largest_hold_fits_its_column() -> None:
+    dearest = PerTokens(input_milli=500_000, cached_milli=0, output_milli=500_000)
+    rules.check_price(dearest)
+
+    whole_context = charging.most(dearest, input_tokens=rules.MOST_CONTEXT_TOKENS, output_tokens=1)
+    assert whole_context < 2**31 - 1
+
+
+@pytest.mark.parametrize(
+    ("state", "finish_reason", "is_whole"),
+    [
+        (GenerationState.FINISHED, "stop", True),
+        (GenerationState.FINISHED, "length", True),
+        (GenerationState.FINISHED, "content_filter", False),
+        (GenerationState.FINISHED, "sensitive", False),
+        (GenerationState.STOPPED, "", False),
+        (GenerationState.INTERRUPTED, "", False),
+        (GenerationState.FAILED, "stop", False),
+    ],
+)
+def test_only_what_came_to_its_own_end_is_whole(state: GenerationState, finish_reason: str, is_whole: bool) -> None:
+    assert rules.is_whole(state=state, finish_reason=finish_reason) is is_whole
+
+
+SAID = Reported(input_tokens=90, cached_tokens=40, output_tokens=70, reasoning_tokens=20)
+
+
+@pytest.mark.parametrize(
+    ("reported", "counts", "basis"),
+    [
+        (SAID, (90, 40, 70, 20), UsageBasis.REPORTED),
+        (Reported(input_tokens=90, output_tokens=70), (90, 0, 70, 0), UsageBasis.REPORTED),
+        (Reported(), (80, 0, 60, 0), UsageBasis.COUNTED),
+        (Reported(output_tokens=70), (80, 0, 70, 0), UsageBasis.COUNTED),
+        (Reported(is_garbled=True), (80, 0, 60, 0), UsageBasis.DOUBTED),
+        (replace(SAID, input_tokens=-1), (80, 40, 70, 20), UsageBasis.DOUBTED),
+        (replace(SAID, output_tokens=-5), (90, 40, 60, 20), UsageBasis.DOUBTED),
+        (replace(SAID, input_tokens=2_000_000), (80, 40, 70, 20), UsageBasis.DOUBTED),
+        (replace(SAID, output_tokens=2_000_000), (90, 40, 60, 20), UsageBasis.DOUBTED),
+        (replace(SAID, cached_tokens=91), (90, 0, 70, 20), UsageBasis.DOUBTED),
+        (replace(SAID, reasoning_tokens=71), (90, 40, 70, 0), UsageBasis.DOUBTED),
+        # More than was asked for, as some give: it is what they gave, and the hold bounds what it costs.
+        (replace(SAID, output_tokens=399), (90, 40, 399, 20), UsageBasis.REPORTED),
+        (replace(SAID, output_tokens=401), (90, 40, 60, 20), UsageBasis.DOUBTED),
+    ],
+)
+def test_a_count_that_cannot_be_true_gives_way_to_ours(
+    reported: Reported, counts: tuple[int, ...], basis: UsageBasis
+) -> None:
+    usage = rules.counted(reported, asked_tokens=80, kept_tokens=60, max_output_tokens=100)
+
+    assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens) == counts
+    assert (usage.kept_tokens, usage.basis) == (60, basis)
