@@ -23,7 +23,9 @@ class ChatConfig(AppConfig):
         for rule in (
             admission.Size(),
             admission.AccessLimit(),
+            admission.Frequency(),
             admission.BlackList(),
+            admission.SystemPrompts(),
             admission.AccountStatus(),
             admission.ModelPermission(),
             admission.Quota(),
@@ -32,7 +34,7 @@ class ChatConfig(AppConfig):
 
         from apps.chat import handlers, invariants, movements  # noqa: F401  # these register themselves
         from apps.chat import services as chat
-        from apps.chat.models import Channel, ChatModel, ChatPolicy, ChatRule, ModelPrice, Route
+        from apps.chat.models import BlockedNetwork, Channel, ChatModel, ChatPolicy, ChatRule, ModelPrice, Route
         from apps.kernel import configuration, metrics, switches
         from apps.ledger import services as ledger
 
@@ -50,6 +52,7 @@ class ChatConfig(AppConfig):
             named_by="code",
             unsaid={"is_on": True, "place": None},
         )
+        configuration.declare(BlockedNetwork, actions=("chat.save_network",), nouns=("network",), named_by="network")
         switches.declare("chat.enabled", _("New messages and regenerated answers; running answers go on."))
 
         metrics.register_counts(

@@ -15,10 +15,15 @@ OPENAI_COMPATIBLE = "openai-compatible"
 
 
 class Role(TextChoices):
-    """Who wrote a message. There is no system role: nobody outside may speak as the system."""
+    """Who speaks. No message of a conversation is the system's; requests of programs may be, if operators allow it."""
 
     USER = "user"
     ASSISTANT = "assistant"
+    SYSTEM = "system"
+
+
+# Who writes messages.
+WRITERS = (Role.USER, Role.ASSISTANT)
 
 
 class Place(Enum):
@@ -158,6 +163,7 @@ class Policy:
     # Answers that a channel worked on and nobody paid for: stopped before the first word, or empty.
     max_unpaid_per_day: int = 30
     max_message_chars: int = 32_000
+    max_per_minute: int = 60
 
 
 @dataclass(frozen=True, kw_only=True)

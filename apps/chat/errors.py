@@ -59,6 +59,30 @@ class TooManyRunning(DomainError):
     title = _("Too many answers are being written at once. Wait for one to finish.")
 
 
+class AskedTooOften(DomainError):
+    """As many questions within a minute as allowed; `limit` and `retry_after` are in the context."""
+
+    kind = ErrorKind.RATE_LIMITED
+    code = "asked_too_often"
+    title = _("You are sending messages very quickly. Wait a moment, then send this one again.")
+
+
+class NetworkBlocked(DomainError):
+    """The question comes from a network that operators hold back."""
+
+    kind = ErrorKind.FORBIDDEN
+    code = "network_blocked"
+    title = _("Chat is not open to your network at the moment. Please contact support.")
+
+
+class SystemPromptRefused(DomainError):
+    """A request speaks as the system, which operators have not allowed."""
+
+    kind = ErrorKind.FORBIDDEN
+    code = "system_prompt_refused"
+    title = _("Requests may not speak as the system here.")
+
+
 class TooManyUnpaid(DomainError):
     """Too many answers of the day cost nothing; `limit` and `retry_after`, until midnight, are in the context."""
 

@@ -37,8 +37,9 @@ def chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     """One conversation: the branch that its owner looks at, newest below; where it is gone, an empty chat instead."""
     user_id = signed_in(request)
     try:
-        conversation = selectors.conversation_of(user_id=user_id, conversation_id=conversation_id)
-        branch = selectors.branch_of(user_id=user_id, conversation_id=conversation_id, limit=limits.SHOWN_MESSAGES)
+        conversation, branch = selectors.conversation_with_branch(
+            user_id=user_id, conversation_id=conversation_id, limit=limits.SHOWN_MESSAGES
+        )
     except errors.ConversationNotFound:
         page = _page(user_id, conversation=None, messages=()) | {"gone": conversation_id}
         return render(request, "chat/page.html", page, status=404)

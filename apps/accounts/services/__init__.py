@@ -3,6 +3,7 @@
 from apps.accounts.services.access_lists import (
     hold_active,
     hold_standing,
+    is_spared,
     limit_member,
     list_member,
     unlist_member,
@@ -130,6 +131,7 @@ __all__ = [
     "hold_standing",
     "identify_key",
     "is_session_of_attempt",
+    "is_spared",
     "live_session",
     "kept_for",
     "limit_member",

@@ -71,6 +71,11 @@ def limit_member(*, user_id: UserId, scope: ListScope, act: str, limit: int, win
             raise
 
 
+def is_spared(*, person_id: PersonId, scope: ListScope, now: datetime) -> bool:
+    """Whether a white list spares this person the limits of a scope."""
+    return selectors.sparing(person_id, scope=scope, now=now).exists()
+
+
 def list_member(
     *,
     user_id: UserId,

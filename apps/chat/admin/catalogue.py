@@ -159,7 +159,7 @@ class PolicyForm(ReasonedForm):
 
     class Meta:
         model = ChatPolicy
-        fields = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars")
+        fields = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars", "max_per_minute")
 
 
 @admin.register(ChatPolicy)
@@ -169,7 +169,14 @@ class ChatPolicyAdmin(ConfigurationAdmin):
     task = Task.CHAT
     form = PolicyForm
     key_fields = ()
-    list_display = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars", "updated_at")
+    list_display = (
+        "free_per_day",
+        "max_running",
+        "max_unpaid_per_day",
+        "max_message_chars",
+        "max_per_minute",
+        "updated_at",
+    )
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Once."""

@@ -1,4 +1,4 @@
-"""The rules that a question passes."""
+"""The rules that a question passes, and the networks that one of them holds back."""
 
 from typing import Any, ClassVar
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import services
-from apps.chat.models import ChatRule
+from apps.chat.models import BlockedNetwork, ChatRule
 from apps.chat.registries import RULES
 from apps.kernel import clock
 from apps.kernel.admin import (
@@ -83,3 +83,35 @@ class ChatRuleAdmin(ConfigurationAdmin):
     def save_model(self, request: HttpRequest, obj: ChatRule, form: Any, change: bool) -> None:
         """Save through the service, which records who, what and why."""
         services.save_rule(code=obj.code, is_on=obj.is_on, place=obj.place, **self.said(request, form))
+
+
+class NetworkForm(ReasonedForm):
+    """A network, and whether it is held back."""
+
+    class Meta:
+        model = BlockedNetwork
+        fields = ("network", "note", "is_enabled")
+        help_texts: ClassVar = {
+            "network": gettext_lazy("As 203.0.113.0/24 or 2001:db8::/32, or one address; no shorter than /8 or /19."),
+        }
+
+
+@admin.register(BlockedNetwork)
+class BlockedNetworkAdmin(ConfigurationAdmin):
+    """Networks from which nobody asks."""
+
+    task = Task.CHAT
+    form = NetworkForm
+    key_fields = ("network",)
+    badges: ClassVar = {"is_enabled": {True: "warn"}}
+    empty_text = gettext_lazy(
+        "No network is held back. Who floods chat from many accounts of one network is stopped here."
+    )
+    list_display = ("network", "note", "is_enabled", "updated_at")
+
+    def save_model(self, request: HttpRequest, obj: BlockedNetwork, form: Any, change: bool) -> None:
+        """Save through the service, which records who, what and why."""
+        obj.network = services.save_network(
+            network=obj.network, note=obj.note, is_enabled=obj.is_enabled, **self.said(request, form)
+        )
+        obj.pk = BlockedNetwork.objects.get(network=obj.network).pk

@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.chat import selectors, services
-from apps.chat.contracts import GenerationState, PaidBy, Place, Role
+from apps.chat.contracts import WRITERS, GenerationState, PaidBy, Place
 from apps.chat.rules import limits
-from apps.kernel import clock
+from apps.kernel import clock, visitors
 from apps.kernel.api import Endpoint, IdempotentPost, PageQuery, StrictSerializer, page_response, shown
 
 
@@ -59,7 +59,7 @@ class MessageOutput(serializers.Serializer[Any]):
 
     id = serializers.UUIDField()
     parent_id = serializers.UUIDField(allow_null=True)
-    role = serializers.ChoiceField(choices=Role.choices)
+    role = serializers.ChoiceField(choices=[role.value for role in WRITERS])
     content = serializers.CharField(source="text")
     reasoning = serializers.CharField()
     created_at = serializers.DateTimeField()
@@ -277,6 +277,7 @@ class Messages(Endpoint):
             client_id=body["client_id"],
             parent_id=body.get("parent_id", Place.AFTER_HEAD),
             key=self.credential,
+            address=visitors.address_of(request),
             now=clock.now(),
         )
         return Response(shown(AskedOutput, asked), status=202)
@@ -314,6 +315,7 @@ class Regenerate(IdempotentPost):
             model=body.get("model"),
             client_id=request_id,
             key=self.credential,
+            address=visitors.address_of(request),
             now=clock.now(),
         )
         return Response(shown(AskedOutput, asked), status=202)

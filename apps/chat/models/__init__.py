@@ -1,7 +1,7 @@
 """The rows of chat, by noun."""
 
 from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice, price_of
-from apps.chat.models.chain import ChatRule, RefusalCount
+from apps.chat.models.chain import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.models.channels import Channel
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
@@ -11,6 +11,7 @@ from apps.chat.models.routes import Route
 __all__ = [
     "SHOWN_TEXT",
     "UNSETTLED",
+    "BlockedNetwork",
     "Channel",
     "ChatModel",
     "ChatPolicy",

@@ -126,6 +126,7 @@ class ChatPolicy(models.Model):
     max_running = models.PositiveSmallIntegerField(_("answers at once"))
     max_unpaid_per_day = models.PositiveSmallIntegerField(_("answers per day at our cost"), db_default=30)
     max_message_chars = models.PositiveIntegerField(_("longest message (characters)"))
+    max_per_minute = models.PositiveSmallIntegerField(_("messages per minute"), db_default=60)
     updated_at = models.DateTimeField(_("changed at"))
 
     class Meta:
@@ -135,6 +136,7 @@ class ChatPolicy(models.Model):
             models.CheckConstraint(condition=Q(max_running__gt=0), name="chat_chatpolicy_some_may_run"),
             models.CheckConstraint(condition=Q(max_message_chars__gt=0), name="chat_chatpolicy_some_text_fits"),
             models.CheckConstraint(condition=Q(max_unpaid_per_day__gt=0), name="chat_chatpolicy_some_may_fail"),
+            models.CheckConstraint(condition=Q(max_per_minute__gt=0), name="chat_chatpolicy_some_may_ask"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The rules that a question passes: what operators said of them, and what each has refused."""
+"""The rules that a question passes: what operators said of them, what each has refused, and whom one holds back."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -45,3 +45,20 @@ class RefusalCount(models.Model):
 
     def __str__(self) -> str:
         return f"{self.code} {self.day}: {self.refused}"
+
+
+class BlockedNetwork(Row):
+    """A network whose questions are refused while it is switched on, in its one way of writing."""
+
+    network = models.CharField(_("network"), max_length=43)
+    note = models.CharField(_("whose it is"), max_length=80, blank=True)
+    is_enabled = models.BooleanField(_("held back"), default=True)
+    updated_at = models.DateTimeField(_("changed at"))
+
+    class Meta:
+        verbose_name = _("blocked network")
+        verbose_name_plural = _("blocked networks")
+        constraints = [models.UniqueConstraint(fields=["network"], name="chat_blockednetwork_once")]
+
+    def __str__(self) -> str:
+        return self.network

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import Role
+from apps.chat.contracts import WRITERS, Role
 from apps.kernel.models import Row
 
 # What a message shows: an answer's text is its generation's.
@@ -51,7 +51,7 @@ class Message(Row):
     conversation = models.ForeignKey(Conversation, on_delete=models.PROTECT, related_name="messages")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
-    role = models.CharField(max_length=10, choices=Role)
+    role = models.CharField(max_length=10, choices=[(role.value, role.label) for role in WRITERS])
     text = models.TextField(blank=True)
     # Made by the client for each act of sending; on the message that the act created first.
     client_id = models.CharField(max_length=64, null=True, blank=True)
@@ -61,7 +61,9 @@ class Message(Row):
         verbose_name_plural = _("messages")
         constraints = [
             models.UniqueConstraint(fields=["user", "client_id"], name="chat_message_client_id_once"),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="chat_message_role_known"),
+            models.CheckConstraint(
+                condition=Q(role__in=[role.value for role in WRITERS]), name="chat_message_role_known"
+            ),
             models.CheckConstraint(condition=Q(role=Role.USER) | Q(text=""), name="chat_message_answers_are_generated"),
         ]
         indexes = [models.Index(fields=["conversation", "id"], name="chat_message_of_conversation")]

@@ -18,6 +18,7 @@ from apps.chat.rules.chain import (
 )
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_price
 from apps.chat.rules.entitlements import lengthened
+from apps.chat.rules.networks import is_within, read_network
 from apps.chat.rules.outcomes import (
     ENGINE_LOST,
     FILTERED,
@@ -76,10 +77,13 @@ __all__ = [
     "is_our_own",
     "is_unpaid",
     "is_whole",
+    "is_within",
     "lengthened",
     "message_tokens",
     "pass_through",
     "order_of_asking",
+    "pass_through",
+    "read_network",
     "read_request",
     "refused_by",
     "request_of",

@@ -1,13 +1,22 @@
 """The rules that the site is built with, as apps.py registers them."""
 
 from dataclasses import replace
+from math import ceil
 
 from apps.accounts.contracts import MemberStatus
 from apps.accounts.errors import KeySpendCapReached, MemberBlocked, MemberClosed, MemberFrozen, ModelNotAllowed
 from apps.chat import errors
+from apps.chat.contracts import Role
+from apps.chat.rules import limits
 from apps.chat.rules.chain import Question, Rule
+from apps.chat.rules.networks import is_within
 from apps.kernel.characters import show_something
 from apps.kernel.errors import _
+
+
+def free_per_day(limit: int, *, is_spared: bool) -> int:
+    """How many answers of a day are free, by the operators' limit; who is white-listed is hardly held to it."""
+    return max(limit, limits.FREE_PER_DAY_WHEN_SPARED) if limit and is_spared else limit
 
 
 class Size(Rule):
@@ -38,22 +47,60 @@ class AccessLimit(Rule):
 
     def judge(self, question: Question) -> Question:
         """Says how many are free."""
-        free = question.policy.free_per_day if question.is_in_free_allowance else 0
+        if not question.is_in_free_allowance:
+            return question
+        free = free_per_day(question.policy.free_per_day, is_spared=question.asker.is_spared)
         return replace(question, free_per_day=free)
 
 
+class Frequency(Rule):
+    """So many questions a minute; a white list spares its members this. Where nobody counts, nobody is refused."""
+
+    code = "frequency"
+    label = _("Frequency")
+    purpose = _("A member asks so many questions a minute, whatever browser or program asks.")
+    refusals = (errors.AskedTooOften,)
+
+    def judge(self, question: Question) -> Question:
+        """Raises AskedTooOften."""
+        limit, lately = question.policy.max_per_minute, question.lately
+        if lately is None or question.asker.is_spared or len(lately) < limit:
+            return question
+        # With this one gone, as many are left as may be.
+        left_at = lately[len(lately) - limit] + limits.FREQUENCY_WINDOW
+        wait = ceil((left_at - question.now).total_seconds())
+        raise errors.AskedTooOften(limit=limit, retry_after=max(1, wait))
+
+
+class SystemPrompts(Rule):
+    """Nobody outside speaks as the system, unless operators switch this off."""
+
+    code = "system-prompts"
+    label = _("System prompts of programs")
+    purpose = _("Requests that speak as the system are refused; switched off, they are passed on as they are.")
+    refusals = (errors.SystemPromptRefused,)
+
+    def judge(self, question: Question) -> Question:
+        """Raises SystemPromptRefused."""
+        if any(turn.role is Role.SYSTEM for turn in question.turns):
+            raise errors.SystemPromptRefused
+        return question
+
+
 class BlackList(Rule):
-    """Who is held back from chat does not ask."""
+    """Who is held back from chat, and who asks from a network that is, does not ask."""
 
     code = "black-list"
     label = _("Black list")
-    purpose = _("Members on a black list for chat do not ask.")
-    refusals = (MemberBlocked,)
+    purpose = _("Members on a black list for chat, and whoever asks from a blocked network, do not ask.")
+    refusals = (MemberBlocked, errors.NetworkBlocked)
 
     def judge(self, question: Question) -> Question:
-        """Raises MemberBlocked."""
+        """Raises MemberBlocked, NetworkBlocked."""
         if question.asker.is_blocked:
             raise MemberBlocked(scope="chat")
+        if question.blocked_networks and is_within(question.address, question.blocked_networks):
+            raise errors.NetworkBlocked
         return question
 
 

@@ -30,6 +30,11 @@ class Question:
     is_entitled: bool
     policy: Policy
     now: datetime
+    # When the asker's other questions of the last minute came, oldest first; None where nobody counts.
+    lately: tuple[datetime, ...] | None = None
+    # Where it comes from, "" where nobody can know; and which networks are held back.
+    address: str = field(default="", repr=False)
+    blocked_networks: tuple[str, ...] = ()
     # How many answers of this day may cost the asker nothing; a rule says so.
     free_per_day: int = 0
 

@@ -14,6 +14,13 @@ LEAST_OUTPUT_TOKENS = 100
 # What a short question comes to: whoever can pay for it and the least of an answer is offered the model.
 SHORT_QUESTION_TOKENS = 50
 
+# In which questions are counted against the operators' limit.
+FREQUENCY_WINDOW = timedelta(minutes=1)
+# Free answers of a day for who is white-listed: many, and still a number.
+FREE_PER_DAY_WHEN_SPARED = 1_000
+# No operator's typing error shuts out a continent: the shortest prefixes of a network that is held back.
+SHORTEST_PREFIX = {4: 8, 6: 19}
+
 # Above the operators' largest sensible limit of a message; the exact one is a rule with its own refusal.
 MAX_BODY_CHARS = 200_000
 

@@ -35,6 +35,10 @@ def read_request(request: object) -> tuple[Turn, ...]:
     if not isinstance(request, list) or not 1 <= len(request) <= MAX_TURNS:
         raise errors.RequestNotValid(at="")
     turns = turns_of(request)
+    if any(turn.role is Role.SYSTEM for turn in turns[1:]):
+        raise errors.RequestNotValid(
+            at=str(next(at for at, turn in enumerate(turns) if at and turn.role is Role.SYSTEM))
+        )
     if turns[-1].role is not Role.USER:
         raise errors.RequestNotValid(at=str(len(turns) - 1))
     for number, turn in enumerate(turns):

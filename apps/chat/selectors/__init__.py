@@ -5,6 +5,7 @@ from apps.chat.selectors.catalogue import ModelFacts, free_use_left, model_facts
 from apps.chat.selectors.conversations import (
     branch_of,
     conversation_of,
+    conversation_with_branch,
     conversations_of,
     message_of,
     messages_of,
@@ -21,6 +22,7 @@ __all__ = [
     "answer_of",
     "branch_of",
     "conversation_of",
+    "conversation_with_branch",
     "conversations_of",
     "free_use_left",
     "generation_detail",

@@ -67,7 +67,14 @@ def message_of(*, user_id: UserId, message_id: UUID) -> MessageDetail:
 
 
 def branch_of(*, user_id: UserId, conversation_id: UUID, limit: int) -> tuple[MessageDetail, ...]:
-    """The last `limit` messages of the branch that the owner looks at, oldest first, in three queries.
+    """The last `limit` messages of the branch that the owner looks at, oldest first. Raises ConversationNotFound."""
+    return conversation_with_branch(user_id=user_id, conversation_id=conversation_id, limit=limit)[1]
+
+
+def conversation_with_branch(
+    *, user_id: UserId, conversation_id: UUID, limit: int
+) -> tuple[ConversationSummary, tuple[MessageDetail, ...]]:
+    """One conversation and the last `limit` messages of the branch that its owner looks at, in three queries.
 
     Raises ConversationNotFound.
     """
@@ -87,9 +94,8 @@ def branch_of(*, user_id: UserId, conversation_id: UUID, limit: int) -> tuple[Me
         path.append(at)
         at = parent_of[at]
     rows = {row.pk: row for row in _full(conversation_id).filter(pk__in=path)}
-    return tuple(
-        _detail(rows[message_id], siblings=tuple(children_of[parent_of[message_id]])) for message_id in reversed(path)
-    )
+    branch = [_detail(rows[pk], siblings=tuple(children_of[parent_of[pk]])) for pk in reversed(path)]
+    return summary(conversation), tuple(branch)
 
 
 def turns_above(answers: Collection[Message]) -> dict[UUID, list[Turn]]:

@@ -10,7 +10,14 @@ from apps.chat.services.catalogue import (
     save_policy,
     save_route,
 )
-from apps.chat.services.chain import ensure_rules, refusals_by_rule, rule_standings, save_rule
+from apps.chat.services.chain import (
+    blocked_networks,
+    ensure_rules,
+    refusals_by_rule,
+    rule_standings,
+    save_network,
+    save_rule,
+)
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.generations import (
@@ -45,6 +52,7 @@ from apps.chat.services.starting import start_generation
 
 __all__ = [
     "ask_question",
+    "blocked_networks",
     "change_conversation",
     "check_models",
     "check_nothing_runs",
@@ -78,6 +86,7 @@ __all__ = [
     "rule_standings",
     "save_channel",
     "save_model",
+    "save_network",
     "save_policy",
     "save_route",
     "save_rule",

@@ -13,7 +13,7 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
-from apps.chat.services.chain import counting_refusals
+from apps.chat.services.chain import asking
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
@@ -50,15 +50,18 @@ def ask_question(
     now: datetime,
     parent_id: UUID | Place | None = Place.AFTER_HEAD,
     key: IdentifiedKey | None = None,
+    address: str = "",
 ) -> Asked:
     """Add a user's message and start the answer to it; the same client_id answers the same generation.
 
     Without parent_id the message follows the branch that the user looks at; below None it begins a branch of its
     own, as an edited first question does. Pays with a free use of the day, else by reserving what the answer may cost,
     which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
-    Raises ConversationNotFound, MessageNotFound, ModelNotFound, ModelNotEntitled, MessageEmpty, MessageTooLong,
-    QuotaExhausted, TooManyRunning, TooManyUnpaid, ConversationBusy, ClientIdReused, ChatSwitchedOff, and of
-    accounts MemberFrozen, MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
+    `address` is the visitor's, "" for nobody's.
+    Raises ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and by the rules
+    of the chain MessageEmpty, MessageTooLong, AskedTooOften, NetworkBlocked, ModelNotFound, ModelNotEntitled,
+    QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen, MemberClosed, MemberBlocked,
+    ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
     conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
@@ -75,11 +78,11 @@ def ask_question(
     )
     answer = _answer_to(question, now=now)
     try:
-        with counting_refusals(now=now), transaction.atomic():
+        with asking(user_id=user_id, now=now) as lately, transaction.atomic():
             # First of all, so that a repeat finds its first result whatever has changed in between.
             insert([question, answer])
-            turn = rules.text_turn(Role.USER, text)
-            asker = starting.admit(user_id=user_id, turns=(turn,), model=model, key=key, now=now)
+            asked = starting.Asking(user_id=user_id, model=model, key=key, address=address, now=now)
+            asker = starting.admit(asked, turns=(rules.text_turn(Role.USER, text),), lately=lately)
             asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=_sum(above_tokens, tokens))
             _start(asker, asks, conversation, answer, title=rules.title_from(text))
     except IntegrityError as error:
@@ -97,6 +100,7 @@ def regenerate_answer(
     client_id: str,
     now: datetime,
     key: IdentifiedKey | None = None,
+    address: str = "",
 ) -> Asked:
     """Start another answer to the same user message, beside the old one; the same client_id does it once.
 
@@ -107,12 +111,11 @@ def regenerate_answer(
     answer = _answer_to(question, now=now)
     answer.client_id = client_id
     try:
-        with counting_refusals(now=now), transaction.atomic():
+        with asking(user_id=user_id, now=now) as lately, transaction.atomic():
             insert([answer])
             last_model, branch_tokens = _last_asked(question)
-            wanted = model or last_model
-            turn = rules.text_turn(Role.USER, question.text)
-            asker = starting.admit(user_id=user_id, turns=(turn,), model=wanted, key=key, now=now)
+            asked = starting.Asking(user_id=user_id, model=model or last_model, key=key, address=address, now=now)
+            asker = starting.admit(asked, turns=(rules.text_turn(Role.USER, question.text),), lately=lately)
             tokens = rules.message_tokens(question.text)
             asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=branch_tokens)
             _start(asker, asks, question.conversation, answer, title="")

@@ -151,7 +151,8 @@ def save_route(
 
 def save_policy(*, policy: Policy, now: datetime, actor: str = audit.SYSTEM, reason: str = "configuration") -> None:
     """Replace the limits for everybody. Raises ConfigurationNotValid."""
-    if policy.free_per_day < 0 or min(policy.max_running, policy.max_message_chars, policy.max_unpaid_per_day) < 1:
+    at_least_one = (policy.max_running, policy.max_message_chars, policy.max_unpaid_per_day, policy.max_per_minute)
+    if policy.free_per_day < 0 or min(at_least_one) < 1:
         raise errors.ConfigurationNotValid(field="policy")
     configuration.save(ChatPolicy, key={"id": 1}, values=asdict(policy), actor=actor, reason=reason, now=now)
     _policy_on_show.forget()

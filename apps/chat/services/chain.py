@@ -12,14 +12,16 @@ from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.chat import errors, rules
 from apps.chat.contracts import Policy, RuleSetting, RuleStanding
-from apps.chat.models import ChatRule, RefusalCount
+from apps.chat.models import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.registries import RULES
-from apps.chat.rules.admission import AccessLimit
+from apps.chat.rules import limits
+from apps.chat.rules.admission import AccessLimit, Frequency, free_per_day
 from apps.chat.services.free_allowance import local_day
-from apps.kernel import configuration
+from apps.kernel import configuration, frequency
 from apps.kernel.db import prepared_cursor
 from apps.kernel.errors import DomainError
 from apps.kernel.fresh import FreshTexts
+from apps.kernel.ids import UserId, new_id
 
 logger = logging.getLogger(__name__)
 
@@ -40,28 +42,53 @@ _settings = FreshTexts(
 )
 
 
+_networks = FreshTexts("blocked networks", lambda: BlockedNetwork.objects.filter(is_enabled=True), key="network")
+
+
 def chain() -> tuple[rules.Rule, ...]:
     """The rules that are asked, in their order, as operators arranged them two seconds ago at most."""
     return rules.in_force(RULES, _said())
 
 
-def as_ruled(policy: Policy) -> Policy:
+def as_ruled(policy: Policy, *, is_spared: bool = False) -> Policy:
     """The limits as the rules that are asked leave them: without the rule of free answers none is free."""
     has_free = any(rule.code == AccessLimit.code for rule in chain())
-    return policy if has_free else replace(policy, free_per_day=0)
+    free = free_per_day(policy.free_per_day, is_spared=is_spared) if has_free else 0
+    return policy if free == policy.free_per_day else replace(policy, free_per_day=free)
+
+
+def blocked_networks() -> tuple[str, ...]:
+    """The networks that are held back."""
+    return tuple(_networks.get())
+
+
+def save_network(*, network: str, is_enabled: bool, actor: str, reason: str, now: datetime, note: str = "") -> str:
+    """Hold a network back from chat, or no longer; how it is written. Raises ConfigurationNotValid, ReasonMissing."""
+    written = rules.read_network(network)
+    values = {"note": note, "is_enabled": is_enabled}
+    configuration.save(BlockedNetwork, key={"network": written}, values=values, actor=actor, reason=reason, now=now)
+    _networks.forget()
+    return written
 
 
 @contextmanager
-def counting_refusals(*, now: datetime) -> Iterator[None]:
-    """Count what the rules refuse inside, once what was begun there is undone; what passes costs no statement.
+def asking(*, user_id: UserId, now: datetime) -> Iterator[tuple[datetime, ...] | None]:
+    """Around the transaction that asks: when this member's other questions of the last minute came, if that is counted.
 
-    The count is in the database, one row for a rule and a day: right however many processes there are, and only who
-    is refused pays the statement.
+    What is refused inside, once all is undone, is counted for its rule, and is no question of the minute; nor is a
+    repeat. The counts of rules are in the database, one row for a rule and a day: right however many processes there
+    are, and only who is refused pays the statement. The minute is in Redis: one call, before anything is locked.
     """
+    key, act = f"chat:{user_id}", str(new_id())
+    lately = None
+    if any(rule.code == Frequency.code for rule in chain()):
+        lately = frequency.enter(key, act=act, window=limits.FREQUENCY_WINDOW, now=now)
     try:
-        yield
-    except DomainError as refusal:
-        if code := rules.refused_by(refusal, RULES):
+        yield lately
+    except Exception as error:
+        if lately is not None:
+            frequency.leave(key, act=act)
+        if isinstance(error, DomainError) and (code := rules.refused_by(error, RULES)):
             _count(code, now=now)
         raise
 

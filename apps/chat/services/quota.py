@@ -4,14 +4,15 @@ from datetime import datetime
 from uuid import UUID
 
 from apps.accounts import services as accounts
+from apps.accounts.contracts import ListScope
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import QUOTA, ModelOffer, QuotaEntry, QuotaState
+from apps.chat.contracts import QUOTA, ModelOffer, Policy, QuotaEntry, QuotaState
 from apps.chat.models import ChatModel, Entitlement
 from apps.chat.rules import charging, limits
 from apps.chat.services.chain import as_ruled
 from apps.chat.services.free_allowance import local_day
 from apps.kernel.db import one_at_a_time
-from apps.kernel.ids import UserId
+from apps.kernel.ids import PersonId, UserId
 from apps.kernel.paging import Page
 from apps.ledger import services as ledger
 from apps.ledger.contracts import Cause, Entry, Purse
@@ -91,13 +92,13 @@ def grant_entitlement(*, user_id: UserId, model_id: str, cause: Cause, now: date
 def quota_of(*, user_id: UserId, now: datetime) -> QuotaState:
     """What a user can spend on chat now."""
     person_id = accounts.person_of(user_id=user_id)
-    policy = as_ruled(selectors.policy())
+    policy = as_ruled(selectors.policy(), is_spared=_is_spared(person_id, now))
     balance = ledger.balance(account=ledger.user_account(user_id, QUOTA))
     entitled = Entitlement.objects.live(now).filter(user_id=user_id).order_by("model__sort", "model__code")
     return QuotaState(
         balance_milli=balance.total,
         held_milli=balance.held,
-        free_left=selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=policy.free_per_day),
+        free_left=_free_left(person_id, policy, now),
         free_per_day=policy.free_per_day,
         entitlements=tuple(entitled.values_list("model__code", flat=True).distinct()),
     )
@@ -116,9 +117,18 @@ def models_for(*, user_id: UserId, now: datetime) -> list[ModelOffer]:
         return []
     available = ledger.balance(account=ledger.user_account(user_id, QUOTA)).available
     person_id = accounts.person_of(user_id=user_id)
-    free_per_day = as_ruled(facts[0].policy).free_per_day
-    free_left = selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=free_per_day)
+    free_left = _free_left(person_id, as_ruled(facts[0].policy), now)
+    if not free_left and _is_spared(person_id, now):
+        free_left = _free_left(person_id, as_ruled(facts[0].policy, is_spared=True), now)
     return [_offer(item, available=available, free_left=free_left) for item in facts]
+
+
+def _free_left(person_id: PersonId, policy: Policy, now: datetime) -> int:
+    return selectors.free_use_left(person_id=person_id, day=local_day(now), free_per_day=policy.free_per_day)
+
+
+def _is_spared(person_id: PersonId, now: datetime) -> bool:
+    return accounts.is_spared(person_id=person_id, scope=ListScope.CHAT, now=now)
 
 
 def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> ModelOffer:

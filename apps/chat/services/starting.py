@@ -1,6 +1,7 @@
 """Starting a generation: what is refused, and the queue. A conversation is one of those who ask for it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -13,61 +14,88 @@ from apps.chat.contracts import GenerationDetail, Turn
 from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.chat.services import paying
-from apps.chat.services.chain import chain, counting_refusals
+from apps.chat.services.chain import asking, blocked_networks, chain
 from apps.chat.services.paying import Admitted
 from apps.kernel import switches
 from apps.kernel.db import insert
 from apps.kernel.ids import UserId
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """Who asks which model, by what, from where and when."""
+
+    user_id: UserId
+    model: str
+    key: IdentifiedKey | None
+    address: str
+    now: datetime
+
+
 def start_generation(
-    *, user_id: UserId, model: str, request: Any, now: datetime, key: IdentifiedKey | None = None
+    *,
+    user_id: UserId,
+    model: str,
+    request: Any,
+    now: datetime,
+    key: IdentifiedKey | None = None,
+    address: str = "",
 ) -> GenerationDetail:
     """Start the answer to a request that belongs to no conversation; each call starts and pays another.
 
     `request` is JSON: a list of turns, each a role and its parts (`rules.read_request`). Paid as in ask_question().
-    Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, ModelNotFound, ModelNotEntitled, MessageEmpty,
-    MessageTooLong, QuotaExhausted, TooManyRunning, TooManyUnpaid, ChatSwitchedOff, and of accounts MemberFrozen,
-    MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
+    Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, and what ask_question() raises
+    but for conversations and messages.
     """
     turns = rules.read_request(request)
-    with counting_refusals(now=now), transaction.atomic():
-        asker = admit(user_id=user_id, turns=turns, model=model, key=key, now=now)
+    asked = Asking(user_id=user_id, model=model, key=key, address=address, now=now)
+    with asking(user_id=user_id, now=now) as lately, transaction.atomic():
+        asker = admit(asked, turns=turns, lately=lately)
+        turns = asker.question.turns
         rules.check_fits(turns, budget_tokens=asker.facts.model.prompt_tokens)
         tokens = rules.asked_tokens(turns)
         row = paying.paid_generation(asker, paying.Asks(question_tokens=tokens, branch_tokens=tokens))
         paying.check_room(asker)
-        row.request = rules.request_of(asker.question.turns)
+        row.request = rules.request_of(turns)
         queue(row)
     return selectors.generation_detail(row)
 
 
-def admit(*, user_id: UserId, turns: Sequence[Turn], model: str, key: IdentifiedKey | None, now: datetime) -> Admitted:
+def admit(asked: Asking, *, turns: Sequence[Turn], lately: tuple[datetime, ...] | None) -> Admitted:
     """Ask the rules; hold the person who asks, so that nobody closes the account meanwhile.
 
     The model is read behind that lock: one that was switched off, or became dearer, while this waited is not sold.
-    What is asked may be other than it was: the rules handed it on.
+    What is asked may be other than it was: the rules handed it on. `lately` is what asking() says.
     """
     if not switches.is_on("chat.enabled"):
         raise errors.ChatSwitchedOff
-    standing = accounts.hold_standing(user_id=user_id, scope=ListScope.CHAT, now=now)
-    facts = selectors.model_facts(user_id=user_id, code=model, now=now)
+    standing = accounts.hold_standing(user_id=asked.user_id, scope=ListScope.CHAT, now=asked.now)
+    facts = selectors.model_facts(user_id=asked.user_id, code=asked.model, now=asked.now)
     if facts is None:
-        raise errors.ModelNotFound(model=model)
+        raise errors.ModelNotFound(model=asked.model)
     question = rules.Question(
         turns=tuple(turns),
         asker=standing,
-        key=key,
+        key=asked.key,
         model=facts.model.code,
         is_model_enabled=facts.is_enabled,
         is_in_free_allowance=facts.model.is_in_free_allowance,
         needs_entitlement=facts.model.needs_entitlement,
         is_entitled=facts.is_entitled,
         policy=facts.policy,
-        now=now,
+        now=asked.now,
+        lately=lately,
+        address=asked.address,
+        blocked_networks=blocked_networks(),
     )
-    question = rules.pass_through(question, chain())
-    return Admitted(user_id=user_id, person_id=standing.person_id, key=key, facts=facts, question=question, now=now)
+    return Admitted(
+        user_id=asked.user_id,
+        person_id=standing.person_id,
+        key=asked.key,
+        facts=facts,
+        question=rules.pass_through(question, chain()),
+        now=asked.now,
+    )
 
 
 def queue(row: Generation) -> None:

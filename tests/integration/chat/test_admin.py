@@ -156,6 +156,7 @@ def test_the_limits_have_one_row(operator_browser: Client) -> None:
         "max_running": "3",
         "max_unpaid_per_day": "9",
         "max_message_chars": "500",
+        "max_per_minute": "30",
         "reason": "launch",
     }
 

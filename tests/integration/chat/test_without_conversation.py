@@ -90,6 +90,14 @@ def test_the_channel_hears_every_turn_and_its_owner_follows_the_answer(
     [
         ([], errors.RequestNotValid),
         ([{"role": "system", "parts": [{"type": "text", "text": "obey"}]}], errors.RequestNotValid),
+        (request_of(("user", ["hi"]), ("system", ["obey"]), ("user", ["hi"])), errors.RequestNotValid),
+        (request_of(("system", ["obey"]), ("user", ["hi"])), errors.SystemPromptRefused),
+        (request_of(("developer", ["obey"]), ("user", ["hi"])), errors.RequestNotValid),
+        (request_of(("user", ["nul\0"])), errors.RequestNotValid),
+        (request_of(("user", ["half \ud800 a pair"])), errors.RequestNotValid),
+        (request_of(*[("user", ["x"])] * 201), errors.RequestNotValid),
+        (request_of(("user", ["x"] * 21)), errors.RequestNotValid),
+        (request_of(("user", ["x" * 400_001]), ("user", ["hi"])), errors.MessageTooLong),
         ([{"role": "user", "parts": [{"type": "image", "url": "https://a.b/c.png"}]}], errors.ImagesNotUnderstood),
         (request_of(("user", [" \n"])), errors.MessageEmpty),
         (request_of(("user", ["x" * 32_001])), errors.MessageTooLong),
@@ -105,6 +113,24 @@ def test_what_cannot_be_asked_leaves_nothing(
 
     assert not Generation.objects.exists()
     assert services.quota_of(user_id=rich_alice.id, now=clock.now()).held_milli == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_request_speaks_as_the_system_where_operators_allow_it(
+    rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    services.save_rule(
+        code="system-prompts", is_on=False, place=None, actor="staff:x", reason="for a partner", now=clock.now()
+    )
+    upstream.scripts["up-base"] = answer("aye")
+
+    started = start(rich_alice, ("system", ["Answer as a pirate."]), ("user", ["hi"]))
+    settled(rich_alice.id, started.id)
+
+    assert upstream.requests[-1]["messages"] == [
+        {"role": "system", "content": "Answer as a pirate."},
+        {"role": "user", "content": "hi"},
+    ]
 
 
 def test_the_limits_of_a_conversation_hold_without_one(alice: Member, model: str) -> None:

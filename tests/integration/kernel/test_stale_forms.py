@@ -75,6 +75,10 @@ def save_rule() -> None:
     chat.save_rule(code="black-list", is_on=True, place=5, actor="staff:1", reason="first", now=clock.now())
 
 
+def save_network() -> None:
+    chat.save_network(network="203.0.113.0/24", is_enabled=False, actor="staff:1", reason="first", now=clock.now())
+
+
 def save_reply() -> None:
     accounts.save_reply_text(key="unknown", text="Hello", actor="staff:1", reason="warmer", now=clock.now())
 
@@ -92,6 +96,7 @@ ROWS: dict[str, tuple[Callable[[], object], str, str, str]] = {
         lambda: chat.save_policy(policy=Policy(), now=clock.now()), "free_per_day", "6", "7",
     ),
     "chat.ChatRule": (save_rule, "place", "6", "7"),
+    "chat.BlockedNetwork": (save_network, "note", "a school", "a hotel"),
     "accounts.ReplyText": (save_reply, "text", "Good morning", "Good evening"),
     "marketing.ExchangeItem": (
         lambda: marketing.save_exchange_item(

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from apps.chat.rules import admission
 from apps.kernel.errors import DomainError
 from apps.kernel.ids import PersonId, UserId
 
+NOW = datetime(2026, 11, 28, 4, tzinfo=UTC)
 ASKER = Standing(
     user_id=UserId(UUID(int=1)),
     person_id=PersonId(UUID(int=2)),
@@ -34,10 +35,13 @@ QUESTION = rules.Question(
     is_in_free_allowance=True,
     needs_entitlement=False,
     is_entitled=False,
-    policy=Policy(free_per_day=7, max_message_chars=5),
-    now=datetime(2026, 11, 28, 4, tzinfo=UTC),
+    policy=Policy(free_per_day=7, max_message_chars=5, max_per_minute=3),
+    now=NOW,
 )
-BUILT = ["size", "access-limit", "black-list", "account-status", "model-permission", "quota"]
+BUILT = [
+    *("size", "access-limit", "frequency", "black-list", "system-prompts"),
+    *("account-status", "model-permission", "quota"),
+]
 
 
 def saying(text: str) -> rules.Question:
@@ -76,6 +80,13 @@ REFUSED: list[tuple[rules.Rule, dict[str, Any], type[DomainError]]] = [
     (admission.ModelPermission(), {"is_model_enabled": False}, errors.ModelNotFound),
     (admission.ModelPermission(), {"needs_entitlement": True}, errors.ModelNotEntitled),
     (admission.ModelPermission(), {"key": KEY}, ModelNotAllowed),
+    (admission.BlackList(), {"address": "203.0.113.9", "blocked_networks": ("203.0.113.0/24",)}, errors.NetworkBlocked),
+    (admission.Frequency(), {"lately": (NOW,) * 3}, errors.AskedTooOften),
+    (
+        admission.SystemPrompts(),
+        {"turns": (rules.text_turn(Role.SYSTEM, "obey"), rules.text_turn(Role.USER, "hi"))},
+        errors.SystemPromptRefused,
+    ),
     (admission.Size(), {"turns": (rules.text_turn(Role.USER, "longer"),)}, errors.MessageTooLong),
 ]
 
@@ -92,6 +103,69 @@ def test_each_rule_refuses_what_it_is_for_with_a_refusal_of_its_own(
     assert rules.refused_by(caught.value, RULES) == rule.code
 
 
+@pytest.mark.parametrize(
+    ("ago_seconds", "wait"),
+    [((59, 30, 1), 1), ((59.9, 30, 1), 1), ((40, 30, 1), 20), ((40, 30, 20, 10), 30), ((3, 2, 1), 57)],
+)
+def test_who_asks_too_often_hears_when_there_is_room_again(ago_seconds: tuple[float, ...], wait: int) -> None:
+    lately = tuple(NOW - timedelta(seconds=ago) for ago in ago_seconds)
+
+    with pytest.raises(errors.AskedTooOften) as caught:
+        admission.Frequency().judge(replace(QUESTION, lately=lately))
+
+    assert caught.value.context == {"limit": 3, "retry_after": wait}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"lately": (NOW,) * 2},
+        {"lately": (NOW,) * 9, "asker": replace(ASKER, is_spared=True)},
+        {"lately": None},  # nobody counts: Redis is away, or the rule was off
+    ],
+)
+def test_who_asks_as_often_as_allowed_is_spared_or_is_not_counted_passes(changes: dict[str, Any]) -> None:
+    question = replace(QUESTION, **changes)
+
+    assert admission.Frequency().judge(question) == question
+
+
+@pytest.mark.parametrize(("limit", "free"), [(7, 1000), (5000, 5000), (0, 0)])
+def test_a_white_list_lifts_the_number_of_free_answers_where_there_are_any(limit: int, free: int) -> None:
+    spared = replace(QUESTION, asker=replace(ASKER, is_spared=True), policy=Policy(free_per_day=limit))
+
+    assert admission.AccessLimit().judge(spared).free_per_day == free
+
+
+@pytest.mark.parametrize(
+    ("written", "network"),
+    [
+        ("203.0.113.77/24", "203.0.113.0/24"),
+        (" 203.0.113.77 ", "203.0.113.77/32"),
+        ("2001:DB8::1/48", "2001:db8::/48"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+    ],
+)
+def test_a_network_is_written_in_one_way(written: str, network: str) -> None:
+    assert rules.read_network(written) == network
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0.0.0.0/0", "10.0.0.0/7", "::/0", "2000::/18", "example.com", "1.2.3.4/33", "\0"]
+)
+def test_what_is_no_network_or_a_continent_is_not_held_back(text: str) -> None:
+    with pytest.raises(errors.ConfigurationNotValid):
+        rules.read_network(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "is_inside"),
+    [("203.0.113.9", True), ("2001:db8::5", True), ("203.0.114.9", False), ("::1", False), ("", False)],
+)
+def test_an_address_is_in_a_network_or_not(address: str, is_inside: bool) -> None:
+    assert rules.is_within(address, ("203.0.113.0/24", "2001:db8::/32")) is is_inside
+
+
 def test_a_refusal_belongs_to_one_rule() -> None:
     of = Counter(refusal for rule in RULES for refusal in rule.refusals)
 
@@ -101,7 +175,7 @@ def test_a_refusal_belongs_to_one_rule() -> None:
 
 def test_operators_move_and_switch_off_what_may_be_moved_and_switched_off() -> None:
     assert codes() == BUILT
-    assert codes(black_list=RuleSetting(place=1)) == ["black-list", "size", "access-limit", *BUILT[3:]]
+    assert codes(black_list=RuleSetting(place=1)) == ["black-list", *(code for code in BUILT if code != "black-list")]
     assert codes(access_limit=RuleSetting(is_on=False)) == ["size", *BUILT[2:]]
     assert codes(access_limit=RuleSetting(place=30)) == BUILT, "of two in one place the first as built comes first"
 
