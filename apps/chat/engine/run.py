@@ -31,6 +31,8 @@ _SAVED_CHARS_PER_SECOND = 8_000
 _RENEW_SECONDS = 5.0
 # Events in a row that add nothing: no answer is so long in coming, and each takes time from the others.
 _MAX_IDLE_EVENTS = 100_000
+# Behind a Stop the provider is heard for so long, for what it counts. The owner of the answer waits for it, too.
+_DRAIN_SECONDS = 1.0
 # What it looks like here when whoever wrote the answer died.
 _LOOKS_LIKE_DEATH = {"upstream_cut", "upstream_unreachable"}
 
@@ -64,8 +66,12 @@ class Run:
         return self._attempts.target.channel
 
     def stop(self) -> None:
-        """End the answer here: its owner wants no more of it."""
-        self._cancel(GenerationState.STOPPED)
+        """End the answer here: its owner wants no more of it. What it took may still be told, for a moment."""
+        if self._end is not None or self._reading.done():
+            return
+        self._end = GenerationState.STOPPED
+        is_awaited = bool(self._text.length or self._reasoning.length) and self._usage == Delta()
+        asyncio.get_running_loop().call_later(_DRAIN_SECONDS if is_awaited else 0, self._reading.cancel)
 
     def interrupt(self) -> None:
         """End the answer here: the engine is going down."""
@@ -92,6 +98,11 @@ class Run:
         async with asyncio.timeout(limits.MAX_ANSWER_SECONDS), aclosing(self._attempts.deltas()) as answer:
             idle = 0
             async for delta in answer:
+                if self._end is not None:
+                    # Stopped: of what still comes only its counts are of interest.
+                    if self._count(delta):
+                        return
+                    continue
                 self._was_taken = True
                 idle = 0 if self._take(delta) else idle + delta.events
                 if self._text.is_full:
@@ -104,12 +115,18 @@ class Run:
         """Whether there is more of the answer now, or more thought."""
         if delta.finish_reason:
             self._finish_reason = delta.finish_reason
-        if delta.has_usage or delta.usage_is_garbled:
-            self._usage = delta
+        self._count(delta)
         has_more_text = self._text.add(delta.text)
         if has_more_text:
             self._news.set()
         return self._reasoning.add(delta.reasoning) or has_more_text
+
+    def _count(self, delta: Delta) -> bool:
+        """Whether the provider says what the answer took."""
+        is_told = delta.has_usage or delta.usage_is_garbled
+        if is_told:
+            self._usage = delta
+        return is_told
 
     async def _outcome(self) -> Outcome:
         await asyncio.wait([self._reading])
@@ -134,7 +151,7 @@ class Run:
         error = None if self._reading.cancelled() else self._reading.exception()
         if self._finish_reason:
             error = None
-        elif self._reading.cancelled():
+        elif self._end is GenerationState.STOPPED or self._reading.cancelled():
             state = self._end or GenerationState.INTERRUPTED
             return state, "" if state is GenerationState.STOPPED else rules.ENGINE_LOST
         error_code = _error_code(error) or _silent_failure(self._finish_reason, str(self._text))
