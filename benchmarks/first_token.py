@@ -9,7 +9,8 @@ milliseconds, the median and the 99th of a hundred, with 1, 16 and 50 at once:
   (ii)  from the question to its first text, when the model answers at once;
 
 and what one answer took of the processor, in milliseconds, in the web process, the engine and all others of the site.
-`--html` reads what the pages read, rendered blocks, in place of raw text.
+`--html` reads what the pages read, rendered blocks, in place of raw text. Where LITELLM names the program of LiteLLM's
+proxy, that is asked in turn with them, too.
 """
 
 import asyncio
@@ -21,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import common  # noqa: E402  # after the path that it is on, as the next
-from benchmarks.readers import Member, Model, Seen, members_of, running_model, warm_up  # noqa: E402
+from benchmarks.readers import Member, Model, Seen, members_of, running_litellm, running_model, warm_up  # noqa: E402
 
 WANTED = common.options(__doc__, embedded="on SQLite", html="read rendered blocks")
 
@@ -38,8 +39,15 @@ async def ask(asks: Sequence[Asks], question: str, time_of: Callable[[Seen], flo
     return [time_of(seen) * 1000 for seen in await asyncio.gather(*(one(question) for one in asks))]
 
 
-async def measure(site: common.Site, members: list[Member], model: Model) -> None:
-    """All rounds, the site's and the model's in turn."""
+def print_line(name: str, at_once: int, found: list[float], direct: list[float], *took: float) -> None:
+    """A line of the table."""
+    figures = [common.share(values, of) for values in (found, direct) for of in (0.5, 0.99)]
+    figures += [figures[0] - figures[2], figures[1] - figures[3], *took]
+    print(f"{name:>12}{at_once:>12}" + "".join(f"{figure:>12.1f}" for figure in figures), flush=True)
+
+
+async def measure(site: common.Site, members: list[Member], model: Model, litellm: Model | None) -> None:
+    """All rounds, each in turn."""
     await warm_up(members)
     print("".join(f"{name:>12}" for name in HEAD))
     for at_once, (held, free, hold) in PLAN.items():
@@ -50,6 +58,7 @@ async def measure(site: common.Site, members: list[Member], model: Model) -> Non
         ):
             ours: list[float] = []
             direct: list[float] = []
+            others: list[float] = []
             took = dict.fromkeys(("web", "generate", "others"), 0.0)
             for _ in range(1 if WANTED.short else rounds):
                 await asyncio.gather(*(member.begin() for member in crowd))
@@ -57,19 +66,20 @@ async def measure(site: common.Site, members: list[Member], model: Model) -> Non
                 ours += await ask([member.ask for member in crowd], question, time_of)
                 took = {process: took[process] + spent - before[process] for process, spent in site.processor().items()}
                 direct += await ask([model.ask] * at_once, question, time_of)
-            figures = [common.share(found, of) for found in (ours, direct) for of in (0.5, 0.99)]
-            figures += [figures[0] - figures[2], figures[1] - figures[3]]
-            figures += [seconds * 1000 / len(ours) for seconds in took.values()]
-            print(f"{name:>12}{at_once:>12}" + "".join(f"{figure:>12.1f}" for figure in figures), flush=True)
+                if litellm is not None:
+                    others += await ask([litellm.ask] * at_once, question, time_of)
+            print_line(name, at_once, ours, direct, *(seconds * 1000 / len(ours) for seconds in took.values()))
+            if others:
+                print_line(f"LiteLLM {name}", at_once, others, direct)
 
 
 def main() -> None:
     """Measure and print."""
     print(common.machine())
     common.use_own_stores("chatloop_benchmark_first_token", embedded=WANTED.embedded)
-    with running_model() as url, common.own_site() as site:
+    with running_model() as url, common.own_site() as site, running_litellm(url) as litellm:
         members = members_of(site, model_url=url, count=max(PLAN), view="html" if WANTED.html else "")
-        asyncio.run(measure(site, members, Model(url)))
+        asyncio.run(measure(site, members, Model(url), litellm))
 
 
 if __name__ == "__main__":

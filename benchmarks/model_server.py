@@ -36,6 +36,8 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             fields = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:-2])
+            if b"content-length" not in fields:
+                return  # somebody who only looks whether we are here
             question = json.loads(await reader.readexactly(int(fields[b"content-length"])))
             hold, count, pause = question["messages"][-1]["content"].split()
             await answer(writer, float(hold), int(count), float(pause))

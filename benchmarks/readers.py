@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import os
 import re
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -219,6 +221,43 @@ def running_model() -> Iterator[str]:
     finally:
         process.kill()
         process.wait()
+
+
+@contextmanager
+def running_litellm(model_url: str) -> Iterator[Model | None]:
+    """LiteLLM's proxy before that model server, one worker and no database; None unless LITELLM names its program.
+
+    It is no dependency: `python -m venv v && v/bin/pip install "litellm[proxy]"`, then `LITELLM=v/bin/litellm`.
+    """
+    program = os.environ.get("LITELLM")
+    if program is None:
+        yield None
+        return
+    port = common.free_port()
+    upstream = {"model": f"openai/{MODEL}", "api_base": model_url, "api_key": "sk-benchmark"}
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
+        # What is JSON is YAML.
+        file.write(json.dumps({"model_list": [{"model_name": MODEL, "litellm_params": upstream}]}))
+        file.flush()
+        command = [program, "--config", file.name, "--host", "127.0.0.1", "--port", str(port), "--num_workers", "1"]
+        # Not ours: it would take our database for its own.
+        settings = {
+            "PATH": os.environ["PATH"],
+            "HOME": os.environ["HOME"],
+            "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+            "LITELLM_TELEMETRY": "False",
+            "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true",
+        }
+        process = subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            while not _listens(port):
+                if process.poll() is not None:
+                    raise SystemExit(f"{program} ended with {process.returncode}")
+                time.sleep(0.2)
+            yield Model(f"http://127.0.0.1:{port}")
+        finally:
+            process.kill()
+            process.wait()
 
 
 def members_of(site: common.Site, *, model_url: str, count: int, view: str = "") -> list[Member]:

@@ -4,7 +4,8 @@ Starts the whole site as `benchmarks/first_token.py` does. First, eight answers 
 as they are taken: words per second at their readers, from the first word to the last (how long the first takes,
 first_token.py says), in turn with the same model read directly. Then 1,000 event streams of answers that say nothing:
 what each adds to the memory of the web process, what all of them take of the processor, and how late the words of one
-more answer come meanwhile, the median and the 99th of a hundred.
+more answer come meanwhile, the median and the 99th of a hundred. Where LITELLM names the program of LiteLLM's proxy,
+the words over it are counted in turn, too.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import common  # noqa: E402  # after the path that it is on, as the next
-from benchmarks.readers import Member, Model, members_of, running_model, warm_up  # noqa: E402
+from benchmarks.readers import Member, Model, members_of, running_litellm, running_model, warm_up  # noqa: E402
 
 WANTED = common.options(__doc__, embedded="on SQLite")
 # As many words as an answer may have.
@@ -51,20 +52,26 @@ async def ask_directly(model: Model, question: str) -> list[tuple[float, float]]
         return await words_in(parts)
 
 
-async def relay(members: list[Member], model: Model) -> None:
+async def relay(members: list[Member], model: Model, litellm: Model | None) -> None:
     """Words per second, the site's and the model's in turn."""
     question = f"0 {WORDS} 0"
-    rates: dict[str, list[float]] = {"site": [], "direct": []}
+    rates: dict[str, list[float]] = {"site": [], "direct": [], "litellm": []}
     for _ in range(ROUNDS):
         await asyncio.gather(*(member.begin() for member in members))
         for name, asks in (
             ("site", [ask(member, question) for member in members]),
             ("direct", [ask_directly(model, question) for _ in members]),
+            # A tenth of the words: it would take minutes.
+            ("litellm", [ask_directly(litellm, f"0 {WORDS // 10} 0") for _ in members if litellm]),
         ):
+            if not asks:
+                continue
             moments = sorted(moment for came in await asyncio.gather(*asks) for moment, _ in came)
             rates[name].append(len(moments) / (moments[-1] - moments[0]))
-    site, direct = (common.share(found, 0.5) for found in rates.values())
+    site, direct, *_ = (common.share(found, 0.5) for found in rates.values() if found)
     print(f"{ANSWERS} answers: {site:,.0f} words/s, directly {direct:,.0f}: {site / direct:.0%}", flush=True)
+    if rates["litellm"]:
+        print(f"the same by LiteLLM: {common.share(rates['litellm'], 0.5):,.0f} words/s", flush=True)
 
 
 async def idle(site: common.Site, members: list[Member], model: Model) -> None:
@@ -92,10 +99,10 @@ async def idle(site: common.Site, members: list[Member], model: Model) -> None:
             print(f"a word {name}: {common.share(found, 0.5):.1f} ms, {common.share(found, 0.99):.1f} ms", flush=True)
 
 
-async def measure(site: common.Site, members: list[Member], model: Model) -> None:
+async def measure(site: common.Site, members: list[Member], model: Model, litellm: Model | None) -> None:
     """Both."""
     await warm_up(members)
-    await relay(members[:ANSWERS], model)
+    await relay(members[:ANSWERS], model, litellm)
     await idle(site, members, model)
 
 
@@ -103,9 +110,9 @@ def main() -> None:
     """Measure and print."""
     print(common.machine())
     common.use_own_stores("chatloop_benchmark_streams", embedded=WANTED.embedded)
-    with running_model() as url, common.own_site() as site:
+    with running_model() as url, common.own_site() as site, running_litellm(url) as litellm:
         members = members_of(site, model_url=url, count=max(ANSWERS, 1 + STREAMS // PER_ANSWER))
-        asyncio.run(measure(site, members, Model(url)))
+        asyncio.run(measure(site, members, Model(url), litellm))
 
 
 if __name__ == "__main__":

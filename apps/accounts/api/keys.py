@@ -47,7 +47,7 @@ class ApiKeys(Endpoint):
     class Input(StrictSerializer):
         """A new key. Networks are in CIDR form, models are ids of /chat/models, the cap is for the key's whole life."""
 
-        name = serializers.CharField(max_length=60)
+        name = serializers.CharField(max_length=rules.MAX_KEY_NAME)
         scopes = serializers.ListField(child=serializers.ChoiceField(choices=ApiScope.choices), min_length=1)
         expires_at = serializers.DateTimeField(required=False, allow_null=True)
         allowed_networks = serializers.ListField(

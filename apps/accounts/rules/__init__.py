@@ -7,6 +7,7 @@ from apps.accounts.rules.api_keys import (
     KEY_USED_EVERY,
     KEYS_PER_MEMBER,
     LARGEST_SPEND_CAP_MILLI,
+    MAX_KEY_NAME,
     MODELS_PER_KEY,
     NETWORKS_PER_KEY,
     SHOWN_OF_KEY,
@@ -43,14 +44,16 @@ from apps.accounts.rules.official_account import (
     placeholders_of,
 )
 from apps.accounts.rules.passwords import (
-    BACKUP_CODE_LENGTH,
-    BACKUP_CODES,
-    SECOND_FACTOR_STEP_SECONDS,
     WRONG_PASSWORDS_PER_NAME,
     WRONG_PASSWORDS_PER_NAME_EVERYWHERE,
     WRONG_PASSWORDS_PER_NAME_IN_FLOOD,
     WRONG_PASSWORDS_PER_NETWORK,
     WRONG_PASSWORDS_WINDOW,
+)
+from apps.accounts.rules.second_factor import (
+    BACKUP_CODE_LENGTH,
+    BACKUP_CODES,
+    SECOND_FACTOR_STEP_SECONDS,
     WRONG_SECOND_FACTORS,
     WRONG_SECOND_FACTORS_WINDOW,
     second_factor_steps,
@@ -98,6 +101,7 @@ __all__ = [
     "INVITE_LENGTH",
     "KEEP_LOGINS",
     "KEYS_PER_MEMBER",
+    "MAX_KEY_NAME",
     "KEY_USED_EVERY",
     "LARGEST_SPEND_CAP_MILLI",
     "LOGINS_PER_PAGE",

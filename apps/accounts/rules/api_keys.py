@@ -10,6 +10,7 @@ API_KEY_LENGTH = 40
 # How much of a key's beginning is kept, to tell it from others.
 SHOWN_OF_KEY = 9
 KEYS_PER_MEMBER = 20
+MAX_KEY_NAME = 60
 # More than anybody has, and small enough for one row.
 NETWORKS_PER_KEY, MODELS_PER_KEY = 20, 50
 LARGEST_SPEND_CAP_MILLI = 10**12

@@ -159,7 +159,7 @@ def give_back_to_key(*, key_id: UUID, amount_milli: int) -> None:
 
 def _check(*, name: str, scopes: tuple[str, ...], networks: list[str | None], spend_cap_milli: int | None) -> None:
     checks = {
-        "name": 1 <= len(name) <= 60 and name.isprintable(),
+        "name": 1 <= len(name) <= rules.MAX_KEY_NAME and name.isprintable(),
         "scopes": bool(scopes) and set(scopes) <= set(ApiScope.values),
         "allowed_networks": None not in networks,
         "spend_cap_milli": spend_cap_milli is None or spend_cap_milli >= 0,

@@ -27,6 +27,7 @@ MAX_BODY_CHARS = 200_000
 LISTED_CONVERSATIONS = 100
 SHOWN_MESSAGES = 500
 MAX_SEARCH_HITS = 30
+MAX_SEARCH_CHARS = 100
 # Of a message that was found, in characters around the words.
 SNIPPET_BEFORE, SNIPPET_AFTER = 30, 90
 # Streams that one member may have open: a few devices with a few tabs each, and their programs.
