@@ -58,6 +58,7 @@ def job(url: str) -> Job:
     """A question to the channel at this address."""
     target = Target(
         route_id=uuid4(),
+        key_id=uuid4(),
         channel="worst",
         channel_kind=OPENAI_COMPATIBLE,
         base_url=url,

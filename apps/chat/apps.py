@@ -34,12 +34,23 @@ class ChatConfig(AppConfig):
 
         from apps.chat import handlers, invariants, movements  # noqa: F401  # these register themselves
         from apps.chat import services as chat
-        from apps.chat.models import BlockedNetwork, Channel, ChatModel, ChatPolicy, ChatRule, ModelPrice, Route
+        from apps.chat.models import (
+            BlockedNetwork,
+            Channel,
+            ChannelKey,
+            ChatModel,
+            ChatPolicy,
+            ChatRule,
+            ModelPrice,
+            Route,
+        )
         from apps.kernel import configuration, metrics, switches
         from apps.ledger import services as ledger
 
         configuration.declare(Channel, named_by="code")
         configuration.declare(ChatModel, actions=("chat.save_model",), nouns=("model",), named_by="code")
+        # Keys of before they were rows are said with their channel.
+        configuration.declare(ChannelKey, unsaid={})
         # Routes of before they were rows are said with their model.
         configuration.declare(Route, unsaid={})
         # Prices of before they were versions are said with their model.

@@ -321,9 +321,10 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One place where a job can be asked: a route's channel, by its code, and what it needs to be called."""
+    """One place where a job can be asked: a route's channel, by its code, with one of its keys."""
 
     route_id: UUID
+    key_id: UUID
     channel: str
     channel_kind: str
     base_url: str

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, services
-from apps.chat.models import Channel, Route
+from apps.chat.models import Channel, ChannelKey, Route
 from apps.kernel.admin import (
     ConfigurationAdmin,
     ReasonedForm,
@@ -19,7 +19,7 @@ from apps.kernel.errors import DomainError
 
 
 class ChannelForm(ReasonedForm):
-    """A channel; its key goes in and is never shown again."""
+    """A channel; its first key goes in and is never shown again."""
 
     api_key = forms.CharField(
         required=False,
@@ -27,8 +27,8 @@ class ChannelForm(ReasonedForm):
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
         label=gettext_lazy("API key"),
         help_text=gettext_lazy(
-            "Stored encrypted and never shown. Leave empty to keep the present one, "
-            "while calls go to the same host and proxy."
+            "Stored encrypted and never shown. Leave empty to keep the present ones, "
+            "while calls go to the same host and proxy. More keys: see channel keys."
         ),
     )
 
@@ -48,6 +48,25 @@ _NEEDED = {
     "base_url": gettext_lazy("Calls cannot use this address."),
     "proxy_url": gettext_lazy("Calls cannot use this address."),
 }
+
+
+class ChannelKeyForm(ReasonedForm):
+    """One more key of a channel."""
+
+    api_key = forms.CharField(
+        required=False,
+        strip=True,
+        widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "off"}),
+        label=gettext_lazy("API key"),
+        help_text=gettext_lazy("Stored encrypted and never shown. Leave empty to keep the present one."),
+    )
+
+    class Meta:
+        model = ChannelKey
+        fields = ("channel", "name", "is_enabled")
+        help_texts: ClassVar = {
+            "name": gettext_lazy("For people: whose account, which limit. The keys of a channel take turns."),
+        }
 
 
 class RouteForm(ReasonedForm):
@@ -93,6 +112,42 @@ class ChannelAdmin(ConfigurationAdmin):
             **self.said(request, form),
         )
         obj.pk = Channel.objects.get(code=obj.code).pk
+
+
+@admin.register(ChannelKey)
+class ChannelKeyAdmin(ConfigurationAdmin):
+    """The keys of channels. One that its provider refuses sleeps for an hour, or until it is saved again."""
+
+    task = Task.CHAT
+    form = ChannelKeyForm
+    key_fields = ("channel", "name")
+    empty_text = gettext_lazy("A channel's first key is entered with it. Its other keys stand here.")
+    list_display = ("channel", "name", "masked", "is_enabled", "sleeps_until", "sleep_reason", "updated_at")
+    list_filter = ("channel", "is_enabled")
+    list_select_related = ("channel",)
+    ordering = ("channel__code", "name")
+
+    @admin.display(description=gettext_lazy("ends in"))
+    def masked(self, key: ChannelKey) -> str:
+        """What is shown of it."""
+        return f"…{key.hint}" if key.api_key_sealed else _("needs to be entered again")
+
+    def explain(self, refusal: DomainError) -> str:
+        """What the named field has to be."""
+        if isinstance(refusal, errors.ConfigurationNotValid):
+            return str(_NEEDED.get(str(refusal.context["field"]), _(refusal.title)))
+        return super().explain(refusal)
+
+    def save_model(self, request: HttpRequest, obj: ChannelKey, form: Any, change: bool) -> None:
+        """Save through the service, which seals the key, wakes it, and records who, what and why."""
+        services.save_channel_key(
+            channel_code=obj.channel.code,
+            name=obj.name,
+            api_key=form.cleaned_data["api_key"] or None,
+            is_enabled=obj.is_enabled,
+            **self.said(request, form),
+        )
+        obj.pk = ChannelKey.objects.get(channel=obj.channel, name=obj.name).pk
 
 
 @admin.register(Route)

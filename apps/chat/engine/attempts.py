@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
 from apps.chat.contracts import Job, Target
+from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.engine.upstream_errors import BROKEN, Blame, UpstreamError
 from apps.chat.registries import Connection, Delta
 
@@ -14,8 +15,9 @@ logger = logging.getLogger(__name__)
 class Attempts:
     """The attempts at one job. Nothing is asked again once a reader may have read a word or a thought."""
 
-    def __init__(self, job: Job, *, channels: Mapping[str, Connection]) -> None:
+    def __init__(self, job: Job, *, channels: Mapping[str, Connection], services: ServiceCalls) -> None:
         self._job = job
+        self._services = services
         self._channels = channels
         self._later = list(job.targets[1:])
         self._has_begun = False
@@ -31,6 +33,8 @@ class Attempts:
                         yield delta
                 return
             except UpstreamError as error:
+                if error.blame is Blame.KEY:
+                    await self._services.rest_key(self.target, error.code)
                 following = self._after(error)
                 if following is None:
                     raise
@@ -62,8 +66,9 @@ class Attempts:
             yield ending
 
     def _after(self, error: UpstreamError) -> Target | None:
-        """The next target, if there may be one: another channel, as long as nobody has read a word."""
+        """The next target, if there may be one: another key or channel, as long as nobody has read a word."""
         if self._has_begun or error.blame is Blame.QUESTION:
             return None
-        self._later = [target for target in self._later if target.channel != self.target.channel]
+        if error.blame not in {Blame.KEY, Blame.CALL}:
+            self._later = [target for target in self._later if target.channel != self.target.channel]
         return self._later.pop(0) if self._later else None

@@ -43,7 +43,7 @@ class Run:
     def __init__(self, job: Job, *, services: ServiceCalls, channels: Mapping[str, Connection], feeder: Feeder) -> None:
         self.job = job
         self._services = services
-        self._attempts = Attempts(job, channels=channels)
+        self._attempts = Attempts(job, channels=channels, services=services)
         self._feeder = feeder
         self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)
         self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from apps.chat.contracts import Job, Outcome
+from apps.chat.contracts import Job, Outcome, Target
 from apps.kernel import clock
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,9 @@ class Services(Protocol):
 
     def finish_run(self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
         """See services.finish_run."""
+
+    def rest_key(self, *, key_id: UUID, reason: str, now: datetime) -> bool:
+        """See services.rest_key."""
 
     def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
         """See services.find_stop_requests."""
@@ -77,6 +80,10 @@ class ServiceCalls:
             if is_settled is not None:
                 return
             await asyncio.sleep(_FINISH_PAUSE_SECONDS)
+
+    async def rest_key(self, target: Target, reason: str) -> None:
+        """Let the target's key sleep; when the database fails, the next one who is refused does it."""
+        await self._try(lambda: self._services.rest_key(key_id=target.key_id, reason=reason, now=clock.now()))
 
     async def find_stop_requests(self, generation_ids: Collection[UUID]) -> set[UUID]:
         """Which of these shall stop; none when the database fails."""

@@ -11,6 +11,7 @@ import aiohttp
 _CODES = {
     "insufficient_quota": "upstream_arrears",
     "1113": "upstream_arrears",
+    "Arrearage": "upstream_arrears",
     "context_length_exceeded": "context_too_long",
     "1261": "context_too_long",
     "model_context_window_exceeded": "context_too_long",
@@ -25,7 +26,6 @@ _STATUSES = {
     404: "upstream_model_unknown",
     429: "upstream_busy",
 }
-_ABOUT_THE_QUESTION = {400, 413, 415, 422}
 # Finish reasons with which an upstream says that it broke off by itself; those of servers that open models run on, too.
 BROKEN = {
     "network_error",
@@ -46,9 +46,12 @@ class Blame(Enum):
     """What a failure is about, and so what may be tried instead."""
 
     CHANNEL = "channel"
+    # Refused, or its account is empty: so it will be for every question.
     KEY = "key"
-    # This model at this channel: it is not there, or asked too much at the moment.
-    ROUTE = "route"
+    # This key at this moment, for this model: another key may do.
+    CALL = "call"
+    # The model is not there.
+    MODEL = "model"
     # The same question would be refused elsewhere, or must not be taken elsewhere.
     QUESTION = "question"
 
@@ -56,10 +59,17 @@ class Blame(Enum):
 _BLAMES = {
     "upstream_key_refused": Blame.KEY,
     "upstream_arrears": Blame.KEY,
-    "upstream_model_unknown": Blame.ROUTE,
-    "upstream_busy": Blame.ROUTE,
+    "upstream_model_unknown": Blame.MODEL,
+    "upstream_busy": Blame.CALL,
     "context_too_long": Blame.QUESTION,
     "content_refused": Blame.QUESTION,
+}
+
+
+# Where the status tells more than our code for it. Who is forbidden something may yet be allowed the rest.
+_BLAMES_OF_STATUS: dict[int | None, Blame] = {
+    403: Blame.CALL,
+    **dict.fromkeys((400, 413, 415, 422), Blame.QUESTION),
 }
 
 
@@ -108,9 +118,7 @@ class Complaint:
         code = known or (_code_of_status(status) if status is not None else "upstream_failed")
         facts = {"status": status, "code": self.code, "type": self.type, "param": self.param}
         detail = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-        return UpstreamError(
-            code, detail, blame=Blame.QUESTION if not known and status in _ABOUT_THE_QUESTION else None
-        )
+        return UpstreamError(code, detail, blame=None if known else _BLAMES_OF_STATUS.get(status))
 
 
 def of_transport(error: Exception) -> UpstreamError:

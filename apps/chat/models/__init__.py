@@ -2,7 +2,7 @@
 
 from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice, price_of
 from apps.chat.models.chain import BlockedNetwork, ChatRule, RefusalCount
-from apps.chat.models.channels import Channel
+from apps.chat.models.channels import Channel, ChannelKey
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import UNSETTLED, Generation
@@ -13,6 +13,7 @@ __all__ = [
     "UNSETTLED",
     "BlockedNetwork",
     "Channel",
+    "ChannelKey",
     "ChatModel",
     "ChatPolicy",
     "ChatRule",

@@ -4,7 +4,6 @@ from apps.chat.rules.addresses import (
     check_channel_addresses,
     check_key_may_stay,
     differ_in_port,
-    is_header_value,
     is_on_this_machine,
     is_our_own,
 )
@@ -18,6 +17,7 @@ from apps.chat.rules.chain import (
 )
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_price
 from apps.chat.rules.entitlements import lengthened
+from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
 from apps.chat.rules.outcomes import (
     ENGINE_LOST,
@@ -50,7 +50,9 @@ from apps.chat.rules.usage import counted
 __all__ = [
     "ENGINE_LOST",
     "FILTERED",
+    "FIRST_KEY",
     "INTERNAL",
+    "KEY_SLEEP",
     "MAX_TITLE",
     "MAX_TURNS",
     "MOST_CONTEXT_TOKENS",
@@ -72,6 +74,7 @@ __all__ = [
     "fit_history",
     "in_force",
     "is_delivered",
+    "hint_of",
     "is_header_value",
     "is_on_this_machine",
     "is_our_own",

@@ -46,11 +46,6 @@ def check_key_may_stay(*, saved: Sequence[str], wanted: Sequence[str]) -> None:
         raise errors.ChannelKeyNeeded
 
 
-def is_header_value(api_key: str) -> bool:
-    """Whether a key can be sent at all: visible ASCII."""
-    return api_key.isascii() and api_key.isprintable() and " " not in api_key
-
-
 def _host_of(url: str, *, field: str) -> str:
     try:
         parts = urlsplit(url)

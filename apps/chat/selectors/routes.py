@@ -4,12 +4,13 @@ import logging
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef
 
 from apps.chat.contracts import Target
-from apps.chat.models import Channel, Route
+from apps.chat.models import Channel, ChannelKey, Route
 from apps.chat.registries import CHANNELS
 from apps.kernel import sealing
 
@@ -18,16 +19,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class OpenRoute:
-    """A route that can be asked, and where."""
+    """A route that can be asked: a target for each key of its channel, and until when that key sleeps."""
 
+    route_id: UUID
+    channel: str
     priority: int
     weight: int
-    target: Target
-
-    @property
-    def route_id(self) -> UUID:
-        """Its id."""
-        return self.target.route_id
+    targets: tuple[tuple[Target, datetime | None], ...]
 
 
 def is_served() -> Exists:
@@ -39,27 +37,51 @@ def open_routes() -> Mapping[UUID, tuple[OpenRoute, ...]]:
     """The routes of each model, by its id, that are switched on and can be asked. Why another cannot is logged."""
     found: defaultdict[UUID, list[OpenRoute]] = defaultdict(list)
     switched_on = Route.objects.filter(is_enabled=True, channel__is_enabled=True)
+    keys = _usable_keys()
     for route in switched_on.select_related("channel").order_by("pk"):
-        if (api_key := _usable_key(route.channel)) is not None:
-            target = Target(
-                route_id=route.pk,
-                channel=route.channel.code,
-                channel_kind=route.channel.kind,
-                base_url=route.channel.base_url,
-                proxy_url=route.channel.proxy_url,
-                api_key=api_key,
-                upstream_model=route.upstream_name,
+        targets = [(_target(route, key, api_key), key.sleeps_until) for key, api_key in keys[route.channel_id]]
+        if targets and _is_spoken(route.channel):
+            found[route.model_id].append(
+                OpenRoute(
+                    route_id=route.pk,
+                    channel=route.channel.code,
+                    priority=route.priority,
+                    weight=route.weight,
+                    targets=tuple(targets),
+                )
             )
-            found[route.model_id].append(OpenRoute(priority=route.priority, weight=route.weight, target=target))
     return {model_id: tuple(routes) for model_id, routes in found.items()}
 
 
-def _usable_key(channel: Channel) -> str | None:
-    """The channel's key, if a class stands for its kind (I-02-codes names it, too) and the key can be opened."""
+def _target(route: Route, key: ChannelKey, api_key: str) -> Target:
+    channel = route.channel
+    return Target(
+        route_id=route.pk,
+        key_id=key.pk,
+        channel=channel.code,
+        channel_kind=channel.kind,
+        base_url=channel.base_url,
+        proxy_url=channel.proxy_url,
+        api_key=api_key,
+        upstream_model=route.upstream_name,
+    )
+
+
+def _usable_keys() -> Mapping[UUID, list[tuple[ChannelKey, str]]]:
+    """By channel, the keys that are switched on and can be opened."""
+    found: defaultdict[UUID, list[tuple[ChannelKey, str]]] = defaultdict(list)
+    entered = ChannelKey.objects.filter(is_enabled=True, channel__is_enabled=True).exclude(api_key_sealed="")
+    for key in entered.select_related("channel").order_by("pk"):
+        api_key = sealing.unseal("channel_key", key.api_key_sealed)
+        if api_key is None:
+            logger.error("channel %s: no SEALING_KEY opens its key %s; enter it again", key.channel.code, key.name)
+        else:
+            found[key.channel_id].append((key, api_key))
+    return found
+
+
+def _is_spoken(channel: Channel) -> bool:
+    """Whether a class stands for the channel's kind; I-02-codes names it, too."""
     if channel.kind not in CHANNELS:
         logger.error("channel %s: nobody speaks %s", channel.code, channel.kind)
-        return None
-    api_key = sealing.unseal("channel_key", channel.api_key_sealed)
-    if api_key is None:
-        logger.error("channel %s: no SEALING_KEY opens its key; enter it again", channel.code)
-    return api_key
+    return channel.kind in CHANNELS

@@ -1,15 +1,7 @@
 """The door of chat: ask, follow, stop; conversations; quota; configuration; and the verbs of the engine."""
 
 from apps.chat.services.asking import ask_question, regenerate_answer
-from apps.chat.services.catalogue import (
-    check_models,
-    follow_port,
-    policy_on_show,
-    save_channel,
-    save_model,
-    save_policy,
-    save_route,
-)
+from apps.chat.services.catalogue import check_models, policy_on_show, save_model, save_policy
 from apps.chat.services.chain import (
     blocked_networks,
     ensure_rules,
@@ -18,6 +10,7 @@ from apps.chat.services.chain import (
     save_network,
     save_rule,
 )
+from apps.chat.services.channels import follow_port, rest_key, save_channel, save_channel_key, save_route
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.generations import (
@@ -82,9 +75,11 @@ __all__ = [
     "read_progress",
     "refusals_by_rule",
     "regenerate_answer",
+    "rest_key",
     "register_entitlement_cause",
     "rule_standings",
     "save_channel",
+    "save_channel_key",
     "save_model",
     "save_network",
     "save_policy",

@@ -1,4 +1,4 @@
-"""What operators configure: channels, models, limits. Saving the same again changes nothing and leaves no entry."""
+"""What operators configure: models, limits. Saving the same again changes nothing and leaves no entry."""
 
 from collections.abc import Collection
 from dataclasses import asdict
@@ -8,74 +8,15 @@ from typing import Any
 from django.db import transaction
 
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import OPENAI_COMPATIBLE, PerAnswer, Policy, Price, PriceKind
-from apps.chat.models import Channel, ChatModel, ChatPolicy, ModelPrice, Route
-from apps.chat.registries import CHANNELS
+from apps.chat.contracts import PerAnswer, Policy, Price, PriceKind
+from apps.chat.models import ChatModel, ChatPolicy, ModelPrice
 from apps.chat.services import routing
 from apps.chat.services.chain import as_ruled
-from apps.kernel import audit, configuration, sealing
+from apps.kernel import audit, configuration
 from apps.kernel.db import one_at_a_time
 from apps.kernel.fresh import Fresh
 
 _policy_on_show = Fresh(selectors.policy_on_show)
-
-
-def save_channel(
-    *,
-    code: str,
-    base_url: str,
-    api_key: str | None,
-    now: datetime,
-    kind: str = OPENAI_COMPATIBLE,
-    proxy_url: str = "",
-    is_enabled: bool = True,
-    actor: str = audit.SYSTEM,
-    reason: str = "configuration",
-) -> None:
-    """Create or change the channel of this code; api_key None keeps the key that it has.
-
-    Without `proxy_url` its calls go out directly, whatever the machine's environment says. Raises
-    CodeUnknown, ConfigurationNotValid, ChannelKeyNeeded (the kept key would go to another scheme, host, port or proxy).
-    """
-    rules.check_channel_addresses(base_url=base_url, proxy_url=proxy_url)
-    if api_key is not None and not rules.is_header_value(api_key):
-        raise errors.ConfigurationNotValid(field="api_key")
-    values: dict[str, Any] = {
-        "kind": CHANNELS[kind].code,
-        "base_url": base_url,
-        "proxy_url": proxy_url,
-        "is_enabled": is_enabled,
-    }
-    if api_key:
-        values["api_key_sealed"] = sealing.seal("channel_key", api_key)
-    elif not Channel.objects.filter(code=code).exists():
-        raise errors.ConfigurationNotValid(field="api_key")
-
-    def check(channel: Channel) -> None:
-        if not api_key:
-            rules.check_key_may_stay(saved=(channel.base_url, channel.proxy_url), wanted=(base_url, proxy_url))
-
-    configuration.save(Channel, key={"code": code}, values=values, actor=actor, reason=reason, now=now, check=check)
-    _forget()
-
-
-def follow_port(*, base_url: str, api_key: str, now: datetime, reason: str) -> None:
-    """Bring the channels that differ from this address of this machine in the port alone to it: the site has moved.
-
-    Raises ConfigurationNotValid.
-    """
-    for channel in Channel.objects.order_by("code"):
-        if rules.differ_in_port(channel.base_url, base_url):
-            save_channel(
-                code=channel.code,
-                kind=channel.kind,
-                base_url=base_url,
-                proxy_url=channel.proxy_url,
-                is_enabled=channel.is_enabled,
-                api_key=api_key,
-                reason=reason,
-                now=now,
-            )
 
 
 def save_model(
@@ -115,38 +56,7 @@ def save_model(
         one_at_a_time(f"chat.save_model:{code}")
         values["price"] = _price(code=code, terms=terms, actor=actor, reason=reason, now=now)
         configuration.save(ChatModel, key={"code": code}, values=values, actor=actor, reason=reason, now=now)
-    _forget()
-
-
-def save_route(
-    *,
-    model_code: str,
-    channel_code: str,
-    upstream_name: str,
-    now: datetime,
-    priority: int = 1,
-    weight: int = 1,
-    is_enabled: bool = True,
-    actor: str = audit.SYSTEM,
-    reason: str = "configuration",
-) -> None:
-    """Let a channel serve a model under the name that it has there, or change how.
-
-    The smallest priority is asked first; the weight is a route's share among those of the same priority. Raises
-    ConfigurationNotValid.
-    """
-    model = ChatModel.objects.filter(code=model_code).first()
-    channel = Channel.objects.filter(code=channel_code).first()
-    if model is None or channel is None:
-        raise errors.ConfigurationNotValid(field="model_code" if model is None else "channel_code")
-    if not upstream_name:
-        raise errors.ConfigurationNotValid(field="upstream_name")
-    if weight < 1 or priority < 0:
-        raise errors.ConfigurationNotValid(field="weight" if weight < 1 else "priority")
-    ends = {"model": model, "channel": channel}
-    values = {"upstream_name": upstream_name, "priority": priority, "weight": weight, "is_enabled": is_enabled}
-    configuration.save(Route, key=ends, values={**ends, **values}, actor=actor, reason=reason, now=now)
-    _forget()
+    forget()
 
 
 def save_policy(*, policy: Policy, now: datetime, actor: str = audit.SYSTEM, reason: str = "configuration") -> None:
@@ -163,17 +73,18 @@ def policy_on_show() -> Policy:
     return as_ruled(_policy_on_show.get())
 
 
+def forget() -> None:
+    """Read anew what pages tell, and what the engine asks: the configuration has just been changed."""
+    _policy_on_show.forget()
+    routing.forget()
+
+
 def check_models(*, model_ids: Collection[str]) -> None:
     """Make sure that these models exist, switched on or not. Raises ModelNotFound for the first that does not."""
     known = set(ChatModel.objects.filter(code__in=model_ids).values_list("code", flat=True))
     for model_id in model_ids:
         if model_id not in known:
             raise errors.ModelNotFound(model=model_id)
-
-
-def _forget() -> None:
-    _policy_on_show.forget()
-    routing.forget()
 
 
 def _price(*, code: str, terms: Price, actor: str, reason: str, now: datetime) -> ModelPrice:

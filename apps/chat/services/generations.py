@@ -50,10 +50,10 @@ def claim_jobs(
     waiting = routing.full_models(full=full())
     rows = []
     for row in _oldest(limit, waiting=waiting) if waiting else _compiled_oldest(limit).all():
-        targets = routing.targets_of(model_id=row.model_id, generation_id=row.pk, full=full())
+        targets = routing.targets_of(model_id=row.model_id, generation_id=row.pk, now=now, full=full())
         if targets:
             taken[targets[0].channel] += 1
-        elif routing.targets_of(model_id=row.model_id, generation_id=row.pk):
+        elif routing.targets_of(model_id=row.model_id, generation_id=row.pk, now=now):
             continue  # it waits for a place
         rows.append((row, targets))
     if not rows:

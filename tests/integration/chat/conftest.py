@@ -139,6 +139,7 @@ def target(url: str) -> Target:
     """The channel at this address, for those who ask it without an engine."""
     return Target(
         route_id=uuid4(),
+        key_id=uuid4(),
         channel="test",
         channel_kind=OPENAI_COMPATIBLE,
         base_url=url,

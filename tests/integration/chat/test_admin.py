@@ -7,7 +7,7 @@ from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import errors, selectors, services
-from apps.chat.models import Channel, ChatModel, ModelPrice
+from apps.chat.models import Channel, ChannelKey, ChatModel, ModelPrice
 from apps.kernel import clock, sealing
 from apps.kernel.models import AuditEntry
 from tests.integration.chat.conftest import make_model, send
@@ -29,10 +29,10 @@ def test_a_channel_is_made_with_a_key_that_is_never_shown(operator_browser: Clie
 
     channel = Channel.objects.get(code="zhipu")
     page = operator_browser.get(f"/admin/chat/channel/{channel.pk}/change/").content.decode()
-    assert sealing.unseal("channel_key", channel.api_key_sealed) == "sk-very-secret"
+    assert sealing.unseal("channel_key", ChannelKey.objects.get().api_key_sealed) == "sk-very-secret"
     assert "sk-very-secret" not in page
-    assert channel.api_key_sealed not in page
-    entry = AuditEntry.objects.get(action="chat.save_channel")
+    assert ChannelKey.objects.get().api_key_sealed not in page
+    entry = AuditEntry.objects.get(action="chat.save_channelkey")
     assert (entry.reason, entry.actor.startswith("staff:")) == ("new account", True)
     assert "sk-very-secret" not in str(entry.after)
 
@@ -102,7 +102,7 @@ def test_the_key_goes_nowhere_else_unless_it_is_entered_again(operator_browser: 
     assert change_channel(operator_browser, {**change, "api_key": "sk-another"}) == []
     channel = Channel.objects.get()
     assert {name: getattr(channel, name) for name in FAR} == {**FAR, **change}
-    assert sealing.unseal("channel_key", channel.api_key_sealed) == "sk-another"
+    assert sealing.unseal("channel_key", ChannelKey.objects.get().api_key_sealed) == "sk-another"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_key_stays_where_calls_go_to_the_same_place(operator_browser: Client
 
     channel = Channel.objects.get()
     assert {name: getattr(channel, name) for name in FAR} == {**FAR, **change}
-    assert sealing.unseal("channel_key", channel.api_key_sealed) == "sk-very-secret"
+    assert sealing.unseal("channel_key", ChannelKey.objects.get().api_key_sealed) == "sk-very-secret"
 
 
 def test_a_price_changes_with_a_reason_and_leaves_a_trail(operator_browser: Client, model: str) -> None:

@@ -307,14 +307,14 @@ def test_the_database_refuses_a_charge_without_delivery(rich_alice: Member, mode
 
 def test_a_key_is_encrypted_at_rest_and_kept_when_none_is_given(model: str) -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT api_key_sealed FROM chat_channel")
+        cursor.execute("SELECT api_key_sealed FROM chat_channelkey")
         sealed = cursor.fetchone()[0]
     assert "sk-test-secret" not in sealed
 
     services.save_channel(code="test", base_url="http://127.0.0.1:9/v2", api_key=None, now=clock.now())
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT api_key_sealed FROM chat_channel")
+        cursor.execute("SELECT api_key_sealed FROM chat_channelkey")
         assert cursor.fetchone()[0] == sealed
 
 

@@ -40,6 +40,8 @@ class Diary:
     def finish_run(self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
         return services.finish_run(generation_id=generation_id, lease_token=lease_token, outcome=outcome, now=now)
 
+    rest_key = staticmethod(services.rest_key)
+
     def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
         return services.find_stop_requests(generation_ids=generation_ids)
 

@@ -67,6 +67,8 @@ class Upstream:
     url: str = ""
     scripts: dict[str, Sequence[Step | Drop]] = field(default_factory=dict)
     refusals: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    # By what stands in Authorization.
+    refused_keys: dict[str, tuple[int, Any]] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -84,6 +86,9 @@ def running_upstream() -> Iterator[Upstream]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             upstream.requests.append(body)
             upstream.keys.append(self.headers["Authorization"])
+            if upstream.keys[-1] in upstream.refused_keys:
+                self._refuse(*upstream.refused_keys[upstream.keys[-1]])
+                return
             if body["model"] in upstream.refusals:
                 self._refuse(*upstream.refusals[body["model"]])
                 return

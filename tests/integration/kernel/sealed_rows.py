@@ -12,11 +12,11 @@ from django.utils.crypto import salted_hmac
 
 from apps.accounts.contracts import Member, SignInMethod
 from apps.accounts.models import BackupCode, CallbackMessage, MemberSession, SecondFactor
-from apps.chat.models import Channel
+from apps.chat.models import Channel, ChannelKey
 from apps.kernel import clock
 
 SECRETS = {
-    "chat.Channel.api_key_sealed": "sk-of-a-channel",
+    "chat.ChannelKey.api_key_sealed": "sk-of-a-channel",
     "accounts.SecondFactor.secret_sealed": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",
     "accounts.MemberSession.key_sealed": "the key of a session",
     "accounts.CallbackMessage.reply_sealed": "Your code: ABC123",
@@ -45,9 +45,9 @@ def keep_as_before(operator: Member) -> None:
     """A row in each table that has sealed values, with those of SECRETS."""
     now = clock.now()
     channel, factor, session, reply = SECRETS.values()
-    Channel.objects.create(
-        code="old", base_url="https://example.com/v1", api_key_sealed=seal_of_channels(channel),
-        updated_at=now, created_at=now,
+    ChannelKey.objects.create(
+        channel=Channel.objects.create(code="old", base_url="https://example.com/v1", updated_at=now, created_at=now),
+        name="main", api_key_sealed=seal_of_channels(channel), updated_at=now, created_at=now,
     )  # fmt: skip
     SecondFactor.objects.create(
         user_id=operator.id, secret_sealed=seal_of_accounts("second_factor", factor), created_at=now

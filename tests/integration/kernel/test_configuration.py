@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apps.accounts.models import ReplyText
-from apps.chat.models import Channel, ChatModel, ModelPrice, Route
+from apps.chat.models import Channel, ChannelKey, ChatModel, ModelPrice, Route
 from apps.kernel import clock, configuration, sealing, switches
 from apps.kernel.errors import ReasonMissing
 from apps.kernel.invariants import all_invariants, find
@@ -99,9 +99,11 @@ def test_another_row_is_said_by_its_name_and_a_secret_never() -> None:
     channel = configuration.save(
         Channel,
         key={"code": "far"},
-        values={"base_url": "https://a.example", "api_key_sealed": sealed},
+        values={"base_url": "https://a.example"},
         **said(),
     )
+    own = {"channel": channel, "name": "main"}
+    configuration.save(ChannelKey, key=own, values={**own, "api_key_sealed": sealed}, **said())
     price = configuration.save(
         ModelPrice,
         key={"code": "base/1"},
@@ -118,8 +120,9 @@ def test_another_row_is_said_by_its_name_and_a_secret_never() -> None:
     ends = {"model": model, "channel": channel}
     configuration.save(Route, key=ends, values={**ends, "upstream_name": "b"}, **said())
 
-    (_, of_channel), (_, of_price), (_, of_model), (_, of_route) = told()
-    assert of_channel == {"base_url": "https://a.example", "api_key_sealed": "sealed"}
+    (_, of_channel), (_, of_key), (_, of_price), (_, of_model), (_, of_route) = told()
+    assert of_channel == {"base_url": "https://a.example"}
+    assert of_key == {"channel": "far", "name": "main", "api_key_sealed": "sealed"}
     assert (of_model["price"], of_price["answer_milli"]) == ("base/1", 1)
     assert of_route == {"model": "base", "channel": "far", "upstream_name": "b"}
     assert breaches() == []

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from apps.accounts.contracts import Member
 from apps.accounts.models import BackupCode, CallbackMessage, MemberSession, SecondFactor
 from apps.chat import services as chat
-from apps.chat.models import Channel
+from apps.chat.models import ChannelKey
 from apps.kernel import clock, sealing
 from apps.kernel.models import AuditEntry
 from tests.cast import Phone
@@ -29,7 +29,7 @@ def lost(olga: Member, settings: Settings) -> str:
     keep_as_before(olga)
     list(sealing.reseal())
     settings.SEALING_KEY = ANOTHER
-    return Channel.objects.get().api_key_sealed.partition(".")[0]
+    return ChannelKey.objects.get().api_key_sealed.partition(".")[0]
 
 
 def said(*arguments: str) -> list[str]:
@@ -60,7 +60,7 @@ def test_what_it_sealed_is_gone_and_the_books_agree(lost: str) -> None:
     assert not SecondFactor.objects.exists()
     assert not BackupCode.objects.exists()
     assert not MemberSession.objects.filter(revoked_at=None).exists()
-    assert {Channel.objects.get().api_key_sealed, CallbackMessage.objects.get().reply_sealed} == {""}
+    assert {ChannelKey.objects.get().api_key_sealed, CallbackMessage.objects.get().reply_sealed} == {""}
     call_command("audit", "--only", "I-59-factors", stdout=StringIO())
 
 
@@ -69,7 +69,7 @@ def test_a_channel_is_given_its_key_again(lost: str) -> None:
 
     chat.save_channel(code="old", base_url="https://example.com/v1", api_key="sk-new", now=clock.now())
 
-    assert sealing.unseal("channel_key", Channel.objects.get().api_key_sealed) == "sk-new"
+    assert sealing.unseal("channel_key", ChannelKey.objects.get().api_key_sealed) == "sk-new"
 
 
 def test_whose_session_it_sealed_is_signed_out(phone: Phone, settings: Settings) -> None:
@@ -108,5 +108,5 @@ def test_what_other_keys_sealed_stays(lost: str) -> None:
 
     said("--forget", lost, *WHY)
 
-    kept = Channel.objects.get(code="new").api_key_sealed
+    kept = ChannelKey.objects.get(channel__code="new").api_key_sealed
     assert sealing.unseal("channel_key", kept) == "sk-new"

@@ -11,7 +11,7 @@ from pytest_django.fixtures import Settings
 
 from apps.accounts.contracts import Member
 from apps.accounts.models import MemberSession, SecondFactor
-from apps.chat.models import Channel
+from apps.chat.models import ChannelKey
 from apps.kernel import clock, sealing
 from tests.integration.kernel.sealed_rows import SECRETS, keep_as_before, keep_session, seal_of_channels
 
@@ -93,22 +93,22 @@ def test_what_an_earlier_reseal_left_of_a_value_its_hash_is_made_again(olga: Mem
 def test_resealing_twice_changes_nothing(olga: Member) -> None:
     keep_as_before(olga)
     reseal()
-    before = Channel.objects.get().api_key_sealed
+    before = ChannelKey.objects.get().api_key_sealed
 
     assert {f"{column}: 0 resealed, 0 left" for column in SECRETS} < set(reseal())
-    assert Channel.objects.get().api_key_sealed == before
+    assert ChannelKey.objects.get().api_key_sealed == before
 
 
 def test_what_nobody_can_open_is_counted_and_stands_in_nobody_s_way(olga: Member, settings: Settings) -> None:
     keep_as_before(olga)
-    sealed = Channel.objects.get().api_key_sealed
-    Channel.objects.update(api_key_sealed=sealed[:-8] + "AAAAAAA=")
+    sealed = ChannelKey.objects.get().api_key_sealed
+    ChannelKey.objects.update(api_key_sealed=sealed[:-8] + "AAAAAAA=")
     output = StringIO()
 
     with pytest.raises(CommandError, match="^1 values are left"):
         call_command("reseal", stdout=output)
 
-    assert "chat.Channel.api_key_sealed: 0 resealed, 1 left" in output.getvalue()
+    assert "chat.ChannelKey.api_key_sealed: 0 resealed, 1 left" in output.getvalue()
     assert "accounts.SecondFactor.secret_sealed: 1 resealed, 0 left" in output.getvalue()
 
 
@@ -140,15 +140,15 @@ def test_a_value_that_changes_meanwhile_is_not_overwritten(olga: Member) -> None
     def change_first(execute: Any, sql: str, *rest: Any) -> Any:
         if sql.startswith("UPDATE") and "chat_channel" in sql:
             with connection.cursor() as cursor:
-                cursor.cursor.execute(f"UPDATE chat_channel SET api_key_sealed = '{newer}'")  # noqa: S608
+                cursor.cursor.execute(f"UPDATE chat_channelkey SET api_key_sealed = '{newer}'")  # noqa: S608
         return execute(sql, *rest)
 
     output = StringIO()
     with connection.execute_wrapper(change_first), pytest.raises(CommandError):
         call_command("reseal", stdout=output)
 
-    assert "chat.Channel.api_key_sealed: 0 resealed, 1 left" in output.getvalue()
-    assert opened()["chat.Channel.api_key_sealed"] == "sk-newer"
+    assert "chat.ChannelKey.api_key_sealed: 0 resealed, 1 left" in output.getvalue()
+    assert opened()["chat.ChannelKey.api_key_sealed"] == "sk-newer"
     assert reseal()[-1] == DONE
 
 
@@ -165,7 +165,7 @@ def test_the_command_says_which_hashes_only_a_former_key_knows(olga: Member, set
 def test_a_key_that_nobody_names_is_named_before_anything_starts(olga: Member, settings: Settings) -> None:
     keep_as_before(olga)
     reseal()
-    lost = Channel.objects.get().api_key_sealed.partition(".")[0]
+    lost = ChannelKey.objects.get().api_key_sealed.partition(".")[0]
     settings.SEALING_KEY = ANOTHER
 
     problems = run_checks(tags=[Tags.database], databases=["default"])

@@ -40,8 +40,8 @@ class _Form(HTMLParser):
         if tag == "input" and name and not name.startswith("_"):
             if given.get("type") != "checkbox":
                 self.sent[name] = given.get("value", "")
-            elif "checked" in given:
-                self.sent[name] = "on"
+            else:
+                self.sent[name] = "on" if "checked" in given else ""
         elif tag in {"select", "textarea"}:
             self._open = name
             self.sent.setdefault(name, "")
@@ -63,6 +63,11 @@ def save_channel() -> None:
 
 def save_model() -> None:
     chat.save_model(code="n", name="N", price_milli=5, now=clock.now())
+
+
+def save_channel_key() -> None:
+    save_channel()
+    chat.save_channel_key(channel_code="n", name="main", api_key="sk-second", now=clock.now())
 
 
 def save_route() -> None:
@@ -91,6 +96,7 @@ ROWS: dict[str, tuple[Callable[[], object], str, str, str]] = {
     ),
     "chat.Channel": (save_channel, "base_url", "https://example.com/v2", "https://example.com/v3"),
     "chat.ChatModel": (save_model, "price_milli", "6", "7"),
+    "chat.ChannelKey": (save_channel_key, "is_enabled", "", "on"),
     "chat.Route": (save_route, "weight", "6", "7"),
     "chat.ChatPolicy": (
         lambda: chat.save_policy(policy=Policy(), now=clock.now()), "free_per_day", "6", "7",
@@ -161,4 +167,5 @@ def saved(answer: HttpResponse) -> bool:
 
 def value_of(model: type[models.Model], field: str) -> str:
     row = model._default_manager.get()
-    return str(getattr(row, f"{field}_id", None) or getattr(row, field))
+    value = getattr(row, f"{field}_id", None) or getattr(row, field)
+    return {True: "on", False: ""}[value] if isinstance(value, bool) else str(value)

@@ -5,7 +5,17 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
-from apps.chat.models import Channel, ChatModel, ChatPolicy, Entitlement, Generation, Message, ModelPrice, Route
+from apps.chat.models import (
+    Channel,
+    ChannelKey,
+    ChatModel,
+    ChatPolicy,
+    Entitlement,
+    Generation,
+    Message,
+    ModelPrice,
+    Route,
+)
 from apps.kernel.ids import new_id
 from tests.cast import member
 from tests.integration.ops.forgeries_orders import Forgery, forced
@@ -40,6 +50,7 @@ def _without_channel() -> None:
     gone, channel.pk, channel.code = channel.pk, new_id(), "mine"
     channel.save(force_insert=True)
     forced(Route.objects.all(), channel=channel)
+    forced(ChannelKey.objects.all(), channel=channel)
     Channel.objects.filter(pk=gone).delete()
 
 
@@ -58,6 +69,7 @@ NAMED: list[Forgery] = [
     ("a model for everybody", lambda: forced(ChatModel.objects.all(), needs_entitlement=False), "I-62"),
     ("a model of nobody", lambda: forced(ChatModel.objects.filter(code="base"), code="other"), "I-62"),
     ("a channel to elsewhere", lambda: forced(Channel.objects.all(), base_url="http://127.0.0.1:1/v1"), "I-62"),
+    ("a key that is on again", lambda: forced(ChannelKey.objects.all(), is_enabled=False), "I-62"),
     ("a route under another name", lambda: forced(Route.objects.all(), upstream_name="cheaper"), "I-62"),
     ("a channel that is gone", _without_channel, "I-62"),
     ("more free answers", lambda: forced(ChatPolicy.objects.all(), free_per_day=1000), "I-62"),
@@ -75,9 +87,13 @@ REFUSED: list[tuple[str, Callable[[], Any]]] = [
 
 # Columns whose forged value is neither refused nor named, and why.
 EXPLAINED: dict[str, str] = {
-    "chat.Channel.api_key_sealed": "encrypted with our key: what nobody sealed does not open",
     "chat.Channel.created_at": "shown",
     "chat.Channel.updated_at": "shown",
+    "chat.ChannelKey.api_key_sealed": "encrypted with our key: what nobody sealed does not open",
+    "chat.ChannelKey.created_at": "shown",
+    "chat.ChannelKey.sleep_reason": "for operators",
+    "chat.ChannelKey.sleeps_until": "when a key is tried again; saving it wakes it",
+    "chat.ChannelKey.updated_at": "shown",
     "chat.ChatModel.created_at": "shown",
     "chat.ChatModel.updated_at": "shown",
     "chat.ChatPolicy.updated_at": "shown",

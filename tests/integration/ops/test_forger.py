@@ -41,6 +41,7 @@ EXPLAINED = {
     # Configuration: every row equals its last entry on the trail (I-62; NAMED in forgeries_<app>.py).
     "accounts.ReplyText",
     "chat.Channel",
+    "chat.ChannelKey",
     "chat.ChatPolicy",
     "chat.Route",
     "kernel.Switch",

@@ -69,7 +69,7 @@ def test_the_first_release_comes_through(tmp_path: Path, database_url: str) -> N
             ["accounts.MemberSession.key_sealed", 1, 0],
             ["accounts.SecondFactor.secret_sealed", 1, 0],
             ["accounts.CallbackMessage.reply_sealed", 1, 0],
-            ["chat.Channel.api_key_sealed", 1, 0],
+            ["chat.ChannelKey.api_key_sealed", 1, 0],
         ],
         "opened again": True,
         "orders": ["closed", "delivered", "delivered", "delivered", "delivered"],
