@@ -173,6 +173,17 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
+def pairs(name: str) -> dict[str, str]:
+    """Texts by code, as "base=One; deep=Another"; none is usual."""
+    found: dict[str, str] = {}
+    for pair in text(name).split(";") if text(name) else []:
+        code, equals, value = (part.strip() for part in pair.partition("="))
+        is_pair = bool(equals and value) and re.fullmatch(r"[\w.:/-]{1,64}", code, re.ASCII) is not None
+        refuse(not is_pair or code in found, f"{name} must be pairs such as base=One; deep=Another, each code once")
+        found[code] = value
+    return found
+
+
 def origin(name: str, default: str = "", *, schemes: tuple[str, ...] = ("https",)) -> str:
     """Scheme and host of a site, without a final slash. Required if there is no default."""
     value = address(name, default, schemes=schemes)

@@ -75,6 +75,7 @@ class ChatConfig(AppConfig):
         accounts.register_export("generations", chat.export_generations)
         accounts.register_export("quota_entries", chat.export_quota_entries)
         accounts.register_export("entitlements", chat.export_entitlements)
+        accounts.register_export("AIGC", chat.label_of_archive)
         accounts.register_closing_check(chat.check_nothing_runs)
         # Here, because the ledger does not know accounts; it looks at points as well.
         accounts.register_closing_check(ledger.check_nothing_owed)

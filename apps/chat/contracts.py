@@ -167,25 +167,6 @@ class Policy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RuleSetting:
-    """What operators said of a rule of the chain; without a place it stands where the site was built with it."""
-
-    is_on: bool = True
-    place: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RuleStanding:
-    """A rule of the chain as operators see it: its number in the chain, and what it has refused."""
-
-    code: str
-    number: int
-    is_on: bool
-    refused_today: int
-    refused: int
-
-
-@dataclass(frozen=True, kw_only=True)
 class ModelOffer(Priced):
     """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
 
@@ -247,6 +228,11 @@ class GenerationDetail(Priced):
     def is_settled(self) -> bool:
         """Whether nothing will change any more."""
         return self.state not in {GenerationState.QUEUED, GenerationState.RUNNING}
+
+    @property
+    def produce_id(self) -> str:
+        """By which labels name what was generated, wherever it goes: its own id, which is nobody else's."""
+        return str(self.id)
 
 
 @dataclass(frozen=True, kw_only=True)

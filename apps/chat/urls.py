@@ -6,6 +6,7 @@ from apps.chat import views
 
 app_name = "chat"
 urlpatterns = [
+    path("models/", views.models, name="models"),
     path("chat/", views.new_chat, name="new"),
     path("chat/<uuid:conversation_id>/", views.chat, name="conversation"),
 ]

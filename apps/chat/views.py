@@ -5,6 +5,7 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,7 +17,7 @@ from django.views.decorators.http import require_safe
 from apps.chat import errors, selectors, services
 from apps.chat.contracts import ConversationSummary, MessageDetail, Role
 from apps.chat.gateways import rendered
-from apps.chat.rules import limits
+from apps.chat.rules import labels, limits
 from apps.kernel import clock
 from apps.kernel.credentials import signed_in
 from apps.kernel.ids import UserId
@@ -46,6 +47,13 @@ def chat(request: HttpRequest, conversation_id: UUID) -> HttpResponse:
     return render(request, "chat/page.html", _page(user_id, conversation=conversation, messages=branch))
 
 
+@require_safe
+def models(request: HttpRequest) -> HttpResponse:
+    """Which models answer here, and under which numbers they and the site are registered; for everybody."""
+    page = {"models": services.registered_models(), "service_registration": settings.SERVICE_REGISTRATION}
+    return render(request, "chat/models.html", page)
+
+
 def _page(
     user_id: UserId, *, conversation: ConversationSummary | None, messages: tuple[MessageDetail, ...]
 ) -> dict[str, Any]:
@@ -63,6 +71,7 @@ def _page(
         "chosen": next((offer for offer in offers if offer.id == last_model), usable),
         "max_chars": policy.max_message_chars,
         "free_per_day": policy.free_per_day,
+        "ai_mark": labels.VISIBLE_MARK,
     }
 
 

@@ -85,6 +85,14 @@ APPROVAL_QUOTA_MILLI = env.limit("APPROVAL_QUOTA_MILLI")
 APPROVAL_POINTS = env.limit("APPROVAL_POINTS")
 APPROVAL_CHANCES = env.limit("APPROVAL_CHANCES")
 
+# What files with generated text say of who generated it: the site's code or name as a producer (GB 45438-2025).
+AI_LABEL_PRODUCER = env.shaped(
+    "AI_LABEL_PRODUCER", r"[^\s'\"\\](?:[^'\"\\]{0,98}[^\s'\"\\])?", "a code or a name of 1 to 100 signs", "Chatloop"
+)
+# Under which numbers the site and its models are registered; the page of models names them.
+SERVICE_REGISTRATION = env.text("SERVICE_REGISTRATION")
+MODEL_REGISTRATIONS = env.pairs("MODEL_REGISTRATIONS")
+
 # Who leaves and comes back is recognised for this long. Above a year: a yearly campaign counts each person once.
 PERSON_KEY_KEPT_DAYS = env.number("PERSON_KEY_KEPT_DAYS", 400, at_least=1, at_most=10_000)
 # Secrets that persons are still known by; `manage.py person_keys` says which of them may go.

@@ -10,6 +10,7 @@ urlpatterns = [
     path("chat/quota/entries", views.QuotaEntries.as_view()),
     path("chat/conversations", views.Conversations.as_view()),
     path("chat/conversations/<uuid:conversation_id>", views.Conversation.as_view()),
+    path("chat/conversations/<uuid:conversation_id>/file", views.ConversationFile.as_view()),
     path("chat/conversations/<uuid:conversation_id>/messages", views.Messages.as_view()),
     path("chat/messages/<uuid:message_id>", views.OneMessage.as_view()),
     path("chat/messages/<uuid:message_id>/regenerate", views.Regenerate.as_view()),

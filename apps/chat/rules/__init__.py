@@ -10,6 +10,8 @@ from apps.chat.rules.addresses import (
 from apps.chat.rules.chain import (
     Question,
     Rule,
+    RuleSetting,
+    RuleStanding,
     arranged,
     in_force,
     pass_through,
@@ -59,6 +61,8 @@ __all__ = [
     "NEXT",
     "Question",
     "Rule",
+    "RuleSetting",
+    "RuleStanding",
     "arranged",
     "abandoned_state",
     "asked_tokens",

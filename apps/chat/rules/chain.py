@@ -7,12 +7,33 @@ from datetime import datetime
 from typing import ClassVar
 
 from apps.accounts.contracts import IdentifiedKey, Standing
-from apps.chat.contracts import Policy, RuleSetting, Turn
+from apps.chat.contracts import Policy, Turn
 from apps.kernel.errors import DomainError
 
-_AS_BUILT = RuleSetting()
 # Between the places of two rules as the site was built: operators find room for another between them.
 _STEP = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleSetting:
+    """What operators said of a rule of the chain; without a place it stands where the site was built with it."""
+
+    is_on: bool = True
+    place: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RuleStanding:
+    """A rule of the chain as operators see it: its number in the chain, and what it has refused."""
+
+    code: str
+    number: int
+    is_on: bool
+    refused_today: int
+    refused: int
+
+
+_AS_BUILT = RuleSetting()
 
 
 @dataclass(frozen=True, kw_only=True)

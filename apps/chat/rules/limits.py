@@ -26,6 +26,8 @@ MAX_BODY_CHARS = 200_000
 
 LISTED_CONVERSATIONS = 100
 SHOWN_MESSAGES = 500
+# The newest ones of a branch, in a file that somebody takes away.
+EXPORTED_MESSAGES = 10_000
 MAX_SEARCH_HITS = 30
 MAX_SEARCH_CHARS = 100
 # Of a message that was found, in characters around the words.

@@ -1,7 +1,15 @@
 """Reads of chat, always through the user: somebody else's row does not exist."""
 
 from apps.chat.selectors.answers import answer_of, generation_detail, generation_of
-from apps.chat.selectors.catalogue import ModelFacts, free_use_left, model_facts, offers, policy, policy_on_show
+from apps.chat.selectors.catalogue import (
+    ModelFacts,
+    free_use_left,
+    model_facts,
+    models_on_offer,
+    offers,
+    policy,
+    policy_on_show,
+)
 from apps.chat.selectors.conversations import (
     branch_of,
     conversation_of,
@@ -30,6 +38,7 @@ __all__ = [
     "message_of",
     "messages_of",
     "model_facts",
+    "models_on_offer",
     "offers",
     "open_routes",
     "policy",

@@ -60,6 +60,12 @@ def offers(*, user_id: UserId, now: datetime) -> list[ModelFacts]:
     return [_facts_of(row) for row in enabled.order_by("sort", "code")]
 
 
+def models_on_offer() -> list[tuple[str, str]]:
+    """Code and name of each model that is switched on, in the operators' order; whoever looks."""
+    rows = ChatModel.objects.filter(is_enabled=True).order_by("sort", "code")
+    return list(rows.values_list("code", "name"))
+
+
 def free_use_left(*, person_id: PersonId, day: date, free_per_day: int) -> int:
     """How many free uses the person has left on a local day."""
     used = FreeUse.objects.filter(person_id=person_id, day=day).values_list("used", flat=True).first()

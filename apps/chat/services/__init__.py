@@ -21,6 +21,7 @@ from apps.chat.services.generations import (
     read_answer,
     read_progress,
 )
+from apps.chat.services.labelled import export_conversation, label_of_archive, registered_models, verify_label
 from apps.chat.services.own_data import (
     check_nothing_runs,
     erase_texts,
@@ -55,6 +56,7 @@ __all__ = [
     "ensure_rules",
     "entitlement_causes",
     "erase_texts",
+    "export_conversation",
     "export_conversations",
     "export_entitlements",
     "export_generations",
@@ -66,6 +68,7 @@ __all__ = [
     "grant_entitlement",
     "grant_quota",
     "keep_text",
+    "label_of_archive",
     "local_day",
     "models_for",
     "policy_on_show",
@@ -77,6 +80,7 @@ __all__ = [
     "regenerate_answer",
     "rest_key",
     "register_entitlement_cause",
+    "registered_models",
     "rule_standings",
     "save_channel",
     "save_channel_key",
@@ -89,4 +93,5 @@ __all__ = [
     "start_generation",
     "stop_generation",
     "take_quota",
+    "verify_label",
 ]

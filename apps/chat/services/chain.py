@@ -11,7 +11,7 @@ from django.db.models import Case, CharField, Q, Sum, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.chat import errors, rules
-from apps.chat.contracts import Policy, RuleSetting, RuleStanding
+from apps.chat.contracts import Policy
 from apps.chat.models import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.registries import RULES
 from apps.chat.rules import limits
@@ -114,15 +114,15 @@ def ensure_rules(*, now: datetime) -> None:
     ChatRule.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def rule_standings(*, now: datetime) -> list[RuleStanding]:
+def rule_standings(*, now: datetime) -> list[rules.RuleStanding]:
     """Every registered rule, in the order in which they are asked, with what it has refused."""
-    said = {row.code: RuleSetting(is_on=row.is_on, place=row.place) for row in ChatRule.objects.all()}
+    said = {row.code: rules.RuleSetting(is_on=row.is_on, place=row.place) for row in ChatRule.objects.all()}
     asked = rules.in_force(RULES, said)
     today = Sum("refused", filter=Q(day=local_day(now)), default=0)
     counts = RefusalCount.objects.values("code").annotate(ever=Sum("refused"), today=today)
     refused = {row["code"]: (row["today"], row["ever"]) for row in counts}
     return [
-        RuleStanding(
+        rules.RuleStanding(
             code=rule.code,
             number=number,
             is_on=rule in asked,
@@ -138,11 +138,11 @@ def refusals_by_rule() -> dict[str, int]:
     return dict(RefusalCount.objects.values_list("code").annotate(ever=Sum("refused")))
 
 
-def _said() -> dict[str, RuleSetting]:
+def _said() -> dict[str, rules.RuleSetting]:
     said = {}
     for code, text in _settings.get().items():
         switched, _, place = text.partition(" ")
-        said[code] = RuleSetting(is_on=switched == "on", place=int(place) if place else None)
+        said[code] = rules.RuleSetting(is_on=switched == "on", place=int(place) if place else None)
     return said
 
 

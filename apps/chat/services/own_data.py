@@ -7,6 +7,7 @@ from typing import Any
 from apps.chat.contracts import QUOTA
 from apps.chat.errors import AnswerUnderWay
 from apps.chat.models import UNSETTLED, Conversation, Entitlement, Generation, Message
+from apps.chat.services.labelled import label_of_answer
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 
@@ -36,6 +37,7 @@ def export_messages(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "state": generation.state if generation else None,
             "paid_by": generation.paid_by if generation else None,
             "charged_milli": generation.charged_milli if generation else None,
+            "AIGC": label_of_answer(generation.pk) if generation else None,
         }
 
 
@@ -53,6 +55,7 @@ def export_generations(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "state": row.state,
             "paid_by": row.paid_by,
             "charged_milli": row.charged_milli,
+            "AIGC": label_of_answer(row.pk),
         }
 
 

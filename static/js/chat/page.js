@@ -196,6 +196,9 @@ async function showBranch(messageId) {
   }
 }
 
+/** What somebody wrote is theirs; what a model wrote says so wherever it goes. */
+const markedText = async (message) => `${await writtenText(message)}\n\n${chat.dataset.aiMark}`;
+
 const pageNow = () => freshPage(`/chat/${chat.dataset.conversation ? `${conversationId}/` : ""}`);
 
 /** Takes the transcript as the server has it now, and follows what is being written. */
@@ -232,7 +235,7 @@ function wireActions() {
     const message = button?.closest(".message");
     if (!button) return;
     if ("copyCode" in button.dataset) copy(button.closest(".code-block").querySelector("code").textContent);
-    else if ("copyAnswer" in button.dataset) copy(writtenText(message));
+    else if ("copyAnswer" in button.dataset) copy(markedText(message));
     else if ("regenerate" in button.dataset) regenerate(message);
     else if ("branch" in button.dataset) showBranch(button.dataset.branch);
     else if ("idea" in button.dataset) {

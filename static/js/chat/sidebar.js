@@ -16,6 +16,9 @@ function putOnTop({ id, title }) {
   const item = itemOf(id) ?? document.getElementById("conversation-template").content.firstElementChild.cloneNode(true);
   item.dataset.conversation = id;
   item.querySelector("a").href = `/chat/${id}/`;
+  for (const file of item.querySelectorAll("[data-file]")) {
+    file.href = `/api/v1/chat/conversations/${id}/file?type=${file.dataset.file}`;
+  }
   if (title) titleOf(item).textContent = title;
   if (!list.querySelector("ul")) list.append(element("ul", { class: "chat-list" }));
   list.querySelector("ul").prepend(item);

@@ -35,6 +35,9 @@ def certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, *, serial: 
 
 # Values that a hurried person might give, by variable.
 BAD: dict[str, list[str]] = {
+    "AI_LABEL_PRODUCER": ["it's us", " us", "a" * 101],
+    "MODEL_REGISTRATIONS": ["base", "base=", "=X-1", "base=X-1;", "base=X-1; base=X-2", "a b=X-1"],
+    "SERVICE_REGISTRATION": [" X-1", "X\n1"],
     "ALLOWED_HOSTS": ["*", "https://chat.example.com", "chat.example.com:443", "chat.example.com,,", "a b",
                       "other.example.com", ".example.com"],
     "APPROVAL_CHANCES": ["never", "-1"],

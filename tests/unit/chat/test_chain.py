@@ -11,9 +11,9 @@ import pytest
 from apps.accounts.contracts import IdentifiedKey, MemberStatus, Standing
 from apps.accounts.errors import MemberBlocked, MemberClosed, MemberFrozen, ModelNotAllowed
 from apps.chat import errors, rules
-from apps.chat.contracts import Policy, Role, RuleSetting
+from apps.chat.contracts import Policy, Role
 from apps.chat.registries import RULES
-from apps.chat.rules import admission
+from apps.chat.rules import RuleSetting, admission
 from apps.kernel.errors import DomainError
 from apps.kernel.ids import PersonId, UserId
 
