@@ -16,7 +16,7 @@ class ChatConfig(AppConfig):
         from apps.accounts import services as accounts
         from apps.chat.engine import kinds
         from apps.chat.registries import CHANNELS, RULES
-        from apps.chat.rules import admission
+        from apps.chat.rules import admission, word_lists
 
         CHANNELS.register(kinds.OpenAICompatible())
         # In the order in which they are asked, unless operators say otherwise.
@@ -25,6 +25,7 @@ class ChatConfig(AppConfig):
             admission.AccessLimit(),
             admission.Frequency(),
             admission.BlackList(),
+            word_lists.SensitiveWords(),
             admission.SystemPrompts(),
             admission.AccountStatus(),
             admission.ModelPermission(),
@@ -43,6 +44,7 @@ class ChatConfig(AppConfig):
             ChatRule,
             ModelPrice,
             Route,
+            WordList,
         )
         from apps.kernel import configuration, metrics, switches
         from apps.ledger import services as ledger
@@ -56,6 +58,7 @@ class ChatConfig(AppConfig):
         # Prices of before they were versions are said with their model.
         configuration.declare(ModelPrice, actions=("chat.save_price",), nouns=("price",), named_by="code", unsaid={})
         configuration.declare(ChatPolicy, actions=("chat.save_policy",), nouns=("policy",))
+        configuration.declare(WordList, actions=("chat.save_word_list",), nouns=("word_list",), named_by="code")
         configuration.declare(
             ChatRule,
             actions=("chat.save_rule",),

@@ -72,8 +72,15 @@ class WordAction(TextChoices):
     FLAG = "flag", _("Only record")
 
 
+class TextDirection(TextChoices):
+    """Whose text it is."""
+
+    QUESTION = "question", _("Question")
+    ANSWER = "answer", _("Answer")
+
+
 @dataclass(frozen=True, kw_only=True)
-class WordHit:
+class WordsFound:
     """How often words of one list were found in one text; which they were is not kept."""
 
     found_by: str
@@ -141,6 +148,14 @@ class Usage:
     reasoning_tokens: int
     kept_tokens: int
     basis: UsageBasis
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedWords:
+    """The words of a list as operators enter them, each once, in their order."""
+
+    words: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -347,6 +362,7 @@ class Outcome:
     asked_tokens: int = 0
     # The channel began to answer, or may have: it costs us something, whether anybody pays for it or not.
     was_taken: bool = False
+    found: tuple[WordsFound, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,8 +9,8 @@ from django.db.models import Q
 
 from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message
-from apps.chat.rules import limits
+from apps.chat.models import UNSETTLED, Conversation, Generation, Message, WordList, WordSheet
+from apps.chat.rules import digest_of, limits
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.settling import LEASE_BOUND
 from apps.kernel.invariants import SHOWN, Breach, invariant, rows
@@ -92,3 +92,13 @@ def _of_days(query: str, now: datetime, since: datetime | None) -> list[tuple[An
     """The rows of one of the queries above: of every day, or in the minute run of the last ones."""
     first = connection.ops.adapt_datefield_value(date.min if since is None else local_day(now - _LOOK_BACK))
     return rows(query, [first, first])
+
+
+@invariant("I-62-words", "the words of a list are those that were said")
+def words_are_what_was_said(now: datetime) -> Iterable[Breach]:
+    """Lists of which a sheet is gone, or holds other words than its digest says; the trail says the digest (I-62)."""
+    for row in WordList.objects.order_by("pk"):
+        digests = {row.words_digest, row.allowed_digest}
+        sheets = WordSheet.objects.filter(digest__in=digests)
+        if {sheet.digest for sheet in sheets if digest_of(sheet.words) == sheet.digest} != digests:
+            yield Breach(f"word list {row.code}", "its words are not those of its digests")

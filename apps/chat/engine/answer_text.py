@@ -1,6 +1,13 @@
-"""The text of an answer as it grows: bounded, and always text that can be stored and sent."""
+"""The text of an answer as it grows: bounded, without the operators' words, and always text that can be stored and
+sent. It is the one place where text enters an answer.
+"""
 
 import re
+from collections.abc import Callable
+
+from apps.chat.contracts import WordsFound
+from apps.chat.words.gate import Gate
+from apps.chat.words.lexicon import Lexicon
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _HIGH_SURROGATE_AT_END = re.compile("[\ud800-\udbff]\\Z")
@@ -9,8 +16,9 @@ _HIGH_SURROGATE_AT_END = re.compile("[\ud800-\udbff]\\Z")
 class AnswerText:
     """Pieces of text, joined on demand."""
 
-    def __init__(self, *, max_chars: int) -> None:
+    def __init__(self, *, max_chars: int, lexicon: Callable[[], Lexicon]) -> None:
         self._max_chars = max_chars
+        self._gate = Gate(lexicon)
         self._parts: list[str] = []
         self._half = ""
         self.length = 0
@@ -21,13 +29,33 @@ class AnswerText:
         return self.length >= self._max_chars
 
     @property
+    def is_cut(self) -> bool:
+        """Whether it ends here, where a word begins that operators do not let through."""
+        return self._gate.is_shut
+
+    @property
+    def found(self) -> tuple[WordsFound, ...]:
+        """What it had of the operators' words."""
+        return self._gate.found
+
+    @property
     def parts(self) -> int:
         """How many pieces there are, for `since`."""
         return len(self._parts)
 
     def add(self, piece: str) -> bool:
-        """Take a piece, as much of it as there is room for; whether there is more text now."""
-        text = self._whole_characters(piece)[: self._max_chars - self.length]
+        """Take a piece, as much of it as there is room for; whether there is more text now.
+
+        What may still become a word waits, until more comes or the end.
+        """
+        return self._append(self._gate.take(self._whole_characters(piece)))
+
+    def end(self) -> None:
+        """Take what waits: no more comes."""
+        self._append(self._gate.take("", is_end=True))
+
+    def _append(self, passed: str) -> bool:
+        text = passed[: self._max_chars - self.length]
         if not text:
             return False
         self._parts.append(text)

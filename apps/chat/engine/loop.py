@@ -13,6 +13,7 @@ from apps.chat.engine import feed
 from apps.chat.engine.run import Run
 from apps.chat.engine.service_calls import ServiceCalls, Services
 from apps.chat.registries import CHANNELS
+from apps.chat.words.lexicon import EMPTY
 from apps.kernel.redis import async_redis
 
 logger = logging.getLogger(__name__)
@@ -24,6 +25,8 @@ PER_CHANNEL = 80
 # Claimed together: more would hold the first of them up, and all their texts are in memory at once.
 _BATCH = 16
 _SWEEP_SECONDS = 1
+# A change of the words counts within two seconds: half of one, and what the services' copy is old.
+_WORDS_SECONDS = 0.5
 _PATIENCE_SECONDS = 5.0
 
 
@@ -38,16 +41,20 @@ class Engine:
         self._redis = async_redis()
         self._feeder = feed.Feeder(self._redis)
         self._runs: dict[asyncio.Task[None], Run] = {}
+        self._lexicon = EMPTY
 
     async def work(self, ending: asyncio.Event, *, patience: float = _PATIENCE_SECONDS) -> None:
         """Work until `ending` is set; then let running answers finish for `patience` seconds and interrupt the rest."""
-        helps = (self._hear_stops(), self._look_for_stops(), self._feeder.work())
+        helps = (self._hear_stops(), self._look_for_stops(), self._look_for_words(), self._feeder.work())
         helpers = [asyncio.create_task(help_) for help_ in helps]
         try:
             async with AsyncExitStack() as opened:
                 for channel in self._channels.values():
                     await opened.enter_async_context(channel)
                 await self._services.settle_abandoned()
+                # No answer is written without the operators' words.
+                while not (ending.is_set() or await self._renew_words()):
+                    await asyncio.sleep(_SWEEP_SECONDS)
                 logger.info("ready for %d answers at a time", self._capacity)
                 while not ending.is_set():
                     await self._take_jobs()
@@ -71,7 +78,13 @@ class Engine:
                 return
 
     def _start(self, job: Job) -> None:
-        run = Run(job, services=self._services, channels=self._channels, feeder=self._feeder)
+        run = Run(
+            job,
+            services=self._services,
+            channels=self._channels,
+            feeder=self._feeder,
+            lexicon=lambda: self._lexicon,
+        )
         task = asyncio.create_task(run.carry_out())
         self._runs[task] = run
         task.add_done_callback(self._forget)
@@ -114,6 +127,17 @@ class Engine:
             if self._runs:
                 running = [run.generation_id for run in self._runs.values()]
                 self._stop(await self._services.find_stop_requests(running))
+
+    async def _look_for_words(self) -> None:
+        while True:
+            await asyncio.sleep(_WORDS_SECONDS)
+            await self._renew_words()
+
+    async def _renew_words(self) -> bool:
+        """Let answers, also those under way, go by the words in force now; whether it is known which these are."""
+        lexicon = await self._services.lexicon()
+        self._lexicon = lexicon or self._lexicon
+        return lexicon is not None
 
     def _stop(self, generation_ids: set[UUID]) -> None:
         for run in list(self._runs.values()):

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
+from apps.chat.words.lexicon import Lexicon
 from apps.kernel.characters import show_something
 
 logger = logging.getLogger(__name__)
@@ -40,13 +41,21 @@ _LOOKS_LIKE_DEATH = {"upstream_cut", "upstream_unreachable"}
 class Run:
     """Streams one job, feeds its readers, saves its text, and ends it once."""
 
-    def __init__(self, job: Job, *, services: ServiceCalls, channels: Mapping[str, Connection], feeder: Feeder) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        services: ServiceCalls,
+        channels: Mapping[str, Connection],
+        feeder: Feeder,
+        lexicon: Callable[[], Lexicon],
+    ) -> None:
         self.job = job
         self._services = services
         self._attempts = Attempts(job, channels=channels, services=services)
         self._feeder = feeder
-        self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)
-        self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS)
+        self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)
+        self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)
         self._finish_reason = ""
         self._was_taken = False
         self._usage = Delta()
@@ -105,6 +114,8 @@ class Run:
                     continue
                 self._was_taken = True
                 idle = 0 if self._take(delta) else idle + delta.events
+                if self._is_cut:
+                    return
                 if self._text.is_full:
                     self._finish_reason = "length"
                     return
@@ -116,10 +127,12 @@ class Run:
         if delta.finish_reason:
             self._finish_reason = delta.finish_reason
         self._count(delta)
-        has_more_text = self._text.add(delta.text)
+        has_more_thought = self._reasoning.add(delta.reasoning)
+        # What came together with thoughts that end the answer is nobody's either.
+        has_more_text = not self._is_cut and self._text.add(delta.text)
         if has_more_text:
             self._news.set()
-        return self._reasoning.add(delta.reasoning) or has_more_text
+        return has_more_thought or has_more_text
 
     def _count(self, delta: Delta) -> bool:
         """Whether the provider says what the answer took."""
@@ -128,8 +141,15 @@ class Run:
             self._usage = delta
         return is_told
 
+    @property
+    def _is_cut(self) -> bool:
+        """Whether operators' words ended the answer, or the thoughts before it."""
+        return self._text.is_cut or self._reasoning.is_cut
+
     async def _outcome(self) -> Outcome:
         await asyncio.wait([self._reading])
+        self._text.end()
+        self._reasoning.end()
         text = str(self._text)
         state, error_code = self._how_it_ended(has_text=show_something(text))
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
@@ -144,10 +164,15 @@ class Run:
             asked_tokens=rules.asked_tokens(self.job.turns),
             # A question that was under way when its owner stopped it may have been taken.
             was_taken=self._was_taken or state is GenerationState.STOPPED,
+            found=self._text.found + self._reasoning.found,
         )
 
     def _how_it_ended(self, *, has_text: bool) -> tuple[GenerationState, str]:
         """The state and, when something is wrong, its code. What happens behind a finish_reason changes nothing."""
+        if self._is_cut:
+            # As a provider says it that ends an answer so; the code tells that it was not one.
+            self._finish_reason = "content_filter"
+            return GenerationState.FINISHED if has_text else GenerationState.FAILED, rules.ANSWER_FILTERED
         error = None if self._reading.cancelled() else self._reading.exception()
         if self._finish_reason:
             error = None

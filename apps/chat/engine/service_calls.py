@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import DatabaseError, close_old_connections
 
 from apps.chat.contracts import Job, Outcome, Target
+from apps.chat.words.lexicon import Lexicon
 from apps.kernel import clock
 
 logger = logging.getLogger(__name__)
@@ -42,6 +43,9 @@ class Services(Protocol):
 
     def settle_abandoned(self, *, now: datetime) -> int:
         """See services.settle_abandoned."""
+
+    def lexicon(self) -> Lexicon:
+        """See services.lexicon."""
 
 
 class ServiceCalls:
@@ -93,6 +97,10 @@ class ServiceCalls:
     async def settle_abandoned(self) -> None:
         """Settle what a dead engine left behind."""
         await self._try(lambda: self._services.settle_abandoned(now=clock.now()))
+
+    async def lexicon(self) -> Lexicon | None:
+        """The operators' words that are in force; None when the database fails."""
+        return await self._try(self._services.lexicon)
 
     def close(self) -> None:
         """Let the threads end; nothing may be asked afterwards."""

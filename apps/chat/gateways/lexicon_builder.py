@@ -15,17 +15,16 @@ from apps.chat.words.lexicon import Lexicon, Source, lexicon_of
 logger = logging.getLogger(__name__)
 
 # Fewer words are built here: within milliseconds, sooner than another process starts.
-_BUILT_HERE = 2_000
+MANY_WORDS = 2_000
 _PATIENCE_SECONDS = 120.0
 
 
-class LexiconNotBuilt(Exception):
-    """The process that builds died, or takes longer than any lists do."""
-
-
 def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
-    """The lexicon of these lists; blocks, but lets other threads work. Raises LexiconNotBuilt."""
-    if sum(map(len, lists.values())) <= _BUILT_HERE:
+    """The lexicon of these lists; blocks, but of many words lets other threads work meanwhile.
+
+    Where no process can build it, this one does: an answer that nobody looks through is worse than one that waits.
+    """
+    if sum(map(len, lists.values())) <= MANY_WORDS:
         return lexicon_of(lists)
     try:
         process = subprocess.run(
@@ -35,8 +34,9 @@ def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
             timeout=_PATIENCE_SECONDS,
             check=True,
         )
-    except (OSError, subprocess.SubprocessError) as error:
-        raise LexiconNotBuilt(type(error).__name__) from error
+    except (OSError, subprocess.SubprocessError):
+        logger.exception("the process that builds lexicons failed")
+        return lexicon_of(lists)
     # In two steps, between which others may have their turn.
     letters, groups, longest, made = pickle.loads(process.stdout)  # noqa: S301  # what our own process said
     return Lexicon(tuple(lists), Parts(letters, groups, longest, made and ahocorasick.Automaton(*made)))

@@ -7,6 +7,7 @@ from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import UNSETTLED, Generation
 from apps.chat.models.routes import Route
+from apps.chat.models.word_lists import WordHit, WordList, WordSheet
 
 __all__ = [
     "SHOWN_TEXT",
@@ -26,5 +27,8 @@ __all__ = [
     "ModelPrice",
     "RefusalCount",
     "Route",
+    "WordHit",
+    "WordList",
+    "WordSheet",
     "price_of",
 ]

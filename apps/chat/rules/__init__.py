@@ -22,6 +22,7 @@ from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
 from apps.chat.rules.outcomes import (
+    ANSWER_FILTERED,
     ENGINE_LOST,
     FILTERED,
     INTERNAL,
@@ -48,8 +49,10 @@ from apps.chat.rules.requests import (
 from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
 from apps.chat.rules.usage import counted
+from apps.chat.rules.word_lists import digest_of, is_same_question, read_word_file, read_words, word_file
 
 __all__ = [
+    "ANSWER_FILTERED",
     "ENGINE_LOST",
     "FILTERED",
     "FIRST_KEY",
@@ -63,8 +66,8 @@ __all__ = [
     "Rule",
     "RuleSetting",
     "RuleStanding",
-    "arranged",
     "abandoned_state",
+    "arranged",
     "asked_tokens",
     "check_channel_addresses",
     "check_fits",
@@ -74,6 +77,7 @@ __all__ = [
     "check_transition",
     "counted",
     "differ_in_port",
+    "digest_of",
     "estimate_tokens",
     "fit_history",
     "in_force",
@@ -82,20 +86,23 @@ __all__ = [
     "is_header_value",
     "is_on_this_machine",
     "is_our_own",
+    "is_same_question",
     "is_unpaid",
     "is_whole",
     "is_within",
     "lengthened",
     "message_tokens",
-    "pass_through",
     "order_of_asking",
     "pass_through",
     "read_network",
     "read_request",
+    "read_word_file",
+    "read_words",
     "refused_by",
     "request_of",
     "sources_of",
     "text_turn",
     "title_from",
     "turns_of",
+    "word_file",
 ]

@@ -1,13 +1,14 @@
 """The chain of rules that a question passes before anything is paid for it, and in which order (docs/how-to/)."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
 from apps.accounts.contracts import IdentifiedKey, Standing
-from apps.chat.contracts import Policy, Turn
+from apps.chat.contracts import Policy, Turn, WordsFound
+from apps.chat.words.gate import Sifted
 from apps.kernel.errors import DomainError
 
 # Between the places of two rules as the site was built: operators find room for another between them.
@@ -50,6 +51,8 @@ class Question:
     needs_entitlement: bool
     is_entitled: bool
     policy: Policy
+    # What the operators' words make of a text.
+    sift: Callable[[str], Sifted] = field(repr=False)
     now: datetime
     # When the asker's other questions of the last minute came, oldest first; None where nobody counts.
     lately: tuple[datetime, ...] | None = None
@@ -58,6 +61,8 @@ class Question:
     blocked_networks: tuple[str, ...] = ()
     # How many answers of this day may cost the asker nothing; a rule says so.
     free_per_day: int = 0
+    # What was found of the operators' words; a rule says so.
+    found: tuple[WordsFound, ...] = ()
 
     @property
     def text(self) -> str:

@@ -12,6 +12,8 @@ INTERNAL = "internal"
 _OURS = frozenset({ENGINE_LOST, INTERNAL})
 # The finish reasons of answers that somebody held back a part of, the provider or we.
 FILTERED = frozenset({"content_filter", "sensitive"})
+# That of an answer that operators' words ended.
+ANSWER_FILTERED = "answer_filtered"
 
 _SETTLED = frozenset(
     {

@@ -43,6 +43,7 @@ from apps.chat.services.quota import (
 )
 from apps.chat.services.settling import settle_abandoned, stop_generation
 from apps.chat.services.starting import start_generation
+from apps.chat.services.word_lists import lexicon, listed_words, save_word_list
 
 __all__ = [
     "ask_question",
@@ -69,6 +70,8 @@ __all__ = [
     "grant_quota",
     "keep_text",
     "label_of_archive",
+    "lexicon",
+    "listed_words",
     "local_day",
     "models_for",
     "policy_on_show",
@@ -89,6 +92,7 @@ __all__ = [
     "save_policy",
     "save_route",
     "save_rule",
+    "save_word_list",
     "settle_abandoned",
     "start_generation",
     "stop_generation",

@@ -14,6 +14,7 @@ from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import asking
+from apps.chat.services.word_lists import sifting
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
@@ -59,9 +60,9 @@ def ask_question(
     which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
     `address` is the visitor's, "" for nobody's.
     Raises ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and by the rules
-    of the chain MessageEmpty, MessageTooLong, AskedTooOften, NetworkBlocked, ModelNotFound, ModelNotEntitled,
-    QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen, MemberClosed, MemberBlocked,
-    ModelNotAllowed, KeySpendCapReached.
+    of the chain MessageEmpty, MessageTooLong, AskedTooOften, NetworkBlocked, WordsRefused, ModelNotFound,
+    ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen,
+    MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
     conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
@@ -77,14 +78,19 @@ def ask_question(
         created_at=now,
     )
     answer = _answer_to(question, now=now)
+    turns = (rules.text_turn(Role.USER, text),)
+    # Looked through before the transaction.
+    sift = sifting(turns)
     try:
         with asking(user_id=user_id, now=now) as lately, transaction.atomic():
             # First of all, so that a repeat finds its first result whatever has changed in between.
             insert([question, answer])
-            asked = starting.Asking(user_id=user_id, model=model, key=key, address=address, now=now)
-            asker = starting.admit(asked, turns=(rules.text_turn(Role.USER, text),), lately=lately)
+            asked = starting.Asking(user_id=user_id, model=model, key=key, address=address, sift=sift, now=now)
+            asker = starting.admit(asked, turns=turns, lately=lately)
+            if _keep_as_ruled(question, asker):
+                tokens = rules.message_tokens(question.text)
             asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=_sum(above_tokens, tokens))
-            _start(asker, asks, conversation, answer, title=rules.title_from(text))
+            _start(asker, asks, conversation, answer, title=rules.title_from(question.text))
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):
             raise
@@ -110,12 +116,17 @@ def regenerate_answer(
     question = _question_of(user_id=user_id, message_id=message_id)
     answer = _answer_to(question, now=now)
     answer.client_id = client_id
+    turns = (rules.text_turn(Role.USER, question.text),)
+    sift = sifting(turns)
     try:
         with asking(user_id=user_id, now=now) as lately, transaction.atomic():
             insert([answer])
             last_model, branch_tokens = _last_asked(question)
-            asked = starting.Asking(user_id=user_id, model=model or last_model, key=key, address=address, now=now)
-            asker = starting.admit(asked, turns=(rules.text_turn(Role.USER, question.text),), lately=lately)
+            wanted = model or last_model
+            asked = starting.Asking(user_id=user_id, model=wanted, key=key, address=address, sift=sift, now=now)
+            asker = starting.admit(asked, turns=turns, lately=lately)
+            if _keep_as_ruled(question, asker):
+                branch_tokens = None
             tokens = rules.message_tokens(question.text)
             asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=branch_tokens)
             _start(asker, asks, question.conversation, answer, title="")
@@ -201,7 +212,16 @@ def _start(
     generation = paying.paid_generation(asker, asks)
     _move_head(asker, conversation, answer, title=title)
     generation.message = answer
-    starting.queue(generation)
+    starting.queue(generation, found=asker.question.found)
+
+
+def _keep_as_ruled(question: Message, asker: paying.Admitted) -> bool:
+    """Keep, show and ask what the rules made of the question, what they masked being nowhere; whether it is another."""
+    if asker.question.text == question.text:
+        return False
+    question.text = asker.question.text
+    Message.objects.filter(pk=question.pk).update(text=question.text)
+    return True
 
 
 def _move_head(asker: paying.Admitted, conversation: Conversation, answer: Message, *, title: str) -> None:
@@ -241,7 +261,7 @@ def _repeat(question: Message) -> Asked:
     """What the first act with this client_id answered. Raises ClientIdReused."""
     first = Message.objects.get(user_id=question.user_id, client_id=question.client_id)
     is_same = first.role == Role.USER and first.conversation_id == question.conversation_id
-    if not is_same or first.text != question.text:
+    if not is_same or not rules.is_same_question(first.text, question.text):
         raise errors.ClientIdReused
     answers = Message.objects.select_related("generation__model", "generation__price").defer("generation__request")
     return _asked(first, answers.filter(parent=first).order_by("pk")[0])

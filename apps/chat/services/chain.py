@@ -17,6 +17,7 @@ from apps.chat.registries import RULES
 from apps.chat.rules import limits
 from apps.chat.rules.admission import AccessLimit, Frequency, free_per_day
 from apps.chat.services.free_allowance import local_day
+from apps.chat.services.word_lists import record_refused
 from apps.kernel import configuration, frequency
 from apps.kernel.db import prepared_cursor
 from apps.kernel.errors import DomainError
@@ -90,6 +91,8 @@ def asking(*, user_id: UserId, now: datetime) -> Iterator[tuple[datetime, ...] |
             frequency.leave(key, act=act)
         if isinstance(error, DomainError) and (code := rules.refused_by(error, RULES)):
             _count(code, now=now)
+        if isinstance(error, errors.WordsRefused):
+            record_refused(error, user_id=user_id, now=now)
         raise
 
 

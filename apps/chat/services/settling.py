@@ -9,11 +9,12 @@ from django.db.models import F, Q, QuerySet
 
 from apps.accounts import services as accounts
 from apps.chat import rules, selectors
-from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, Usage
+from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage
 from apps.chat.engine import feed
 from apps.chat.models import Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
 from apps.chat.services.free_allowance import count_unpaid, local_day
+from apps.chat.services.word_lists import record_found
 from apps.kernel.db import CompiledUpdate, Given
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
@@ -64,6 +65,13 @@ def settle(*, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime)
             # Before the payment: asking locks this row and then the account, and so must settling.
             count_unpaid(person_id=accounts.person_of(user_id=UserId(row.user_id)), day=day)
         _resolve_payment(row, charged=charged, is_delivered=is_delivered, now=now)
+        record_found(
+            found=outcome.found,
+            direction=TextDirection.ANSWER,
+            user_id=UserId(row.user_id),
+            generation_id=row.pk,
+            now=now,
+        )
         transaction.on_commit(lambda: feed.announce_end(row.pk))
     return True
 

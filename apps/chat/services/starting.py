@@ -1,6 +1,6 @@
 """Starting a generation: what is refused, and the queue. A conversation is one of those who ask for it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -10,12 +10,14 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey, ListScope
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import GenerationDetail, Turn
+from apps.chat.contracts import GenerationDetail, TextDirection, Turn, WordsFound
 from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.chat.services import paying
 from apps.chat.services.chain import asking, blocked_networks, chain
 from apps.chat.services.paying import Admitted
+from apps.chat.services.word_lists import record_found, sifting
+from apps.chat.words.gate import Sifted
 from apps.kernel import switches
 from apps.kernel.db import insert
 from apps.kernel.ids import UserId
@@ -29,6 +31,8 @@ class Asking:
     model: str
     key: IdentifiedKey | None
     address: str
+    # What the operators' words make of a text.
+    sift: Callable[[str], Sifted]
     now: datetime
 
 
@@ -48,7 +52,7 @@ def start_generation(
     but for conversations and messages.
     """
     turns = rules.read_request(request)
-    asked = Asking(user_id=user_id, model=model, key=key, address=address, now=now)
+    asked = Asking(user_id=user_id, model=model, key=key, address=address, sift=sifting(turns), now=now)
     with asking(user_id=user_id, now=now) as lately, transaction.atomic():
         asker = admit(asked, turns=turns, lately=lately)
         turns = asker.question.turns
@@ -57,7 +61,7 @@ def start_generation(
         row = paying.paid_generation(asker, paying.Asks(question_tokens=tokens, branch_tokens=tokens))
         paying.check_room(asker)
         row.request = rules.request_of(turns)
-        queue(row)
+        queue(row, found=asker.question.found)
     return selectors.generation_detail(row)
 
 
@@ -83,6 +87,7 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: tuple[datetime, ...] 
         needs_entitlement=facts.model.needs_entitlement,
         is_entitled=facts.is_entitled,
         policy=facts.policy,
+        sift=asked.sift,
         now=asked.now,
         lately=lately,
         address=asked.address,
@@ -98,7 +103,14 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: tuple[datetime, ...] 
     )
 
 
-def queue(row: Generation) -> None:
-    """Let an engine take it up, once the caller's transaction is done."""
+def queue(row: Generation, *, found: tuple[WordsFound, ...]) -> None:
+    """Let an engine take it up, once the caller's transaction is done; `found` are the words of its question."""
     insert([row])
+    record_found(
+        found=found,
+        direction=TextDirection.QUESTION,
+        user_id=UserId(row.user_id),
+        generation_id=row.pk,
+        now=row.created_at,
+    )
     transaction.on_commit(lambda: feed.wake_engine(row.pk))

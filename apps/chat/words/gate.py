@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import accumulate
 
-from apps.chat.contracts import WordAction, WordHit
+from apps.chat.contracts import WordAction, WordsFound
 from apps.chat.words.lexicon import Lexicon, Match
 
 
@@ -14,14 +14,14 @@ class Sifted:
     """What may be shown of a text, what was found in it, and whether it ends where a rejected word begins."""
 
     text: str
-    hits: tuple[WordHit, ...]
+    found: tuple[WordsFound, ...]
     is_rejected: bool
 
 
 def sift(text: str, lexicon: Lexicon) -> Sifted:
     """The whole text through a gate."""
     gate = Gate(lambda: lexicon)
-    return Sifted(gate.take(text, is_end=True), gate.hits, gate.is_shut)
+    return Sifted(gate.take(text, is_end=True), gate.found, gate.is_shut)
 
 
 class Gate:
@@ -43,10 +43,10 @@ class Gate:
         self.is_shut = False
 
     @property
-    def hits(self) -> tuple[WordHit, ...]:
+    def found(self) -> tuple[WordsFound, ...]:
         """What has been found so far."""
-        found = sorted(self._found.items())
-        return tuple(WordHit(found_by=code, action=action, times=times) for (code, action), times in found)
+        counted = sorted(self._found.items())
+        return tuple(WordsFound(found_by=code, action=action, times=times) for (code, action), times in counted)
 
     def take(self, piece: str, *, is_end: bool = False) -> str:
         """What may go on now that this piece has come; at the end of the text, all that is left."""

@@ -100,6 +100,7 @@ function noteOf({ state, error, finish, delivered, shortened }, hasText) {
   }
   if (finish === "length" && shortened) return text("note-cut-short", { n: count(Number(shortened)) });
   if (finish === "length") return text("note-length");
+  if (error === "answer_filtered") return text("note-cut");
   if (finish === "content_filter" || finish === "sensitive") return text("note-filtered");
   return "";
 }

@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.contracts import GenerationState, Job, Outcome
+from apps.chat.words.lexicon import Lexicon
 from apps.kernel import clock
 from tests.integration.chat.conftest import EngineThread, generation, send, settled, wait_for
 from tests.integration.chat.upstream import Upstream, answer, piece
@@ -47,6 +48,9 @@ class Diary:
 
     def settle_abandoned(self, *, now: datetime) -> int:
         return services.settle_abandoned(now=now)
+
+    def lexicon(self) -> Lexicon:
+        return services.lexicon()
 
 
 def test_a_long_answer_writes_no_more_text_per_second_than_a_short_one(

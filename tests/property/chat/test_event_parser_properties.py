@@ -9,6 +9,7 @@ from apps.chat.engine import deltas, documents
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.upstream_errors import UpstreamError
+from apps.chat.words.lexicon import EMPTY
 
 fragments = (
     b"data:", b"data: ", b"data", b"event: error", b"id: 1", b":", b": ping", b"\n", b"\r", b"\r\n", b"\n\n", b"\r\r",
@@ -70,7 +71,7 @@ def test_json_of_any_shape_is_a_delta_or_a_known_refusal(chunk: object) -> None:
 
 @given(pieces=st.lists(surrogates, max_size=6), limit=st.integers(0, 30))
 def test_an_answer_is_always_text_within_its_limit(pieces: list[str], limit: int) -> None:
-    answer = AnswerText(max_chars=limit)
+    answer = AnswerText(max_chars=limit, lexicon=lambda: EMPTY)
     for piece in pieces:
         answer.add(piece)
 
@@ -83,7 +84,7 @@ def test_an_answer_is_always_text_within_its_limit(pieces: list[str], limit: int
 def test_a_character_cut_into_halves_is_put_together(text: str, cut: int) -> None:
     halves = text.replace("\x00", "").encode("utf-16-le")
     cut -= cut % 2
-    answer = AnswerText(max_chars=100)
+    answer = AnswerText(max_chars=100, lexicon=lambda: EMPTY)
 
     answer.add(halves[:cut].decode("utf-16-le", "surrogatepass"))
     answer.add(halves[cut:].decode("utf-16-le", "surrogatepass"))

@@ -14,6 +14,8 @@ from apps.chat import errors, rules
 from apps.chat.contracts import Policy, Role
 from apps.chat.registries import RULES
 from apps.chat.rules import RuleSetting, admission
+from apps.chat.words.gate import sift
+from apps.chat.words.lexicon import EMPTY
 from apps.kernel.errors import DomainError
 from apps.kernel.ids import PersonId, UserId
 
@@ -36,10 +38,11 @@ QUESTION = rules.Question(
     needs_entitlement=False,
     is_entitled=False,
     policy=Policy(free_per_day=7, max_message_chars=5, max_per_minute=3),
+    sift=lambda text: sift(text, EMPTY),
     now=NOW,
 )
 BUILT = [
-    *("size", "access-limit", "frequency", "black-list", "system-prompts"),
+    *("size", "access-limit", "frequency", "black-list", "sensitive-words", "system-prompts"),
     *("account-status", "model-permission", "quota"),
 ]
 

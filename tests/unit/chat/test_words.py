@@ -2,7 +2,7 @@
 
 import pytest
 
-from apps.chat.contracts import WordAction, WordHit
+from apps.chat.contracts import WordAction, WordsFound
 from apps.chat.words.gate import Gate, Sifted, sift
 from apps.chat.words.lexicon import EMPTY, MASK, MOST_HELD, Source, lexicon_of
 from apps.chat.words.signs import letters_of
@@ -101,8 +101,8 @@ def test_a_rejected_word_ends_the_text_where_it_begins() -> None:
     assert sift("甲，绿 香蕉，甲", LEXICON) == Sifted(
         "＊，",
         (
-            WordHit(found_by="masked", action=WordAction.MASK, times=1),
-            WordHit(found_by="rejected", action=WordAction.REJECT, times=1),
+            WordsFound(found_by="masked", action=WordAction.MASK, times=1),
+            WordsFound(found_by="rejected", action=WordAction.REJECT, times=1),
         ),
         is_rejected=True,
     )
@@ -110,7 +110,7 @@ def test_a_rejected_word_ends_the_text_where_it_begins() -> None:
 
 def test_a_flagged_word_is_only_recorded() -> None:
     assert sift("臺灣。臺灣", LEXICON) == Sifted(
-        "臺灣。臺灣", (WordHit(found_by="flagged", action=WordAction.FLAG, times=2),), is_rejected=False
+        "臺灣。臺灣", (WordsFound(found_by="flagged", action=WordAction.FLAG, times=2),), is_rejected=False
     )
 
 
@@ -118,7 +118,7 @@ def test_a_word_of_two_lists_is_found_for_both() -> None:
     found = sift("plum", LEXICON)
 
     assert found.text == MASK * 4
-    assert {(hit.found_by, hit.times) for hit in found.hits} == {("masked", 1), ("flagged", 1)}
+    assert {(hit.found_by, hit.times) for hit in found.found} == {("masked", 1), ("flagged", 1)}
 
 
 def test_without_words_everything_passes_at_once() -> None:

@@ -1,0 +1,138 @@
+"""What a list of words may be, as text and as a file; and the rule that looks for words in questions."""
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from apps.chat import errors
+from apps.chat.contracts import ListedWords, TextPart, Turn
+from apps.chat.rules.chain import Question, Rule
+from apps.chat.words.building import LONGEST_WORD
+from apps.chat.words.lexicon import MASK
+from apps.chat.words.signs import Letters
+from apps.kernel.errors import _
+
+MAX_WORDS = 100_000
+MAX_WORDS_OF_ALL = 200_000
+# What a request may be (Django's limit) less what else a form sends.
+MAX_FILE_BYTES = 2_000_000
+_MAX_SIGNS = 200
+_LINES_TOLD = 5
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+_HEADER = ("word", "use")
+_USES = {"": True, "word": True, "allowed": False}
+
+
+def read_words(text: str) -> tuple[str, ...]:
+    """The words of a text that has one on each line, each once. Raises WordsNotValid, TooManyWords."""
+    return _words(enumerate(text.splitlines(), start=1))
+
+
+def read_word_file(name: str, content: bytes) -> ListedWords:
+    """The words of a file: CSV if its name says so, with "word" or "allowed" in a second column, else a word a line.
+
+    Raises WordFileNotValid, WordsNotValid, TooManyWords.
+    """
+    if len(content) > MAX_FILE_BYTES:
+        raise errors.WordFileNotValid
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise errors.WordFileNotValid from None
+    if not name.lower().endswith(".csv"):
+        return ListedWords(words=read_words(text))
+    words, allowed, unknown = _rows(text)
+    if unknown:
+        raise _not_valid(unknown)
+    return ListedWords(words=_words(words), allowed=_words(allowed))
+
+
+def word_file(listed: ListedWords, *, is_csv: bool) -> str:
+    """A list as a file that read_word_file() takes; as plain text without what is allowed."""
+    if not is_csv:
+        return "".join(f"{word}\n" for word in listed.words)
+    file = io.StringIO()
+    rows = csv.writer(file, lineterminator="\n")
+    rows.writerow(_HEADER)
+    rows.writerows((word, "word") for word in listed.words)
+    rows.writerows((word, "allowed") for word in listed.allowed)
+    return file.getvalue()
+
+
+def digest_of(text: str) -> str:
+    """What names a sheet of words."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _rows(text: str) -> tuple[list[tuple[int, str]], list[tuple[int, str]], list[int]]:
+    """The numbered words of CSV, those that are allowed, and the lines that are neither."""
+    words: list[tuple[int, str]] = []
+    allowed: list[tuple[int, str]] = []
+    unknown: list[int] = []
+    reader = csv.reader(io.StringIO(text), strict=True)
+    try:
+        for row in reader:
+            word, use, *more = [*(cell.strip() for cell in row), "", ""]
+            if reader.line_num == 1 and (word, use) == _HEADER:
+                continue
+            if any(more) or use not in _USES:
+                unknown.append(reader.line_num)
+            else:
+                (words if _USES[use] else allowed).append((reader.line_num, word))
+    except csv.Error:
+        unknown.append(reader.line_num)
+    return words, allowed, unknown
+
+
+def _words(lines: Iterable[tuple[int, str]]) -> tuple[str, ...]:
+    letters = Letters()
+    words: dict[str, None] = {}
+    wrong = []
+    for number, line in lines:
+        if not (word := line.strip()):
+            continue
+        is_long = len(word) > _MAX_SIGNS
+        if is_long or _CONTROL.search(word) or not 0 < len(word.translate(letters)) <= LONGEST_WORD:
+            wrong.append(number)
+        words[word] = None
+    if wrong:
+        raise _not_valid(wrong)
+    if len(words) > MAX_WORDS:
+        raise errors.TooManyWords(limit=MAX_WORDS)
+    return tuple(words)
+
+
+def _not_valid(lines: Sequence[int]) -> errors.WordsNotValid:
+    told = ", ".join(str(number) for number in lines[:_LINES_TOLD])
+    return errors.WordsNotValid(lines=f"{told} …" if len(lines) > _LINES_TOLD else told)
+
+
+class SensitiveWords(Rule):
+    """Operators' words in what is asked: refused, masked for whoever comes later, or only recorded."""
+
+    code = "sensitive-words"
+    label = _("Sensitive words")
+    purpose = _(
+        "Questions with words of the lists are refused, masked or recorded; switched off, they pass as they are."
+    )
+    refusals = (errors.WordsRefused,)
+
+    def judge(self, question: Question) -> Question:
+        """Says what was found, and hands on what may be asked. Raises WordsRefused."""
+        sifted = {part.text: question.sift(part.text) for turn in question.turns for part in turn.parts}
+        found = tuple(found for one in sifted.values() for found in one.found)
+        if any(one.is_rejected for one in sifted.values()):
+            raise errors.WordsRefused(found=found)
+        turns = tuple(
+            Turn(role=turn.role, parts=tuple(TextPart(text=sifted[part.text].text) for part in turn.parts))
+            for turn in question.turns
+        )
+        return replace(question, turns=turns, found=found)
+
+
+def is_same_question(kept: str, asked: str) -> bool:
+    """Whether what was kept of a question is this one, as the lists of words left it then."""
+    return len(kept) == len(asked) and all(old in {new, MASK} for old, new in zip(kept, asked, strict=True))
