@@ -320,6 +320,14 @@ class Turn:
         return "\n".join(part.text for part in self.parts)
 
 
+class AttemptPhase(TextChoices):
+    """How far an attempt came: no connection, nobody who said a word, or an answer that had begun."""
+
+    CONNECT = "connect", _("Connecting")
+    FIRST_WORD = "first_word", _("Before the first word")
+    STREAM = "stream", _("Answering")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One place where a job can be asked: a route's channel, by its code, with one of its keys."""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -183,7 +184,7 @@ def test_engine_sweeper_and_stop_settle_once(alice: Member, attempt: int) -> Non
     earlier, late = clock.now() - timedelta(minutes=1), clock.now()
     asked = send(alice.id, now=earlier)
     (job,) = services.claim_jobs(limit=1, now=earlier)
-    names = {"generation_id": job.generation_id, "lease_token": job.lease_token}
+    names: dict[str, Any] = {"generation_id": job.generation_id, "lease_token": job.lease_token}
     services.keep_text(**names, text="early", now=earlier)
     outcome = Outcome(state=GenerationState.FINISHED, text="early and late", finish_reason="stop")
 

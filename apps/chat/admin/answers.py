@@ -27,7 +27,28 @@ def _rights(request: HttpRequest, member: Any) -> Iterable[Happening]:
         yield Happening(at=right.created_at, title=_("May use %(model)s") % {"model": right.model.name})
 
 
+def _attempts(request: HttpRequest, generation: Any) -> Iterable[Happening]:
+    """Who was asked, and what came of it; each line stands where its attempt ended."""
+    for attempt in generation.attempts.select_related("route__channel", "key").order_by("number")[:SHOWN]:
+        facts = [attempt.get_phase_display(), _("%(ms)s ms") % {"ms": attempt.total_ms}]
+        if attempt.first_word_ms is not None:
+            facts.append(_("first word after %(ms)s ms") % {"ms": attempt.first_word_ms})
+        yield Happening(
+            at=attempt.created_at,
+            title=_("Attempt %(number)s: %(channel)s, key %(key)s: %(outcome)s")
+            % {
+                "number": attempt.number,
+                "channel": attempt.route.channel.code,
+                "key": attempt.key,
+                "outcome": attempt.code or _("whole"),
+            },
+            detail=" · ".join(facts),
+            tone="bad" if attempt.code else "ok",
+        )
+
+
 tell("accounts.user", "chat.view_entitlement", _rights)
+tell("chat.generation", "chat.view_generation", _attempts)
 name_asset(QUOTA, gettext_lazy("Chat quota"), credit_number)
 
 

@@ -1,15 +1,20 @@
 """How one job is asked: target after target, until one of them begins to say something."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 
-from apps.chat.contracts import Job, Target
+from apps.chat.contracts import AttemptPhase, Job, Target
+from apps.chat.engine.attempt_notes import AttemptNote, Blame
 from apps.chat.engine.service_calls import ServiceCalls
-from apps.chat.engine.upstream_errors import BROKEN, Blame, UpstreamError
+from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
 from apps.chat.registries import Connection, Delta
 
 logger = logging.getLogger(__name__)
+
+# An answer that broke off without an error of the connection: whoever wrote it is to blame.
+_CUT = {"upstream_cut", "upstream_timeout"}
 
 
 class Attempts:
@@ -20,9 +25,11 @@ class Attempts:
         self._services = services
         self._channels = channels
         self._later = list(job.targets[1:])
-        self._has_begun = False
-        # Where the job is asked now, or was asked last.
-        self.target = job.targets[0]
+        self._loop = asyncio.get_running_loop()
+        self._number = 0
+        self._error: UpstreamError | None = None
+        self._first_word_at: float | None = None
+        self._begin(job.targets[0])
 
     async def deltas(self) -> AsyncGenerator[Delta, None]:
         """The answer of the first target that begins one. Raises UpstreamError: of the last that was asked."""
@@ -33,8 +40,7 @@ class Attempts:
                         yield delta
                 return
             except UpstreamError as error:
-                if error.blame is Blame.KEY:
-                    await self._services.rest_key(self.target, error.code)
+                self._error = error
                 following = self._after(error)
                 if following is None:
                     raise
@@ -42,7 +48,37 @@ class Attempts:
                     "generation %s: channel %s: %s (%s), now channel %s",
                     self._job.generation_id, self.target.channel, error.code, error.detail, following.channel,
                 )  # fmt: skip
-                self.target = following
+                await self._services.record_attempt(self.note(error.code))
+                self._begin(following)
+
+    def note(self, code: str) -> AttemptNote:
+        """The present attempt, which ended with this code."""
+        now = self._loop.time()
+        phase = AttemptPhase.FIRST_WORD if self._first_word_at is None else AttemptPhase.STREAM
+        if self._error is not None and not self._error.has_connected:
+            phase = AttemptPhase.CONNECT
+        return AttemptNote(
+            generation_id=self._job.generation_id,
+            number=self._number,
+            target=self.target,
+            phase=phase,
+            code=code,
+            blame=self._blame(code),
+            first_word_ms=None if self._first_word_at is None else _ms(self._first_word_at - self._began_at),
+            total_ms=_ms(now - self._began_at),
+        )
+
+    def _begin(self, target: Target) -> None:
+        # Where the job is asked now, or was asked last.
+        self.target = target
+        self._number += 1
+        self._error = None
+        self._began_at = self._loop.time()
+
+    def _blame(self, code: str) -> Blame | None:
+        if self._error is not None and self._error.code == code:
+            return self._error.blame
+        return Blame.CHANNEL if code in _CUT else None
 
     async def _answer(self) -> AsyncGenerator[Delta, None]:
         """What the target says; until it says a word or a thought, that it ends is kept back."""
@@ -50,25 +86,30 @@ class Attempts:
         channel = self._channels[self.target.channel_kind]
         async with aclosing(channel.answer(self._job, self.target)) as answer:
             async for delta in answer:
-                if self._has_begun:
+                if self._first_word_at is not None:
                     yield delta
                 elif delta.text or delta.reasoning:
-                    self._has_begun = True
+                    self._first_word_at = self._loop.time()
                     yield ending
                     yield delta
                 else:
                     reason = delta.finish_reason or ending.finish_reason
-                    ending = (delta if delta.has_usage else ending)._replace(finish_reason=reason, events=0)
+                    is_told = delta.has_usage or delta.usage_is_garbled
+                    ending = (delta if is_told else ending)._replace(finish_reason=reason, events=0)
                     yield Delta(events=delta.events)
-        if not self._has_begun:
+        if self._first_word_at is None:
             if not ending.finish_reason or ending.finish_reason in BROKEN:
                 raise UpstreamError("upstream_cut", f"{ending.finish_reason or 'an end'} before the first word")
             yield ending
 
     def _after(self, error: UpstreamError) -> Target | None:
         """The next target, if there may be one: another key or channel, as long as nobody has read a word."""
-        if self._has_begun or error.blame is Blame.QUESTION:
+        if self._first_word_at is not None or error.blame is Blame.QUESTION:
             return None
         if error.blame not in {Blame.KEY, Blame.CALL}:
             self._later = [target for target in self._later if target.channel != self.target.channel]
         return self._later.pop(0) if self._later else None
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

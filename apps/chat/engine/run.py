@@ -96,7 +96,8 @@ class Run:
             saver.cancel()
             feeding.cancel()
             await asyncio.gather(saver, feeding, return_exceptions=True)
-        await self._services.finish_run(self.job, outcome)
+        code = outcome.error_code or ("stopped" if outcome.state is GenerationState.STOPPED else "")
+        await self._services.finish_run(self.job, outcome, self._attempts.note(code))
 
     def _cancel(self, end: GenerationState) -> None:
         if self._end is None:

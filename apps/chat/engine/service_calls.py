@@ -10,7 +10,8 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from apps.chat.contracts import Job, Outcome, Target
+from apps.chat.contracts import Job, Outcome
+from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.words.lexicon import Lexicon
 from apps.kernel import clock
 
@@ -32,11 +33,13 @@ class Services(Protocol):
     def keep_text(self, *, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime) -> bool:
         """See services.keep_text."""
 
-    def finish_run(self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
+    def finish_run(
+        self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime, attempt: AttemptNote | None
+    ) -> bool:
         """See services.finish_run."""
 
-    def rest_key(self, *, key_id: UUID, reason: str, now: datetime) -> bool:
-        """See services.rest_key."""
+    def record_attempt(self, *, attempt: AttemptNote, now: datetime) -> None:
+        """See services.record_attempt."""
 
     def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
         """See services.find_stop_requests."""
@@ -70,7 +73,7 @@ class ServiceCalls:
             )
         )
 
-    async def finish_run(self, job: Job, outcome: Outcome) -> None:
+    async def finish_run(self, job: Job, outcome: Outcome, attempt: AttemptNote) -> None:
         """Settle a job. When the database fails again and again, the sweeper settles it from the saved text."""
         for _ in range(_FINISH_TRIES):
             is_settled = await self._try(
@@ -78,6 +81,7 @@ class ServiceCalls:
                     generation_id=job.generation_id,
                     lease_token=job.lease_token,
                     outcome=outcome,
+                    attempt=attempt,
                     now=clock.now(),
                 )
             )
@@ -85,9 +89,9 @@ class ServiceCalls:
                 return
             await asyncio.sleep(_FINISH_PAUSE_SECONDS)
 
-    async def rest_key(self, target: Target, reason: str) -> None:
-        """Let the target's key sleep; when the database fails, the next one who is refused does it."""
-        await self._try(lambda: self._services.rest_key(key_id=target.key_id, reason=reason, now=clock.now()))
+    async def record_attempt(self, attempt: AttemptNote) -> None:
+        """Keep what came of an attempt after which another follows; when the database fails, the log alone has it."""
+        await self._try(lambda: self._services.record_attempt(attempt=attempt, now=clock.now()))
 
     async def find_stop_requests(self, generation_ids: Collection[UUID]) -> set[UUID]:
         """Which of these shall stop; none when the database fails."""

@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import aiohttp
+
+from apps.chat.engine.attempt_notes import Blame
 
 # Upstream's own codes that mean more than their HTTP status (string or number, by provider).
 _CODES = {
@@ -42,20 +43,6 @@ BROKEN = {
 _WORD = re.compile(r"(?=.{1,64}\Z)(?:(?:[A-Za-z]{1,32}|[0-9]{1,6})(?:[_.\[\]]+|\Z))+\Z")
 
 
-class Blame(Enum):
-    """What a failure is about, and so what may be tried instead."""
-
-    CHANNEL = "channel"
-    # Refused, or its account is empty: so it will be for every question.
-    KEY = "key"
-    # This key at this moment, for this model: another key may do.
-    CALL = "call"
-    # The model is not there.
-    MODEL = "model"
-    # The same question would be refused elsewhere, or must not be taken elsewhere.
-    QUESTION = "question"
-
-
 _BLAMES = {
     "upstream_key_refused": Blame.KEY,
     "upstream_arrears": Blame.KEY,
@@ -76,11 +63,12 @@ _BLAMES_OF_STATUS: dict[int | None, Blame] = {
 class UpstreamError(Exception):
     """The channel did not answer, or broke off; `code` is ours and stable, `detail` is for the log."""
 
-    def __init__(self, code: str, detail: str = "", *, blame: Blame | None = None) -> None:
+    def __init__(self, code: str, detail: str = "", *, blame: Blame | None = None, has_connected: bool = True) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
         self.blame = blame or _BLAMES.get(code, Blame.CHANNEL)
+        self.has_connected = has_connected
 
 
 @dataclass(frozen=True)
@@ -123,16 +111,20 @@ class Complaint:
 
 def of_transport(error: Exception) -> UpstreamError:
     """What a failure of the network or of the HTTP that came over it means."""
-    name = type(error).__name__
+    has_connected = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return UpstreamError(_code_of_transport(error), type(error).__name__, has_connected=has_connected)
+
+
+def _code_of_transport(error: Exception) -> str:
     if isinstance(error, TimeoutError):
-        return UpstreamError("upstream_timeout", name)
+        return "upstream_timeout"
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return UpstreamError("upstream_name_unknown", name)
+        return "upstream_name_unknown"
     if isinstance(error, aiohttp.ClientSSLError):
-        return UpstreamError("upstream_tls", name)
+        return "upstream_tls"
     if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError | OSError):
-        return UpstreamError("upstream_unreachable", name)
-    return UpstreamError("upstream_garbled", name)
+        return "upstream_unreachable"
+    return "upstream_garbled"
 
 
 def _code_of_status(status: int) -> str:

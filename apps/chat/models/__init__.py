@@ -1,5 +1,6 @@
 """The rows of chat, by noun."""
 
+from apps.chat.models.attempts import Attempt
 from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice, price_of
 from apps.chat.models.chain import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.models.channels import Channel, ChannelKey
@@ -12,6 +13,7 @@ from apps.chat.models.word_lists import WordHit, WordList, WordSheet
 __all__ = [
     "SHOWN_TEXT",
     "UNSETTLED",
+    "Attempt",
     "BlockedNetwork",
     "Channel",
     "ChannelKey",

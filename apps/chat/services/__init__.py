@@ -1,6 +1,7 @@
 """The door of chat: ask, follow, stop; conversations; quota; configuration; and the verbs of the engine."""
 
 from apps.chat.services.asking import ask_question, regenerate_answer
+from apps.chat.services.attempts import record_attempt
 from apps.chat.services.catalogue import check_models, policy_on_show, save_model, save_policy
 from apps.chat.services.chain import (
     blocked_networks,
@@ -10,7 +11,7 @@ from apps.chat.services.chain import (
     save_network,
     save_rule,
 )
-from apps.chat.services.channels import follow_port, rest_key, save_channel, save_channel_key, save_route
+from apps.chat.services.channels import follow_port, save_channel, save_channel_key, save_route
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.generations import (
@@ -79,9 +80,9 @@ __all__ = [
     "quota_of",
     "read_answer",
     "read_progress",
+    "record_attempt",
     "refusals_by_rule",
     "regenerate_answer",
-    "rest_key",
     "register_entitlement_cause",
     "registered_models",
     "rule_standings",

@@ -13,8 +13,9 @@ from django.db.models import QuerySet
 
 from apps.chat import rules, selectors
 from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, Progress, Target, Turn
+from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.models import Generation
-from apps.chat.services import routing
+from apps.chat.services import attempts, routing
 from apps.chat.services.settling import keep_what_was_shown, settle
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, given_ids, numbered
 from apps.kernel.ids import UserId
@@ -72,14 +73,27 @@ def keep_text(*, generation_id: UUID, lease_token: UUID, text: str | None, now: 
     return bool(held.update(lease_until=now + LEASE, **saved))
 
 
-def finish_run(*, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
-    """Settle a job that its engine has ended; False when the lease was lost and somebody else settled it."""
+def finish_run(
+    *,
+    generation_id: UUID,
+    lease_token: UUID,
+    outcome: Outcome,
+    now: datetime,
+    attempt: AttemptNote | None = None,
+) -> bool:
+    """Settle a job that its engine has ended; False when the lease was lost and somebody else settled it.
+
+    `attempt` is the last one, whose answer it is.
+    """
     row = _TO_SETTLE.one(generation_id=generation_id)
     if row is None:
         raise Generation.DoesNotExist
-    is_settled = settle(row=row, guard=lease_token, outcome=outcome, now=now)
+    last = None if attempt is None else attempts.row_of(attempt, now=now)
+    is_settled = settle(row=row, guard=lease_token, outcome=outcome, attempt=last, now=now)
     if not is_settled:
         keep_what_was_shown(generation_id=generation_id, lease_token=lease_token, text=outcome.text)
+    if attempt is not None:
+        (attempts.heed if is_settled else attempts.record_attempt)(attempt=attempt, now=now)
     return is_settled
 
 

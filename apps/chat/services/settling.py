@@ -11,11 +11,11 @@ from apps.accounts import services as accounts
 from apps.chat import rules, selectors
 from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage
 from apps.chat.engine import feed
-from apps.chat.models import Conversation, FreeUse, Generation
+from apps.chat.models import Attempt, Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
 from apps.chat.services.free_allowance import count_unpaid, local_day
 from apps.chat.services.word_lists import record_found
-from apps.kernel.db import CompiledUpdate, Given
+from apps.kernel.db import CompiledUpdate, Given, insert
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 
@@ -23,7 +23,9 @@ from apps.ledger import services as ledger
 LEASE_BOUND = timedelta(minutes=5)
 
 
-def settle(*, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime) -> bool:
+def settle(
+    *, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime, attempt: Attempt | None = None
+) -> bool:
     """End a generation once: state, text, charge or refund, in one transaction; False when `guard` no longer holds.
 
     The guard names what the caller relies on (its lease by the token, an expired lease), so that an engine and a
@@ -61,6 +63,8 @@ def settle(*, row: Generation, guard: Q | UUID, outcome: Outcome, now: datetime)
             won = unsettled.update(state=outcome.state, lease_until=None, **changes)
         if not won:
             return False
+        if attempt is not None:
+            insert([attempt])
         if is_unpaid:
             # Before the payment: asking locks this row and then the account, and so must settling.
             count_unpaid(person_id=accounts.person_of(user_id=UserId(row.user_id)), day=day)

@@ -79,7 +79,7 @@ def test_the_whole_branch_is_set_aside_for_and_its_length_is_known_without_readi
     assert generation(again.generation.id).asked_tokens == 100 + 54 + 24
     (job,) = services.claim_jobs(limit=1, now=clock.now())
     assert [turn.text for turn in job.turns] == ["x" * 288, "好" * 50, "y" * 60]
-    lease = {"generation_id": job.generation_id, "lease_token": job.lease_token}
+    lease: dict[str, Any] = {"generation_id": job.generation_id, "lease_token": job.lease_token}
     services.finish_run(**lease, outcome=Outcome(state=GenerationState.FINISHED, text="a"), now=clock.now())
     alone = send(rich_alice.id, "y" * 30, conversation_id=place, parent_id=None)
     assert generation(alone.generation.id).asked_tokens == 14

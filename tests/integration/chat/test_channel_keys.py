@@ -10,6 +10,7 @@ from apps.accounts.contracts import Member
 from apps.chat import errors, rules, services
 from apps.chat.contracts import GenerationState
 from apps.chat.models import Channel, ChannelKey
+from apps.chat.services.channels import rest_key
 from apps.kernel import clock, sealing
 from apps.kernel.models import AuditEntry
 from tests.integration.chat.conftest import EngineThread, give_quota, make_model, send, settled
@@ -116,8 +117,8 @@ def test_while_every_key_sleeps_nothing_is_asked_and_nothing_charged(
 
 def test_a_key_wakes_by_itself(rich_alice: Member, model: str) -> None:
     now = clock.now()
-    assert services.rest_key(key_id=key().pk, reason="upstream_arrears", now=now)
-    assert not services.rest_key(key_id=key().pk, reason="upstream_key_refused", now=now + timedelta(minutes=1))
+    assert rest_key(key_id=key().pk, reason="upstream_arrears", now=now)
+    assert not rest_key(key_id=key().pk, reason="upstream_key_refused", now=now + timedelta(minutes=1))
     assert key().sleep_reason == "upstream_arrears"
 
     send(rich_alice.id)

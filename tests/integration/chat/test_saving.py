@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.contracts import GenerationState, Job, Outcome
+from apps.chat.contracts import GenerationState, Job
 from apps.chat.words.lexicon import Lexicon
 from apps.kernel import clock
 from tests.integration.chat.conftest import EngineThread, generation, send, settled, wait_for
@@ -38,10 +38,8 @@ class Diary:
         self.entries.append((time.monotonic(), None if text is None else len(text)))
         return services.keep_text(generation_id=generation_id, lease_token=lease_token, text=text, now=now)
 
-    def finish_run(self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime) -> bool:
-        return services.finish_run(generation_id=generation_id, lease_token=lease_token, outcome=outcome, now=now)
-
-    rest_key = staticmethod(services.rest_key)
+    finish_run = staticmethod(services.finish_run)
+    record_attempt = staticmethod(services.record_attempt)
 
     def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
         return services.find_stop_requests(generation_ids=generation_ids)

@@ -87,6 +87,7 @@ REFUSED: list[tuple[str, Callable[[], Any]]] = [
 
 # Columns whose forged value is neither refused nor named, and why.
 EXPLAINED: dict[str, str] = {
+    "chat.Attempt": "how channels were asked, for operators: nothing is decided or charged by it",
     "chat.Channel.created_at": "shown",
     "chat.Channel.updated_at": "shown",
     "chat.ChannelKey.api_key_sealed": "encrypted with our key: what nobody sealed does not open",

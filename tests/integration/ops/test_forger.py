@@ -49,6 +49,7 @@ EXPLAINED = {
     # What two people decided: forged column by column (I-63; NAMED in forgeries_kernel.py).
     "kernel.Proposal",
     # Neither money, luck nor rights: they may be lost.
+    "chat.Attempt",
     "kernel.CheckRun",
     "kernel.IdempotencyKey",
     "kernel.RateWindow",
