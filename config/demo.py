@@ -11,7 +11,7 @@ from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import services as chat
-from apps.chat.contracts import QUOTA, Policy
+from apps.chat.contracts import QUOTA, ListedWords, Policy, WordAction
 from apps.marketing import services as marketing
 from apps.marketing.contracts import (
     CHANCES,
@@ -54,6 +54,9 @@ _PRIZES = (
     _Prize("200 积分", POINTS, 100, amount=200, stock=20),
 )
 _FALLBACK = "谢谢参与"
+# Words that nobody says, so that a visitor can see what becomes of some.
+_WORDS = ("咕噜哇啦", "叽里咕噜嘣", "blorptastic")
+_ALLOWED = ("咕噜哇啦节",)
 
 
 def is_loaded() -> bool:
@@ -106,6 +109,15 @@ def _load_chat(now: datetime) -> None:
             reason=_REASON,
         )
         chat.save_route(model_code=code, channel_code="demo", upstream_name=code, now=now, reason=_REASON)
+    chat.save_word_list(
+        code="demo",
+        name="示例词",
+        action=WordAction.MASK,
+        listed=ListedWords(words=_WORDS, allowed=_ALLOWED),
+        actor=_ACTOR,
+        now=now,
+        reason=_REASON,
+    )
     chat.save_policy(policy=Policy(free_per_day=5, max_running=2, max_message_chars=8_000), now=now, reason=_REASON)
 
 

@@ -49,7 +49,14 @@ from apps.chat.rules.requests import (
 from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
 from apps.chat.rules.usage import counted
-from apps.chat.rules.word_lists import digest_of, is_same_question, read_word_file, read_words, word_file
+from apps.chat.rules.word_lists import (
+    MAX_FILE_BYTES,
+    digest_of,
+    is_same_question,
+    read_word_file,
+    read_words,
+    word_file,
+)
 
 __all__ = [
     "ANSWER_FILTERED",
@@ -58,6 +65,7 @@ __all__ = [
     "FIRST_KEY",
     "INTERNAL",
     "KEY_SLEEP",
+    "MAX_FILE_BYTES",
     "MAX_TITLE",
     "MAX_TURNS",
     "MOST_CONTEXT_TOKENS",
