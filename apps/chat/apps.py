@@ -44,6 +44,7 @@ class ChatConfig(AppConfig):
             ChatRule,
             ModelPrice,
             Route,
+            RouteCost,
             WordList,
         )
         from apps.kernel import configuration, metrics, switches
@@ -55,6 +56,7 @@ class ChatConfig(AppConfig):
         configuration.declare(ChannelKey, unsaid={})
         # Routes of before they were rows are said with their model.
         configuration.declare(Route, unsaid={})
+        configuration.declare(RouteCost, actions=("chat.save_route_cost",), named_by="code")
         # Prices of before they were versions are said with their model.
         configuration.declare(ModelPrice, actions=("chat.save_price",), nouns=("price",), named_by="code", unsaid={})
         configuration.declare(ChatPolicy, actions=("chat.save_policy",), nouns=("policy",))

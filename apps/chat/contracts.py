@@ -151,6 +151,15 @@ class Usage:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UpstreamCost:
+    """What a thousand tokens cost us at a channel, in millionths of a yuan."""
+
+    input_microyuan: int
+    cached_microyuan: int
+    output_microyuan: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class ListedWords:
     """The words of a list as operators enter them, each once, in their order."""
 
@@ -368,6 +377,10 @@ class Outcome:
     reported: Reported = Reported()
     # Our count of what was asked; 0 where nobody has counted it since the question.
     asked_tokens: int = 0
+    # Where it was asked last, how long until its first output and until its end; None where nobody knows.
+    route_id: UUID | None = None
+    first_output_ms: int | None = None
+    latency_ms: int | None = None
     # The channel began to answer, or may have: it costs us something, whether anybody pays for it or not.
     was_taken: bool = False
     found: tuple[WordsFound, ...] = ()

@@ -1,6 +1,7 @@
 """What answers hold and cost, and who may ask which model, walked both ways."""
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import datetime
 from itertools import groupby
 
@@ -8,8 +9,9 @@ from django.db.models import BigIntegerField, Case, CharField, Exists, F, OuterR
 from django.db.models.functions import Cast, Concat
 
 from apps.chat import rules
-from apps.chat.contracts import QUOTA, PaidBy, PriceKind, Role
-from apps.chat.models import UNSETTLED, ChatModel, Entitlement, Generation, Message
+from apps.chat.contracts import QUOTA, GenerationState, PaidBy, PriceKind, Role, Usage
+from apps.chat.models import UNSETTLED, AnswerUsage, ChatModel, Entitlement, Generation, Message
+from apps.chat.rules import charging
 from apps.chat.services.quota import entitlement_causes
 from apps.kernel.ids import first_id_at
 from apps.kernel.invariants import SHOWN, Breach, invariant, rows
@@ -109,6 +111,49 @@ def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> 
         yield Breach(f"generation {row.pk}", f"of {row.model.code} at price {row.price.code}")
     for row in asked.filter(Q(paid_by=PaidBy.QUOTA) & ~Q(held_milli=_MOST)).order_by("pk")[:SHOWN]:
         yield Breach(f"generation {row.pk}", f"{row.held_milli} held at price {row.price.code}")
+
+
+@invariant("I-17-usage", "every settled answer has its usage, and costs what its price makes of it", windowed=True)
+def charges_follow_from_their_usage(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Each charge computed again from its price, its end and its counts; our own cost from the version that it names.
+
+    Settled answers without a usage, and usages that say another price, model, charge or cost than that.
+    """
+    settled = Generation.objects.exclude(state__in=UNSETTLED)
+    usages = AnswerUsage.objects.select_related("generation", "price", "route", "cost").defer(
+        "generation__request", "generation__text", "generation__reasoning"
+    )
+    if since is not None:
+        settled, usages = settled.filter(pk__gte=first_id_at(since)), usages.filter(pk__gte=first_id_at(since))
+    missing = settled.exclude(Exists(AnswerUsage.objects.filter(generation=OuterRef("pk"))))
+    for pk in missing.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
+        yield Breach(f"generation {pk}", "settled without a usage")
+    for row in usages.order_by("pk").iterator(chunk_size=2000):
+        if differing := _differing(row):
+            yield Breach(f"usage of generation {row.pk}", f"another {differing} than follows from it")
+
+
+def _differing(row: AnswerUsage) -> str:
+    """What of a usage is not as its generation, its price and its counts make it; nothing where all is."""
+    asked = row.generation
+    usage = Usage(**{field.name: getattr(row, field.name) for field in fields(Usage)})
+    is_whole = rules.is_whole(state=GenerationState(asked.state), finish_reason=asked.finish_reason)
+    cost = charging.cost(row.price.terms, usage=usage, is_delivered=asked.is_delivered, is_whole=is_whole)
+    charged = min(cost, asked.held_milli)
+    is_ours = asked.error_code in {rules.ENGINE_LOST, rules.INTERNAL}
+    follows = {
+        "moment": asked.settled_at == row.created_at,
+        "delivery": not asked.is_delivered or (row.kept_tokens > 0 and not is_ours),
+        "model": row.model_id == asked.model_id and (row.route is None or row.route.model_id == row.model_id),
+        "price": row.price_id == asked.price_id,
+        "count": (row.input_tokens, row.output_tokens) == (asked.prompt_tokens, asked.completion_tokens),
+        "charge": row.charged_milli == asked.charged_milli == charged,
+        "rest": row.absorbed_milli == (cost - charged if asked.hold_id is not None else 0),
+    }
+    if row.cost is not None:
+        of_route = charging.upstream_cost(row.cost.terms, usage=usage)
+        follows["cost"] = (row.cost.route_id, row.cost_microyuan) == (row.route_id, of_route)
+    return ", ".join(name for name, is_so in follows.items() if not is_so)
 
 
 def _price_of(model: str) -> Concat:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, services
+from apps.chat.admin.usages import CostFields, save_cost
 from apps.chat.models import Channel, ChannelKey, Route
 from apps.kernel.admin import (
     ConfigurationAdmin,
@@ -69,8 +70,8 @@ class ChannelKeyForm(ReasonedForm):
         }
 
 
-class RouteForm(ReasonedForm):
-    """Which channel serves a model, under which name, and when it is asked."""
+class RouteForm(CostFields, ReasonedForm):
+    """Which channel serves a model, under which name, when it is asked, and what it costs us."""
 
     class Meta:
         model = Route
@@ -169,4 +170,5 @@ class RouteAdmin(ConfigurationAdmin):
         services.save_route(
             model_code=obj.model.code, channel_code=obj.channel.code, **values, **self.said(request, form)
         )
+        save_cost(obj, form, **self.said(request, form))
         obj.pk = Route.objects.get(model=obj.model, channel=obj.channel).pk

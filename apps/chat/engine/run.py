@@ -60,6 +60,8 @@ class Run:
         self._was_taken = False
         self._usage = Delta()
         self._news = asyncio.Event()
+        self._begun_at = asyncio.get_running_loop().time()
+        self._first_output_at: float | None = None
         # Why reading was cancelled, when it was.
         self._end: GenerationState | None = None
         self._reading = asyncio.create_task(self._read())
@@ -133,7 +135,10 @@ class Run:
         has_more_text = not self._is_cut and self._text.add(delta.text)
         if has_more_text:
             self._news.set()
-        return has_more_thought or has_more_text
+        has_more = has_more_thought or has_more_text
+        if has_more and self._first_output_at is None:
+            self._first_output_at = asyncio.get_running_loop().time()
+        return has_more
 
     def _count(self, delta: Delta) -> bool:
         """Whether the provider says what the answer took."""
@@ -149,6 +154,7 @@ class Run:
 
     async def _outcome(self) -> Outcome:
         await asyncio.wait([self._reading])
+        ended_at = asyncio.get_running_loop().time()
         self._text.end()
         self._reasoning.end()
         text = str(self._text)
@@ -163,10 +169,16 @@ class Run:
             error_code=error_code,
             reported=self._usage.reported,
             asked_tokens=rules.asked_tokens(self.job.turns),
+            route_id=self._attempts.target.route_id,
+            first_output_ms=self._ms_until(self._first_output_at),
+            latency_ms=self._ms_until(ended_at),
             # A question that was under way when its owner stopped it may have been taken.
             was_taken=self._was_taken or state is GenerationState.STOPPED,
             found=self._text.found + self._reasoning.found,
         )
+
+    def _ms_until(self, moment: float | None) -> int | None:
+        return None if moment is None else round((moment - self._begun_at) * 1000)
 
     def _how_it_ended(self, *, has_text: bool) -> tuple[GenerationState, str]:
         """The state and, when something is wrong, its code. What happens behind a finish_reason changes nothing."""

@@ -8,6 +8,7 @@ from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import UNSETTLED, Generation
 from apps.chat.models.routes import Route
+from apps.chat.models.usages import AnswerUsage, RouteCost
 from apps.chat.models.word_lists import WordHit, WordList, WordSheet
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "UNSETTLED",
     "Attempt",
     "BlockedNetwork",
+    "AnswerUsage",
     "Channel",
     "ChannelKey",
     "ChatModel",
@@ -29,6 +31,7 @@ __all__ = [
     "ModelPrice",
     "RefusalCount",
     "Route",
+    "RouteCost",
     "WordHit",
     "WordList",
     "WordSheet",

@@ -39,7 +39,7 @@ class Generation(Row):
     # Our counts from when it was asked: of what is asked, which the hold was made for; of the whole branch up to the
     # question, however much of it fits the model, NULL where nobody counted its beginning.
     asked_tokens = models.PositiveIntegerField(_("asked (tokens)"), default=0)
-    branch_tokens = models.PositiveIntegerField(null=True, blank=True)
+    branch_tokens = models.PositiveIntegerField(_("branch (tokens)"), null=True, blank=True)
     # How long the answer may be; shortened where its owner could not pay for the model's longest.
     max_output_tokens = models.PositiveIntegerField(_("longest answer (tokens)"), default=0)
     is_shortened = models.BooleanField(_("shortened to what could be paid"), default=False)

@@ -17,7 +17,7 @@ from apps.chat.rules.chain import (
     pass_through,
     refused_by,
 )
-from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_price
+from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_price
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
@@ -78,6 +78,7 @@ __all__ = [
     "arranged",
     "asked_tokens",
     "check_channel_addresses",
+    "check_cost",
     "check_fits",
     "check_key_may_stay",
     "check_price",

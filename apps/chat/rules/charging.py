@@ -3,15 +3,25 @@
 A price by the token is for a thousand of them; what an answer costs is rounded up once, as a whole.
 """
 
+from dataclasses import asdict
+
 from apps.chat import errors
-from apps.chat.contracts import PerAnswer, PerTokens, Price, Usage
+from apps.chat.contracts import PerAnswer, PerTokens, Price, UpstreamCost, Usage
 from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
 
 _PER = 1000
 # The dearest: the largest hold fits its column, whatever is asked (with MOST_CONTEXT_TOKENS).
 _MOST_MILLI_PER_ANSWER = 10**9
 _MOST_MILLI_PER_THOUSAND = 500_000
+_MOST_MICROYUAN_PER_THOUSAND = 10**9
 MOST_CONTEXT_TOKENS = 2_000_000
+
+
+def check_cost(terms: UpstreamCost) -> None:
+    """Raise ConfigurationNotValid for what no provider asks."""
+    for name, value in asdict(terms).items():
+        if not 0 <= value <= _MOST_MICROYUAN_PER_THOUSAND:
+            raise errors.ConfigurationNotValid(field=name)
 
 
 def check_price(price: Price) -> None:
@@ -79,5 +89,14 @@ def charge(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool, he
     return min(cost(price, usage=usage, is_delivered=is_delivered, is_whole=is_whole), held_milli)
 
 
-def _rounded_up(milli_by_tokens: int) -> int:
-    return -(-milli_by_tokens // _PER)
+def upstream_cost(terms: UpstreamCost, *, usage: Usage) -> int:
+    """What an answer of this usage costs us, in millionths of a yuan, rounded up: whoever broke it off, all of it."""
+    return _rounded_up(
+        (usage.input_tokens - usage.cached_tokens) * terms.input_microyuan
+        + usage.cached_tokens * terms.cached_microyuan
+        + usage.output_tokens * terms.output_microyuan
+    )
+
+
+def _rounded_up(by_tokens: int) -> int:
+    return -(-by_tokens // _PER)

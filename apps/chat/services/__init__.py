@@ -13,6 +13,7 @@ from apps.chat.services.chain import (
 )
 from apps.chat.services.channels import follow_port, save_channel, save_channel_key, save_route
 from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
+from apps.chat.services.costs import save_route_cost
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.generations import (
     claim_jobs,
@@ -92,6 +93,7 @@ __all__ = [
     "save_network",
     "save_policy",
     "save_route",
+    "save_route_cost",
     "save_rule",
     "save_word_list",
     "settle_abandoned",

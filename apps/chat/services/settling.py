@@ -1,5 +1,7 @@
 """Settling: the one place where a generation ends, together with its text and its payment."""
 
+import logging
+from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cache
 from uuid import UUID
@@ -9,15 +11,18 @@ from django.db.models import F, Q, QuerySet
 
 from apps.accounts import services as accounts
 from apps.chat import rules, selectors
-from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage
+from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage, UsageBasis
 from apps.chat.engine import feed
-from apps.chat.models import Attempt, Conversation, FreeUse, Generation
+from apps.chat.models import AnswerUsage, Attempt, Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
+from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
 from apps.chat.services.word_lists import record_found
 from apps.kernel.db import CompiledUpdate, Given, insert
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
+
+logger = logging.getLogger(__name__)
 
 # No lease lies further ahead, whatever the clocks of several hosts say: its engine's clock was ahead, and is gone.
 LEASE_BOUND = timedelta(minutes=5)
@@ -33,13 +38,13 @@ def settle(
     """
     is_delivered = rules.is_delivered(text=outcome.text, reasoning=outcome.reasoning, error_code=outcome.error_code)
     usage = _usage(row, outcome)
-    charged = charging.charge(
+    cost = charging.cost(
         row.price.terms,
         usage=usage,
         is_delivered=is_delivered,
         is_whole=rules.is_whole(state=outcome.state, finish_reason=outcome.finish_reason),
-        held_milli=row.held_milli,
     )
+    charged = min(cost, row.held_milli)
     is_unpaid = rules.is_unpaid(outcome=outcome, is_delivered=is_delivered)
     day = local_day(row.created_at)
     with transaction.atomic():
@@ -68,6 +73,7 @@ def settle(
         if is_unpaid:
             # Before the payment: asking locks this row and then the account, and so must settling.
             count_unpaid(person_id=accounts.person_of(user_id=UserId(row.user_id)), day=day)
+        insert([_usage_row(row, outcome, usage, charged=charged, cost=cost, now=now)])
         _resolve_payment(row, charged=charged, is_delivered=is_delivered, now=now)
         record_found(
             found=outcome.found,
@@ -89,6 +95,33 @@ def _usage(row: Generation, outcome: Outcome) -> Usage:
         asked_tokens=asked if outcome.was_taken or kept else 0,
         kept_tokens=kept,
         max_output_tokens=row.max_output_tokens,
+    )
+
+
+def _usage_row(
+    row: Generation, outcome: Outcome, usage: Usage, *, charged: int, cost: int, now: datetime
+) -> AnswerUsage:
+    """What it took, for good. What cannot be told later is logged now: counts that nobody believes, a cost not paid."""
+    absorbed = cost - charged if row.hold_id is not None else 0
+    if usage.basis is UsageBasis.DOUBTED or absorbed:
+        logger.warning(
+            "generation %s: %s, %d milli-credits beyond its hold; its provider says %s",
+            row.pk, usage.basis.value, absorbed, outcome.reported,
+        )  # fmt: skip
+    of_route = cost_of(outcome.route_id)
+    return AnswerUsage(
+        generation_id=row.pk,
+        created_at=now,
+        model_id=row.model_id,
+        route_id=outcome.route_id,
+        price_id=row.price_id,
+        **{field.name: getattr(usage, field.name) for field in fields(Usage)},
+        charged_milli=charged,
+        absorbed_milli=absorbed,
+        cost=of_route,
+        cost_microyuan=None if of_route is None else charging.upstream_cost(of_route.terms, usage=usage),
+        first_output_ms=outcome.first_output_ms,
+        latency_ms=outcome.latency_ms,
     )
 
 

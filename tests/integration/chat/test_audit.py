@@ -60,11 +60,11 @@ def _paid() -> Generation:
 @pytest.mark.parametrize(
     ("damage", "found"),
     [
-        (lambda: Generation.objects.filter(pk=_paid().pk).update(charged_milli=999), {"I-17"}),
+        (lambda: Generation.objects.filter(pk=_paid().pk).update(charged_milli=999), {"I-17", "I-17-usage"}),
         (lambda: Generation.objects.filter(pk=_paid().pk).update(hold_id=new_id()), {"I-17"}),
         (
             lambda: Generation.objects.filter(state="queued").update(state="failed", settled_at=clock.now()),
-            {"I-17"},
+            {"I-17", "I-17-usage"},
         ),
         (lambda: FreeUse.objects.update(used=F("used") + 1), {"I-17-free"}),
         (lambda: FreeUse.objects.update(used=0), {"I-17-free"}),

@@ -10,7 +10,7 @@ from django.db.models import F, Model
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey, MemberSession
-from apps.chat.models import Conversation, Entitlement, FreeUse, Generation, Message
+from apps.chat.models import AnswerUsage, Conversation, Entitlement, FreeUse, Generation, Message
 from apps.kernel import clock
 from apps.kernel.models import OutboxDelivery, OutboxEvent
 from apps.ledger.contracts import HoldState, system_account
@@ -74,6 +74,13 @@ def _held(account: Account, cause_type: str) -> None:
 
 def _deleted(rows: Any) -> None:
     rows._raw_delete("default")
+
+
+def _forgotten(answers: Any) -> None:
+    """Answers go, and what they took with them."""
+    unguard_all("chat_answerusage")
+    _deleted(AnswerUsage.objects.filter(generation__in=answers))
+    _deleted(answers)
 
 
 def _copied(row: Model, **changes: Any) -> None:
@@ -235,8 +242,9 @@ WITHOUT_TRIGGERS: list[Forgery] = [
     ("chat_entitlement", lambda: _changed(Entitlement.objects.all(), days=9, ends_at=_now(days=9)), "I-50"),
     ("chat_entitlement", lambda: _changed(Entitlement.objects.all(), days=9, ends_at=_now(days=10)), "I-50-ends"),
     ("chat_entitlement", lambda: _changed(Entitlement.objects.all(), number=2), "I-50-ends"),
-    ("chat_generation", lambda: _deleted(Generation.objects.filter(charged_milli__gt=0)), "I-17"),
-    ("chat_generation", lambda: _deleted(Generation.objects.filter(paid_by="free")), "I-17-answers"),
+    ("chat_generation", lambda: _forgotten(Generation.objects.filter(charged_milli__gt=0)), "I-17"),
+    ("chat_generation", lambda: _forgotten(Generation.objects.filter(paid_by="free")), "I-17-answers"),
+    ("chat_answerusage", lambda: _deleted(AnswerUsage.objects.all()), "I-17-usage"),
     ("orders_order", lambda: _changed(Order.objects.filter(state="delivered"), user=_bob(), request_id="x"), "I-07"),
     ("orders_order", lambda: _changed(Order.objects.all(), quota_milli=F("quota_milli") * 2), "I-39"),
     ("orders_product", _repriced, "I-39"),

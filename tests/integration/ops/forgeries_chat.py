@@ -6,6 +6,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 
 from apps.chat.models import (
+    AnswerUsage,
     Channel,
     ChannelKey,
     ChatModel,
@@ -15,6 +16,7 @@ from apps.chat.models import (
     Message,
     ModelPrice,
     Route,
+    RouteCost,
 )
 from apps.kernel.ids import new_id
 from tests.cast import member
@@ -28,6 +30,18 @@ def think() -> None:
 
 def _charged() -> QuerySet[Generation]:
     return Generation.objects.filter(charged_milli__gt=0)
+
+
+def _flat() -> QuerySet[ModelPrice]:
+    return ModelPrice.objects.filter(kind="per_answer")
+
+
+def _by_token() -> QuerySet[Generation]:
+    return Generation.objects.filter(price__kind="per_tokens")
+
+
+def _used() -> QuerySet[AnswerUsage]:
+    return AnswerUsage.objects.filter(price__kind="per_tokens")
 
 
 def _price(model: str) -> ModelPrice:
@@ -64,7 +78,15 @@ NAMED: list[Forgery] = [
     ("a cheaper model", lambda: forced(ModelPrice.objects.filter(code="base/1"), answer_milli=1), "I-62"),
     ("a model at another's price", _at_anothers_price, "I-62"),
     ("an answer at another's price", lambda: forced(Generation.objects.all(), price=_price("vip")), "I-17-price"),
-    ("an answer at a price below its hold", lambda: forced(ModelPrice.objects.all(), answer_milli=7), "I-17-price"),
+    ("an answer at a price below its hold", lambda: forced(_flat(), answer_milli=7), "I-17-price"),
+    ("a longer answer", lambda: forced(_by_token(), max_output_tokens=9), "I-17-price"),
+    ("a usage that charges less", lambda: forced(_used(), charged_milli=1), "I-17-usage"),
+    ("a usage of fewer tokens", lambda: forced(_used(), output_tokens=3), "I-17-usage"),
+    ("a usage that was cached", lambda: forced(_used(), cached_tokens=5), "I-17-usage"),
+    ("a usage at another's price", lambda: forced(_used(), price=_price("vip")), "I-17-usage"),
+    ("an answer that cost us less", lambda: forced(_used(), cost_microyuan=1), "I-17-usage"),
+    ("an answer that was filtered", lambda: forced(_by_token(), finish_reason="content_filter"), "I-17-usage"),
+    ("a route that costs us less", lambda: forced(RouteCost.objects.all(), output_microyuan=1), "I-62"),
     ("a price of another number", lambda: forced(ModelPrice.objects.all(), number=9), "I-17-price"),
     ("a model for everybody", lambda: forced(ChatModel.objects.all(), needs_entitlement=False), "I-62"),
     ("a model of nobody", lambda: forced(ChatModel.objects.filter(code="base"), code="other"), "I-62"),
@@ -80,6 +102,9 @@ NAMED: list[Forgery] = [
 REFUSED: list[tuple[str, Callable[[], Any]]] = [
     ("a version of a price that says another", lambda: ModelPrice.objects.update(answer_milli=1)),
     ("a version of a price that is gone", lambda: ModelPrice.objects.filter(code="vip/1")._raw_delete("default")),
+    ("a usage that says another", lambda: AnswerUsage.objects.update(charged_milli=1)),
+    ("a usage that is gone", lambda: _used()._raw_delete("default")),
+    ("a cost of a route that says another", lambda: RouteCost.objects.update(input_microyuan=1)),
     ("a charge above its hold", lambda: forced(_charged(), charged_milli=F("held_milli") + 1)),
     ("a hold of nothing", lambda: forced(_charged(), held_milli=0, charged_milli=0)),
     ("a hold for a free answer", lambda: forced(Generation.objects.filter(paid_by="free"), held_milli=1)),

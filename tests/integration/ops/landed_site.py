@@ -24,7 +24,7 @@ from apps.accounts.contracts import ListScope
 from apps.accounts.events import UserRegistered
 from apps.accounts.models import Person
 from apps.chat import services as chat
-from apps.chat.models import ChatModel, Generation
+from apps.chat.models import AnswerUsage, ChatModel, Generation
 from apps.kernel import outbox, sealing
 from apps.kernel.errors import DomainError
 from apps.kernel.ids import UserId, new_id
@@ -186,7 +186,15 @@ def talked() -> dict[str, Any]:
     chat.settle_abandoned(now=THEN + timedelta(minutes=1))
     asked_at = list(rows.values_list("price__code", "price__answer_milli"))
     present = list(ChatModel.objects.order_by("code").values_list("price__code", "price__answer_milli"))
-    return {"carol's answers": known, "thoughts": thoughts, "asked at": asked_at, "present prices": present}
+    used = AnswerUsage.objects.filter(generation__in=rows).order_by("generation__created_at")
+    usages = list(used.values_list("price__code", "charged_milli", "basis"))
+    return {
+        "usages": usages,
+        "carol's answers": known,
+        "thoughts": thoughts,
+        "asked at": asked_at,
+        "present prices": present,
+    }
 
 
 def finish() -> dict[str, Any]:

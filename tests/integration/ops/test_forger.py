@@ -4,6 +4,7 @@ A new table of that kind needs a check in its app's invariants, and a forgery he
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import services as chat
-from apps.chat.contracts import GenerationState, Outcome
+from apps.chat.contracts import GenerationState, Outcome, PerTokens, Reported, UpstreamCost
 from apps.kernel import audit_chain, clock, outbox
 from apps.kernel.invariants import Invariant, all_invariants, find
 from apps.kernel.models import OutboxDelivery
@@ -88,6 +89,10 @@ def shop(alice: Member, bob: Member, wechat: WechatServer) -> None:
     set_limits(free_per_day=1)
     make_model()
     make_model("vip", needs_entitlement=True)
+    make_model("exact", price=PerTokens(input_milli=200, cached_milli=50, output_milli=800), is_in_free_allowance=False)
+    cost = UpstreamCost(input_microyuan=2000, cached_microyuan=500, output_microyuan=8000)
+    for code in ("base", "exact"):
+        chat.save_route_cost(model_code=code, channel_code="test", cost=cost, now=clock.now())
     product = orders.save_product(
         code="pack", title="100 credits", amount_fen=990, quota_milli=100_000, entitlements=["vip"], now=clock.now()
     )
@@ -113,11 +118,14 @@ def shop(alice: Member, bob: Member, wechat: WechatServer) -> None:
     key = accounts.identify_key(key=made.key, address="127.0.0.1", now=clock.now())
     send(alice.id)
     send(alice.id, key=key)
+    send(alice.id, model="exact")
     alone = [{"role": "user", "parts": [{"type": "text", "text": "hello"}]}]
     chat.start_generation(user_id=alice.id, model="base", request=alone, now=clock.now())
-    done = Outcome(state=GenerationState.FINISHED, text="Hello!", finish_reason="stop")
+    said = Reported(input_tokens=12, cached_tokens=4, output_tokens=8, reasoning_tokens=3)
+    done = Outcome(state=GenerationState.FINISHED, text="Hello!", finish_reason="stop", reported=said, latency_ms=900)
     for job in chat.claim_jobs(limit=5, now=clock.now()):
-        chat.finish_run(generation_id=job.generation_id, lease_token=job.lease_token, outcome=done, now=clock.now())
+        end = replace(done, route_id=job.targets[0].route_id)
+        chat.finish_run(generation_id=job.generation_id, lease_token=job.lease_token, outcome=end, now=clock.now())
 
 
 def play(alice: Member, bob: Member) -> None:

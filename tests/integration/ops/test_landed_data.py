@@ -56,6 +56,7 @@ def test_the_first_release_comes_through(tmp_path: Path, database_url: str) -> N
     assert json.loads(run.stdout.splitlines()[-1]) == {
         "carol's answers": [["finished", "an answer"], ["finished", "an answer"], ["running", "so far"]],
         "thoughts": [["an answer", "a thought"]],
+        "usages": [["demo-swift/1", 0, "counted"], ["demo-swift/1", 0, "counted"], ["demo-swift/2", 0, "counted"]],
         "asked at": [["demo-swift/1", 1000], ["demo-swift/1", 1000], ["demo-swift/2", 1500]],
         "present prices": [["demo-deep/1", 5000], ["demo-steady/1", 2000], ["demo-swift/3", 1000]],
         "opened": {
