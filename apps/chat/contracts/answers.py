@@ -9,6 +9,13 @@ from uuid import UUID
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from apps.chat.contracts.prices import (
+    Price,
+    Priced,
+    Reported,
+)
+from apps.chat.contracts.word_lists import WordsFound
+
 QUOTA = "quota"
 # The code of the kind that a channel is of unless it is said otherwise.
 OPENAI_COMPATIBLE = "openai-compatible"
@@ -48,123 +55,6 @@ class PaidBy(TextChoices):
 
     FREE = "free", _("Free allowance")
     QUOTA = "quota", _("Chat quota")
-
-
-class PriceKind(TextChoices):
-    """What a price counts. Another kind comes with its first model: here, beside PerTokens and in rules.charging."""
-
-    PER_ANSWER = "per_answer", _("Per answer")
-    PER_TOKENS = "per_tokens", _("By the token")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PerAnswer:
-    """A flat price of an answer, however long."""
-
-    answer_milli: int
-
-
-class WordAction(TextChoices):
-    """What happens where a word of a list is found: in a question, or in an answer."""
-
-    REJECT = "reject", _("Refuse the text")
-    MASK = "mask", _("Mask")
-    FLAG = "flag", _("Only record")
-
-
-class TextDirection(TextChoices):
-    """Whose text it is."""
-
-    QUESTION = "question", _("Question")
-    ANSWER = "answer", _("Answer")
-
-
-@dataclass(frozen=True, kw_only=True)
-class WordsFound:
-    """How often words of one list were found in one text; which they were is not kept."""
-
-    found_by: str
-    action: WordAction
-    times: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PerTokens:
-    """What a thousand tokens cost: of what is read, of that part of it that the provider still knew, of the output."""
-
-    input_milli: int
-    cached_milli: int
-    output_milli: int
-
-
-Price = PerAnswer | PerTokens
-
-
-class Priced:
-    """Something that has a price, for those who show it by its kind."""
-
-    price: Price
-
-    @property
-    def price_milli(self) -> int | None:
-        """What an answer costs, however long; None by the token."""
-        return self.price.answer_milli if isinstance(self.price, PerAnswer) else None
-
-    @property
-    def per_tokens(self) -> PerTokens | None:
-        """What a thousand tokens cost; None per answer."""
-        return self.price if isinstance(self.price, PerTokens) else None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reported:
-    """The tokens that a provider counted, as it says; None where it says nothing or no whole number.
-
-    `is_garbled` when it did say something there that is none. Output includes reasoning, input what was cached.
-    """
-
-    input_tokens: int | None = None
-    cached_tokens: int | None = None
-    output_tokens: int | None = None
-    reasoning_tokens: int | None = None
-    is_garbled: bool = False
-
-
-class UsageBasis(TextChoices):
-    """Whose counts a usage is: the provider's, ours where it said nothing, or ours because its own cannot be true."""
-
-    REPORTED = "reported", _("The provider's counts")
-    COUNTED = "counted", _("Our counts")
-    DOUBTED = "doubted", _("Our counts, its own cannot be true")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Usage:
-    """The tokens of an answer that decide what it costs. `kept_tokens` is our count of the output that was kept."""
-
-    input_tokens: int
-    cached_tokens: int
-    output_tokens: int
-    reasoning_tokens: int
-    kept_tokens: int
-    basis: UsageBasis
-
-
-@dataclass(frozen=True, kw_only=True)
-class UpstreamCost:
-    """What a thousand tokens cost us at a channel, in millionths of a yuan."""
-
-    input_microyuan: int
-    cached_microyuan: int
-    output_microyuan: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListedWords:
-    """The words of a list as operators enter them, each once, in their order."""
-
-    words: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
