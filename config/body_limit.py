@@ -4,24 +4,24 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from apps.kernel import openai_shape
+
 Scope = dict[str, Any]
 Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_TITLE = "The body is too large."
-_REFUSAL = json.dumps(
-    {
-        "type": "urn:chatloop:problem:body_too_large",
-        "title": _TITLE,
-        "status": 413,
-        "code": "body_too_large",
-        "detail": _TITLE,
-        "context": {},
-        "errors": {},
-    }
-).encode()
+_TITLE, _CODE = "The body is too large.", "body_too_large"
+_PROBLEM = {
+    "type": f"urn:chatloop:problem:{_CODE}",
+    "title": _TITLE,
+    "status": 413,
+    "code": _CODE,
+    "detail": _TITLE,
+    "context": {},
+    "errors": {},
+}
 
 
 class _TooLarge(Exception):
@@ -43,7 +43,7 @@ class BodyLimit:
         # The server has refused a length that is no number.
         declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
         if declared > self._max_bytes:
-            await _refuse(send)
+            await _refuse(scope, send)
             return
         seen = 0
 
@@ -58,7 +58,7 @@ class BodyLimit:
         try:
             await self._application(scope, counted, send)
         except _TooLarge:  # while Django still reads: nothing was answered yet
-            await _refuse(send)
+            await _refuse(scope, send)
 
 
 async def whole_body(receive: Receive) -> bytes | None:
@@ -73,12 +73,18 @@ async def whole_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-async def _refuse(send: Send) -> None:
+async def _refuse(scope: Scope, send: Send) -> None:
+    if openai_shape.is_below(scope["path"]):
+        refusal = openai_shape.refusal(status=413, message=_TITLE, code=_CODE)
+        shaped = [(name.lower().encode(), value.encode()) for name, value in refusal.items()]
+        body = refusal.content
+    else:
+        shaped, body = [(b"content-type", b"application/problem+json")], json.dumps(_PROBLEM).encode()
     headers = [
-        (b"content-type", b"application/problem+json"),
-        (b"content-length", str(len(_REFUSAL)).encode()),
+        *shaped,
+        (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"private, no-store"),
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": _REFUSAL})
+    await send({"type": "http.response.body", "body": body})

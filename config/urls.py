@@ -2,7 +2,7 @@
 
 from django.apps import apps
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 
 from config.api_docs import KeptGenerator, api_docs
@@ -23,6 +23,7 @@ api = [
 # Addresses are tried in this order: programs ask most, so theirs come first.
 urlpatterns = [
     path("api/v1/", include(api)),
+    re_path(r"^v1(?:/|\Z)", include("apps.chat.api.compatible.urls")),
     path("", home, name="home"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("apps.kernel.urls")),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_noop
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from apps.kernel import openai_shape
 from apps.kernel.db import is_passing
 from apps.kernel.errors import Busy, DomainError, ErrorKind, known_refusals
 
@@ -39,7 +40,7 @@ _TITLES = {
 }
 
 # Programs call these, whatever they say that they accept.
-_FOR_PROGRAMS = ("/api/", "/v1/", "/pay/", "/sandbox/phone/", "/sandbox/faults", "/sandbox/account")
+_FOR_PROGRAMS = ("/api/", "/pay/", "/sandbox/phone/", "/sandbox/faults", "/sandbox/account")
 
 
 def body(
@@ -87,6 +88,10 @@ def as_refusal(error: Exception) -> Exception:
 
 def busy(request: HttpRequest, refusal: Busy) -> HttpResponse:
     """Say so in the shape of the address; the page asks the database nothing."""
+    if openai_shape.is_below(request.path):
+        return openai_shape.refusal(
+            status=refusal.kind.value, message=_(refusal.title), code=refusal.code, headers=_headers(refusal)
+        )
     if is_for_programs(request):
         return response(refusal)
     return HttpResponse(render_to_string("503.html"), status=refusal.kind.value, headers=_headers(refusal))
@@ -100,13 +105,20 @@ def title_of(code: str) -> str:
 
 def is_for_programs(request: HttpRequest) -> bool:
     """Whether refusals at this address are problem documents and not pages."""
-    return request.path.startswith(_FOR_PROGRAMS)
+    return request.path.startswith(_FOR_PROGRAMS) or openai_shape.is_below(request.path)
 
 
 def plain(*, status: int, code: str) -> JsonResponse:
     """A refusal that no view of ours spoke, by one of the codes above."""
     document = body(status=status, code=code, title=_(_TITLES[code]))
     return JsonResponse(document, status=status, content_type=CONTENT_TYPE)
+
+
+def unspoken(request: HttpRequest, *, status: int, code: str) -> JsonResponse:
+    """plain() in the shape of the address."""
+    if openai_shape.is_below(request.path):
+        return openai_shape.refusal(status=status, message=_(_TITLES[code]), code=code)
+    return plain(status=status, code=code)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

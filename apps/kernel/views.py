@@ -43,21 +43,21 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not problem.is_for_programs(request):
         return defaults.bad_request(request, exception)
     if isinstance(exception, RequestDataTooBig):
-        return problem.plain(status=413, code="body_too_large")
-    return problem.plain(status=400, code="invalid")
+        return problem.unspoken(request, status=413, code="body_too_large")
+    return problem.unspoken(request, status=400, code="invalid")
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler403."""
     if problem.is_for_programs(request):
-        return problem.plain(status=403, code="permission_denied")
+        return problem.unspoken(request, status=403, code="permission_denied")
     return defaults.permission_denied(request, exception)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Django's handler404."""
     if problem.is_for_programs(request):
-        return problem.plain(status=404, code="not_found")
+        return problem.unspoken(request, status=404, code="not_found")
     return defaults.page_not_found(request, exception)
 
 
@@ -68,5 +68,5 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if isinstance(refusal, Busy):
         return problem.busy(request, refusal)
     if problem.is_for_programs(request):
-        return problem.plain(status=500, code="internal_error")
+        return problem.unspoken(request, status=500, code="internal_error")
     return defaults.server_error(request)

@@ -90,6 +90,7 @@ class ModelOffer(Priced):
     id: str
     name: str
     kind: Literal["text"]
+    created_at: datetime
     price: Price
     context_tokens: int
     max_output_tokens: int

@@ -145,6 +145,7 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
         id=model.code,
         name=model.name,
         kind="text",
+        created_at=model.created_at,
         price=price,
         context_tokens=model.context_tokens,
         max_output_tokens=model.max_output_tokens,

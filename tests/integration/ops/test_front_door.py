@@ -24,9 +24,7 @@ def post(
     return browser.post(path, body, content_type=content_type, headers={"Idempotency-Key": "a-key-of-mine"})
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/", "/api/v1/nothing", "/api/v1/me/", "/v1/nothing", "/pay/nothing", "/api/v1/orders/1"]
-)
+@pytest.mark.parametrize("path", ["/api/", "/api/v1/nothing", "/api/v1/me/", "/pay/nothing", "/api/v1/orders/1"])
 @pytest.mark.parametrize("method", ["get", "post", "delete"])
 def test_an_unknown_address_of_the_api_is_a_problem_document(visitor: Client, method: str, path: str) -> None:
     answer = getattr(visitor, method)(path)
@@ -198,7 +196,7 @@ def _served(chunks: list[bytes], *, declared: int | None = None) -> tuple[int, i
 
     headers = [] if declared is None else [(b"content-length", str(declared).encode())]
     serve: Callable[..., Any] = BodyLimit(_echo, max_bytes=10)
-    asyncio.run(serve({"type": "http", "headers": headers}, receive, send))
+    asyncio.run(serve({"type": "http", "path": "/api/v1/me", "headers": headers}, receive, send))
     if sent[0]["status"] == 413:
         assert set(json.loads(sent[1]["body"])) == MEMBERS
     return sent[0]["status"], len(chunks) - len(left)

@@ -1,0 +1,103 @@
+"""What a refusal of ours is to a client of OpenAI's API: status, type, code, and whether another try makes sense."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.http import JsonResponse
+from django.utils.translation import gettext as _
+
+from apps.accounts import errors as accounts
+from apps.chat import errors
+from apps.kernel import openai_shape
+from apps.kernel.errors import DomainError
+
+# The official clients try every 429 again, unless they read this.
+_DO_NOT_RETRY = {"x-should-retry": "false"}
+_RATE = "rate_limit_error"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """How a refusal is said; what is not named here is as the refusal has it."""
+
+    code: str = ""
+    status: int = 0
+    kind: str = ""
+    param: str = ""
+    is_final: bool = False
+
+
+# Types and codes as OpenAI has them, where it has one for the case: its clients tell cases apart by them.
+_SHAPES: Mapping[type[DomainError], Shape] = {
+    accounts.ApiKeyNotValid: Shape(code="invalid_api_key"),
+    errors.ModelNotFound: Shape(param="model"),
+    accounts.ModelNotAllowed: Shape(param="model"),
+    errors.ModelNotEntitled: Shape(param="model"),
+    errors.SystemPromptRefused: Shape(param="messages"),
+    errors.RequestNotValid: Shape(code="invalid_value", param="messages"),
+    errors.ImagesNotUnderstood: Shape(status=400, code="unsupported_value", param="messages"),
+    errors.MessageEmpty: Shape(code="invalid_value", param="messages"),
+    errors.MessageTooLong: Shape(code="context_length_exceeded", param="messages"),
+    errors.RequestTooLong: Shape(code="context_length_exceeded", param="messages"),
+    errors.WordsRefused: Shape(code="content_policy_violation", param="messages"),
+    errors.QuotaExhausted: Shape(status=429, kind="insufficient_quota", code="credit_balance_exhausted", is_final=True),
+    accounts.KeySpendCapReached: Shape(
+        status=429, kind="insufficient_quota", code="project_spend_limit_exceeded", is_final=True
+    ),
+    errors.AskedTooOften: Shape(kind=_RATE, code="rate_limit_exceeded"),
+    errors.TooManyRunning: Shape(kind=_RATE, code="concurrency"),
+    errors.TooManyUnpaid: Shape(kind=_RATE, is_final=True),
+}
+_AS_IT_IS = Shape()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refusal:
+    """An error as a client reads it."""
+
+    status: int
+    message: str
+    code: str
+    kind: str = ""
+    param: str | None = None
+    headers: Mapping[str, str]
+
+    def response(self) -> JsonResponse:
+        """As an answer of its own."""
+        return openai_shape.refusal(
+            status=self.status,
+            message=self.message,
+            code=self.code,
+            kind=self.kind,
+            param=self.param,
+            headers=self.headers,
+        )
+
+    def event(self) -> dict[str, object]:
+        """As the last event of a stream."""
+        kind = self.kind or openai_shape.type_of(self.status)
+        return openai_shape.envelope(message=self.message, kind=kind, code=self.code, param=self.param)
+
+
+def of(error: DomainError) -> Refusal:
+    """A refusal, its message in the reader's language."""
+    shape = next((_SHAPES[each] for each in type(error).__mro__ if each in _SHAPES), _AS_IT_IS)
+    headers = dict(_DO_NOT_RETRY) if shape.is_final else {}
+    if (retry_after := error.context.get("retry_after")) is not None:
+        headers["Retry-After"] = str(retry_after)
+    param = str(error.context.get("param") or shape.param)
+    message = _(error.title)
+    return Refusal(
+        status=shape.status or error.kind.value,
+        message=f"{message} ({_place(error, param)})" if param else message,
+        code=shape.code or error.code,
+        kind=shape.kind,
+        param=param or None,
+        headers=headers,
+    )
+
+
+def _place(error: DomainError, param: str) -> str:
+    """The member of the body that the refusal is about, as exactly as it knows it."""
+    at = error.context.get("at")
+    return f"{param}.{at}" if at else param

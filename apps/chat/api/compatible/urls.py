@@ -1,0 +1,12 @@
+"""Addresses of OpenAI's API, below /v1: its clients' contract, which not ours to describe (docs/adr/0020)."""
+
+from django.urls import path, re_path
+
+from apps.chat.api.compatible import catalogue, endpoints
+
+urlpatterns = [
+    path("models", catalogue.models),
+    # Some models' codes hold slashes.
+    path("models/<path:model_id>", catalogue.model),
+    re_path(r"", endpoints.unknown),
+]
