@@ -33,7 +33,7 @@ class ChatConfig(AppConfig):
         ):
             RULES.register(rule)
 
-        from apps.chat import handlers, invariants, movements  # noqa: F401  # these register themselves
+        from apps.chat import handlers, invariants, movements, trails  # noqa: F401  # these register themselves
         from apps.chat import services as chat
         from apps.chat.models import (
             BlockedNetwork,
@@ -80,6 +80,7 @@ class ChatConfig(AppConfig):
         accounts.register_export("generations", chat.export_generations)
         accounts.register_export("quota_entries", chat.export_quota_entries)
         accounts.register_export("entitlements", chat.export_entitlements)
+        accounts.register_export("reports", chat.export_reports)
         accounts.register_export("AIGC", chat.label_of_archive)
         accounts.register_closing_check(chat.check_nothing_runs)
         # Here, because the ledger does not know accounts; it looks at points as well.

@@ -9,7 +9,7 @@ from django.db.models import Q
 
 from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message, WordList, WordSheet
+from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Report, WordList, WordSheet
 from apps.chat.rules import digest_of, limits
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.settling import LEASE_BOUND
@@ -82,6 +82,7 @@ def closed_accounts_say_nothing(now: datetime) -> Iterable[Breach]:
             ~Q(text="") | ~Q(reasoning="") | Q(request__isnull=False) | Q(state__in=UNSETTLED),
             user__status=MemberStatus.CLOSED,
         ),
+        Report.objects.filter(~Q(note="") | ~Q(result=""), user__status=MemberStatus.CLOSED),
     )
     for found in left:
         for pk in found.order_by("pk").values_list("pk", flat=True)[:SHOWN]:

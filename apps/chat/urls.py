@@ -8,5 +8,6 @@ app_name = "chat"
 urlpatterns = [
     path("models/", views.models, name="models"),
     path("chat/", views.new_chat, name="new"),
+    path("chat/reports/", views.reports, name="reports"),
     path("chat/<uuid:conversation_id>/", views.chat, name="conversation"),
 ]

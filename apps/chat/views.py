@@ -1,5 +1,6 @@
 """Pages of chat."""
 
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
@@ -18,6 +19,7 @@ from apps.chat import errors, selectors, services
 from apps.chat.contracts import ConversationSummary, MessageDetail, Role
 from apps.chat.gateways import rendered
 from apps.chat.rules import labels, limits
+from apps.chat.rules.reports import LISTED_REPORTS, MAX_NOTE, REASONS, STATES, ReportDetail, ReportState
 from apps.kernel import clock
 from apps.kernel.credentials import signed_in
 from apps.kernel.ids import UserId
@@ -54,6 +56,24 @@ def models(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/models.html", page)
 
 
+@login_required
+@require_safe
+def reports(request: HttpRequest) -> HttpResponse:
+    """What the member reported, and what came of it."""
+    found = selectors.reports_of(user_id=signed_in(request), cursor=request.GET.get("cursor"), size=LISTED_REPORTS)
+    return render(request, "chat/reports.html", {"page": found.map(_report_row)})
+
+
+def _report_row(report: ReportDetail) -> dict[str, Any]:
+    kinds = {ReportState.OPEN: "warn", ReportState.UPHELD: "jade", ReportState.DISMISSED: ""}
+    return {
+        "detail": report,
+        "reason": _(REASONS[report.reason]),
+        "state": _(STATES[report.state]),
+        "kind": kinds[report.state],
+    }
+
+
 def _page(
     user_id: UserId, *, conversation: ConversationSummary | None, messages: tuple[MessageDetail, ...]
 ) -> dict[str, Any]:
@@ -72,6 +92,8 @@ def _page(
         "max_chars": policy.max_message_chars,
         "free_per_day": policy.free_per_day,
         "ai_mark": labels.VISIBLE_MARK,
+        "report_reasons": [(code.value, _(text)) for code, text in REASONS.items()],
+        "max_note": MAX_NOTE,
     }
 
 
@@ -90,11 +112,20 @@ def _answer(message: MessageDetail, html: SafeString) -> dict[str, Any]:
     return {
         "message": message,
         "html": html,
+        "report": _shown_report(message),
         "place": at + 1 if len(siblings) > 1 else None,
         "places": len(siblings),
         "previous_id": siblings[at - 1] if at else None,
         "next_id": siblings[at + 1] if at + 1 < len(siblings) else None,
     }
+
+
+def _shown_report(message: MessageDetail) -> dict[str, Any] | None:
+    """What the member reported of an answer, in their language."""
+    report = message.report
+    if report is None:
+        return None
+    return {**asdict(report), "reason": _(report.reason_title), "state": _(report.state_title)}
 
 
 def _trusted(blocks: tuple[str, ...]) -> SafeString:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.chat.api import streams, views
+from apps.chat.api import reports, streams, views
 
 urlpatterns = [
     path("chat/models", views.Models.as_view()),
@@ -15,5 +15,7 @@ urlpatterns = [
     path("chat/messages/<uuid:message_id>", views.OneMessage.as_view()),
     path("chat/messages/<uuid:message_id>/regenerate", views.Regenerate.as_view()),
     path("chat/generations/<uuid:generation_id>/stop", views.Stop.as_view()),
+    path("chat/generations/<uuid:generation_id>/report", reports.ReportAnswer.as_view()),
+    path("chat/reports", reports.Reports.as_view()),
     path("chat/generations/<uuid:generation_id>/events", streams.generation_events, name="chat-events"),
 ]

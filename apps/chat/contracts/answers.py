@@ -151,6 +151,17 @@ class GenerationDetail(Priced):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ShownReport:
+    """What became of a member's report on an answer, as its page shows it; titles are English."""
+
+    reason_title: str
+    state_title: str
+    is_open: bool
+    due_at: datetime
+    result: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class MessageDetail:
     """One message; an assistant's has its generation. `sibling_ids` are its parent's children, oldest first.
 
@@ -165,6 +176,7 @@ class MessageDetail:
     generation: GenerationDetail | None = None
     reasoning: str = field(default="", repr=False)
     sibling_ids: tuple[UUID, ...] = ()
+    report: ShownReport | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

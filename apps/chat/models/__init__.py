@@ -7,6 +7,7 @@ from apps.chat.models.channels import Channel, ChannelKey
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import UNSETTLED, Generation
+from apps.chat.models.reports import Report, Reveal
 from apps.chat.models.routes import Route
 from apps.chat.models.usages import AnswerUsage, RouteCost
 from apps.chat.models.word_lists import WordHit, WordList, WordSheet
@@ -30,6 +31,8 @@ __all__ = [
     "Message",
     "ModelPrice",
     "RefusalCount",
+    "Report",
+    "Reveal",
     "Route",
     "RouteCost",
     "WordHit",

@@ -22,6 +22,7 @@ from apps.chat.selectors.conversations import (
     summary,
     turns_above,
 )
+from apps.chat.selectors.reports import is_revealed, report, report_detail, report_on, reports_of
 from apps.chat.selectors.routes import OpenRoute, open_routes
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "free_use_left",
     "generation_detail",
     "generation_of",
+    "is_revealed",
     "message_of",
     "messages_of",
     "model_facts",
@@ -44,6 +46,10 @@ __all__ = [
     "policy",
     "policy_on_show",
     "recent_conversations",
+    "report",
+    "report_detail",
+    "report_on",
+    "reports_of",
     "search",
     "summary",
     "turns_above",

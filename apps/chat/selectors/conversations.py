@@ -13,6 +13,7 @@ from apps.chat.contracts import ConversationSummary, MessageDetail, Role, Search
 from apps.chat.models import SHOWN_TEXT, UNSETTLED, Conversation, Generation, Message
 from apps.chat.rules import MAX_TURNS, limits, text_turn
 from apps.chat.selectors.answers import generation_detail
+from apps.chat.selectors.reports import reported
 from apps.kernel.db import CompiledRead, given_ids, numbered
 from apps.kernel.graphemes import cut
 from apps.kernel.ids import UserId
@@ -171,16 +172,18 @@ def _full(conversation_id: UUID) -> QuerySet[Message]:
 
 
 def _with_generation(rows: QuerySet[Message]) -> QuerySet[Message]:
-    return rows.select_related("generation__model", "generation__price").defer("generation__request")
+    related = ("generation__model", "generation__price", "generation__report")
+    return rows.select_related(*related).defer("generation__request")
 
 
 def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:
     role = Role(row.role)
-    generation, text, reasoning = None, row.text, ""
+    generation, text, reasoning, report = None, row.text, "", None
     if role is Role.ASSISTANT:
         row.generation.message = row  # loaded already; spares a query per answer
         generation = generation_detail(row.generation)
         text, reasoning = row.generation.text, row.generation.reasoning
+        report = reported(row.generation)
     return MessageDetail(
         id=row.id,
         parent_id=row.parent_id,
@@ -190,6 +193,7 @@ def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:
         generation=generation,
         reasoning=reasoning,
         sibling_ids=siblings,
+        report=report,
     )
 
 

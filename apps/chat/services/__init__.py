@@ -43,6 +43,13 @@ from apps.chat.services.quota import (
     register_entitlement_cause,
     take_quota,
 )
+from apps.chat.services.reports import (
+    decide_report,
+    export_reports,
+    report_answer,
+    reveal_report,
+    revealed_answer,
+)
 from apps.chat.services.settling import settle_abandoned, stop_generation
 from apps.chat.services.starting import start_generation
 from apps.chat.services.word_lists import lexicon, listed_words, save_word_list
@@ -55,6 +62,7 @@ __all__ = [
     "check_nothing_runs",
     "claim_jobs",
     "create_conversation",
+    "decide_report",
     "delete_conversation",
     "ensure_rules",
     "entitlement_causes",
@@ -65,6 +73,7 @@ __all__ = [
     "export_generations",
     "export_messages",
     "export_quota_entries",
+    "export_reports",
     "find_stop_requests",
     "finish_run",
     "follow_port",
@@ -86,6 +95,9 @@ __all__ = [
     "regenerate_answer",
     "register_entitlement_cause",
     "registered_models",
+    "report_answer",
+    "reveal_report",
+    "revealed_answer",
     "rule_standings",
     "save_channel",
     "save_channel_key",

@@ -8,7 +8,7 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import ConversationSummary
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message
+from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Report
 from apps.kernel.ids import UserId
 
 
@@ -71,6 +71,8 @@ def delete_conversation(*, user_id: UserId, conversation_id: UUID, now: datetime
         row.save(update_fields=["title", "deleted_at"])
         Message.objects.filter(conversation=row).update(text="")
         Generation.objects.filter(message__conversation=row).update(text="", reasoning="")
+        # It may quote them; that something was reported, and what became of it, stays.
+        Report.objects.filter(generation__message__conversation=row).update(note="")
 
 
 def _newest_leaf_below(message_id: UUID, *, conversation_id: UUID) -> UUID:

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.chat.contracts import QUOTA
 from apps.chat.errors import AnswerUnderWay
-from apps.chat.models import UNSETTLED, Conversation, Entitlement, Generation, Message
+from apps.chat.models import UNSETTLED, Conversation, Entitlement, Generation, Message, Report
 from apps.chat.services.labelled import label_of_answer
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
@@ -96,3 +96,4 @@ def erase_texts(*, user_id: UserId, now: datetime) -> None:
     Conversation.objects.filter(user_id=user_id, deleted_at=None).update(title="", deleted_at=now)
     Message.objects.filter(user_id=user_id).update(text="")
     Generation.objects.filter(user_id=user_id).update(request=None, text="", reasoning="")
+    Report.objects.filter(user_id=user_id).update(note="", result="")

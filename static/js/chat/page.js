@@ -14,6 +14,7 @@ import { currentText, focusInput, setMode, setText, wireComposer } from "./compo
 import { watchElsewhere } from "./elsewhere.js";
 import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
 import { chosenModel, modelName, wireModels } from "./models.js";
+import { report } from "./reports.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
 import { addAnswer, addQuestion, describe, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
 
@@ -237,6 +238,7 @@ function wireActions() {
     if ("copyCode" in button.dataset) copy(button.closest(".code-block").querySelector("code").textContent);
     else if ("copyAnswer" in button.dataset) copy(markedText(message));
     else if ("regenerate" in button.dataset) regenerate(message);
+    else if ("report" in button.dataset) report(message);
     else if ("branch" in button.dataset) showBranch(button.dataset.branch);
     else if ("idea" in button.dataset) {
       setText(button.textContent.trim());
