@@ -117,9 +117,9 @@ class WordListAdmin(ConfigurationAdmin):
     badges: ClassVar = {"action": _ACTIONS}
     empty_text = gettext_lazy("Nothing is looked for in questions and answers yet. Add a list of words for a category.")
     list_display = ("name", "code", "action", "word_count", "allowed_count", "is_enabled", "updated_at")
-    list_display_links = ("name",)
     list_filter = ("action", "is_enabled")
     ordering = ("code",)
+    fields = ("code", "name", "action", "words", "allowed", "file", "is_enabled", "reason")
 
     def get_urls(self) -> list[Any]:
         """With that of a list as a file."""

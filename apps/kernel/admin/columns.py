@@ -33,8 +33,8 @@ _UNITS: tuple[tuple[str, Any, Callable[[int], str]], ...] = (
     ("_fen", gettext_lazy("%(name)s (yuan)"), yuan),
     ("_milli", gettext_lazy("%(name)s (credits)"), credit_number),
 )
-_LENGTH_OF_A_HASH = 64
-_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+# An id, or a hash.
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{64}")
 
 
 class Column:
@@ -155,7 +155,7 @@ def _plain(field: Any, words: Any, *, whole: bool) -> tuple[Callable[[Any], Any]
         return _number(name, "{:,}".format), "number"
     if isinstance(field, models.JSONField):
         return lambda row: _listed(getattr(row, name)), ""
-    if not whole and (isinstance(field, models.UUIDField) or field.max_length == _LENGTH_OF_A_HASH):
+    if not whole and isinstance(field, models.UUIDField):
         return lambda row: _shortened(getattr(row, name)), ""
     return lambda row: words.get(getattr(row, name)) or _text(getattr(row, name), whole=whole), ""
 

@@ -130,3 +130,11 @@ def test_where_words_were_found_is_shown_without_them(rich_alice: Member, operat
         assert page.status_code == 200
         assert "flag" in page.content.decode()
         assert "plum" not in page.content.decode()
+
+
+def test_a_list_is_found_by_its_whole_name(operator_browser: Client) -> None:
+    operator_browser.post(ADD, {**FORM, "name": "广告与引流", "words": "plum"})
+
+    page = operator_browser.get("/admin/chat/wordlist/").content.decode()
+
+    assert f'<a href="{page_of("fruit")}">广告与引流</a>' in page
