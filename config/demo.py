@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.apps import apps as django_apps
@@ -11,7 +12,7 @@ from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import services as chat
-from apps.chat.contracts import QUOTA, ListedWords, Policy, WordAction
+from apps.chat.contracts import QUOTA, ListedWords, PerTokens, Policy, UpstreamCost, WordAction
 from apps.marketing import services as marketing
 from apps.marketing.contracts import (
     CHANCES,
@@ -108,7 +109,18 @@ def _load_chat(now: datetime) -> None:
             now=now,
             reason=_REASON,
         )
-        chat.save_route(model_code=code, channel_code="demo", upstream_name=code, now=now, reason=_REASON)
+        _serve(code, upstream_name=code, now=now)
+    # The same model as the one before it, for who would rather pay for what is read and written.
+    chat.save_model(
+        code="demo-exact",
+        name="细账",
+        price=PerTokens(input_milli=200, cached_milli=50, output_milli=800),
+        is_in_free_allowance=False,
+        sort=4,
+        now=now,
+        reason=_REASON,
+    )
+    _serve("demo-exact", upstream_name="demo-deep", now=now)
     chat.save_word_list(
         code="demo",
         name="示例词",
@@ -119,6 +131,13 @@ def _load_chat(now: datetime) -> None:
         reason=_REASON,
     )
     chat.save_policy(policy=Policy(free_per_day=5, max_running=2, max_message_chars=8_000), now=now, reason=_REASON)
+
+
+def _serve(code: str, *, upstream_name: str, now: datetime) -> None:
+    """The demo channel serves it, at a cost that a provider might ask: two and eight yuan for a million tokens."""
+    said: dict[str, Any] = {"model_code": code, "channel_code": "demo", "now": now, "reason": _REASON}
+    chat.save_route(upstream_name=upstream_name, **said)
+    chat.save_route_cost(cost=UpstreamCost(input_microyuan=2000, cached_microyuan=500, output_microyuan=8000), **said)
 
 
 def _load_products(now: datetime) -> None:

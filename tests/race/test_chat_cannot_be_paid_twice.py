@@ -11,8 +11,8 @@ from django.db import transaction
 
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
-from apps.chat.contracts import QUOTA, GenerationState, Outcome
-from apps.chat.models import Entitlement, FreeUse, Generation, Message
+from apps.chat.contracts import QUOTA, GenerationState, Outcome, PerTokens
+from apps.chat.models import AnswerUsage, Entitlement, FreeUse, Generation, Message
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from apps.ledger import services as ledger
@@ -20,11 +20,12 @@ from apps.ledger.contracts import Cause
 from tests.integration.chat.conftest import generation, give_quota, make_model, send, set_limits
 from tests.integration.chat.test_without_conversation import start
 from tests.race.concurrency import run_concurrently, run_together
-from tests.race.guards import TURNS, dropped, guarded_by, nothing, replaced, taken_as_read
+from tests.race.guards import TURNS, UNCHECKED_BALANCE, dropped, guarded_by, nothing, replaced, taken_as_read
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 WORKERS = 50
+BY_TOKEN = PerTokens(input_milli=1000, cached_milli=1000, output_milli=1000)
 FREE_FOR_ALL = taken_as_read("INSERT INTO chat_freeuse", r"chat_freeuse\.used < %s")
 ALWAYS_ROOM = taken_as_read('UPDATE "chat_conversation"', r"(?<=WHERE ).+")
 SETTLED_AGAIN = taken_as_read('UPDATE "chat_generation" SET "state"', r"(?<=WHERE ).+")
@@ -67,6 +68,39 @@ def test_quota_for_one_message_admits_exactly_one_of_fifty(alice: Member) -> Non
     assert outcomes.kinds == {errors.QuotaExhausted}
     assert balance(alice) == (1999, 1000)
     assert (Generation.objects.count(), Message.objects.count()) == (1, 2)
+    assert_audit_is_clean()
+
+
+@guarded_by(*UNCHECKED_BALANCE, seen="8 == 3")
+def test_quota_for_three_answers_by_the_token_admits_exactly_three_of_fifty(alice: Member) -> None:
+    make_model("exact", price=BY_TOKEN, max_output_tokens=1000, is_in_free_allowance=False)
+    set_limits(free_per_day=0, max_running=WORKERS)
+    # Six tokens of the question and a thousand of the answer; what is left pays for less than the least answer.
+    give_quota(alice.id, 3 * 1006 + 105)
+    ids = conversations(alice, WORKERS)
+
+    outcomes = run_together([partial(send, alice.id, conversation_id=each, model="exact") for each in ids])
+
+    assert len(outcomes.results) == 3
+    assert outcomes.kinds == {errors.QuotaExhausted}
+    assert balance(alice) == (3 * 1006 + 105, 3 * 1006)
+    assert_audit_is_clean()
+
+
+@guarded_by(*UNCHECKED_BALANCE, seen="8 == 2")
+def test_what_one_answer_by_the_token_leaves_shortens_one_other_and_no_third(alice: Member) -> None:
+    make_model("exact", price=BY_TOKEN, max_output_tokens=1000, is_in_free_allowance=False)
+    set_limits(free_per_day=0, max_running=WORKERS)
+    give_quota(alice.id, 1500)
+    ids = conversations(alice, WORKERS)
+
+    outcomes = run_together([partial(send, alice.id, conversation_id=each, model="exact") for each in ids])
+
+    assert len(outcomes.results) == 2
+    lengths = sorted(asked.generation.max_output_tokens for asked in outcomes.results)
+    assert lengths == [1500 - 1006 - 6, 1000]
+    assert outcomes.kinds == {errors.QuotaExhausted}
+    assert balance(alice) == (1500, 1500)
     assert_audit_is_clean()
 
 
@@ -210,6 +244,7 @@ def test_engine_sweeper_and_stop_settle_once(alice: Member, attempt: int) -> Non
     assert row.text in ({"early", "zombie", "early and late"} if is_lost else {"early and late"})
     charge = 0 if is_lost else 1000
     assert (row.charged_milli, balance(alice)) == (charge, (5000 - charge, 0))
+    assert AnswerUsage.objects.get().charged_milli == charge
     assert_audit_is_clean()
 
 
