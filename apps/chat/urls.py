@@ -7,6 +7,7 @@ from apps.chat import views
 app_name = "chat"
 urlpatterns = [
     path("models/", views.models, name="models"),
+    path("prices/", views.prices, name="prices"),
     path("chat/", views.new_chat, name="new"),
     path("chat/reports/", views.reports, name="reports"),
     path("chat/<uuid:conversation_id>/", views.chat, name="conversation"),

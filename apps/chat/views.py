@@ -20,6 +20,7 @@ from apps.chat.contracts import ConversationSummary, MessageDetail, Role
 from apps.chat.gateways import rendered
 from apps.chat.rules import labels, limits
 from apps.chat.rules.reports import LISTED_REPORTS, MAX_NOTE, REASONS, STATES, ReportDetail, ReportState
+from apps.chat.rules.tariff import tariff
 from apps.kernel import clock
 from apps.kernel.credentials import signed_in
 from apps.kernel.ids import UserId
@@ -72,6 +73,20 @@ def _report_row(report: ReportDetail) -> dict[str, Any]:
         "state": _(STATES[report.state]),
         "kind": kinds[report.state],
     }
+
+
+@require_safe
+def prices(request: HttpRequest) -> HttpResponse:
+    """What each model asks, and what is charged of it, however an answer ends; for everybody."""
+    policy = services.policy_on_show()
+    page = {
+        "models": selectors.priced_models(),
+        "tariff": tariff(),
+        "least": limits.LEAST_OUTPUT_TOKENS,
+        "free_per_day": policy.free_per_day,
+        "unpaid": policy.max_unpaid_per_day,
+    }
+    return render(request, "chat/prices.html", page)
 
 
 def _page(

@@ -49,6 +49,15 @@ class Priced:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PricedModel(Priced):
+    """A model that is on offer and what it asks, for everybody."""
+
+    id: str
+    name: str
+    price: Price
+
+
+@dataclass(frozen=True, kw_only=True)
 class Reported:
     """The tokens that a provider counted, as it says; None where it says nothing or no whole number.
 

@@ -9,6 +9,7 @@ from apps.chat.selectors.catalogue import (
     offers,
     policy,
     policy_on_show,
+    priced_models,
 )
 from apps.chat.selectors.conversations import (
     branch_of,
@@ -45,6 +46,7 @@ __all__ = [
     "open_routes",
     "policy",
     "policy_on_show",
+    "priced_models",
     "recent_conversations",
     "report",
     "report_detail",

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from apps.chat.contracts import Policy
+from apps.chat.contracts import Policy, PricedModel
 from apps.chat.models import ChatModel, ChatPolicy, Entitlement, FreeUse
 from apps.chat.selectors.routes import is_served
 from apps.kernel.db import CompiledRead, Given
@@ -58,6 +58,12 @@ def offers(*, user_id: UserId, now: datetime) -> list[ModelFacts]:
     """The models that are switched on, in the operators' order."""
     enabled = _models_for(user_id, now).filter(is_served(), is_enabled=True)
     return [_facts_of(row) for row in enabled.order_by("sort", "code")]
+
+
+def priced_models() -> list[PricedModel]:
+    """The models that can be asked, with their prices, in the operators' order; whoever looks."""
+    rows = ChatModel.objects.filter(is_served(), is_enabled=True).select_related("price").order_by("sort", "code")
+    return [PricedModel(id=row.code, name=row.name, price=row.price.terms) for row in rows]
 
 
 def models_on_offer() -> list[tuple[str, str]]:
