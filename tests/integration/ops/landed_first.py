@@ -6,16 +6,13 @@ Prints what happened as JSON; test_landed_data.py says what should.
 import json
 import sys
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 from unittest import mock
 from uuid import UUID, uuid4
 
-import pyotp
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import Sum
 
@@ -26,8 +23,7 @@ from apps.accounts.models import Person
 from apps.chat import services as chat
 from apps.chat.models import AnswerUsage, ChatModel, Generation
 from apps.kernel import outbox, sealing
-from apps.kernel.errors import DomainError
-from apps.kernel.ids import UserId, new_id
+from apps.kernel.ids import new_id
 from apps.kernel.models import OutboxDelivery
 from apps.ledger.models import Hold, Lot
 from apps.marketing import handlers
@@ -39,93 +35,72 @@ from apps.orders import services as orders
 from apps.orders.gateways.contract import Trade, TradeState
 from apps.orders.gateways.wechat_pay import WechatPay
 from apps.orders.models import Order
+from tests.integration.ops.landed_release import (
+    PYOTP,
+    Release,
+    at,
+    audit,
+    change_a_draw,
+    copy,
+    opened,
+    refusal,
+    second_factor,
+)
 
-# The last migrations of that release; other people's apps have theirs.
-RELEASE = {
-    "kernel": "0002_append_only",
-    "ledger": "0002_immutable",
-    "accounts": "0003_role",
-    "chat": "0001_initial",
-    "orders": "0002_append_only",
-    "marketing": "0002_immutable_rows",
-    "sandbox": "0001_initial",
-}
-ROWS = json.loads((Path(__file__).parent / "landed_rows.json").read_text())
-# An hour after the last of those rows.
-THEN = datetime(2026, 11, 2, 5, 0, tzinfo=UTC)
-# Olga's authenticator, sealed in the rows as all else there: under the SECRET_KEY of the test, by that release.
-PYOTP = pyotp.TOTP("JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
-
-
-def migrate_to_that_release() -> Any:
-    """An empty database as that release made it; its models."""
-    executor = MigrationExecutor(connection)
-    leaves = dict(executor.loader.graph.leaf_nodes())
-    targets = [(app, RELEASE.get(app, leaf)) for app, leaf in leaves.items()]
-    return executor.migrate(targets).apps
-
-
-def load(release: Any) -> None:
-    """Put the rows in, in one transaction: keys that point forward are checked at its end."""
-    with transaction.atomic():
-        for label, table in ROWS.items():
-            model = release.get_model(label)
-            fields = {field.attname: field for field in model._meta.local_fields}
-            model._base_manager.bulk_create(
-                model(
-                    **{name: fields[name].to_python(value) for name, value in zip(table["columns"], row, strict=True)}
-                )
-                for row in table["rows"]
-            )
-
-
-def audit() -> str:
-    """What `manage.py audit` finds broken."""
-    output = StringIO()
-    try:
-        call_command("audit", stdout=output)
-    except SystemExit:
-        return "\n".join(line for line in output.getvalue().splitlines() if not line.startswith("ok"))
-    return ""
+FIRST = Release(
+    name="first",
+    leaves={
+        "kernel": "0002_append_only",
+        "ledger": "0002_immutable",
+        "accounts": "0003_role",
+        "chat": "0001_initial",
+        "orders": "0002_append_only",
+        "marketing": "0002_immutable_rows",
+        "sandbox": "0001_initial",
+    },
+    # An hour after the last of those rows.
+    then=datetime(2026, 11, 2, 5, 0, tzinfo=UTC),
+)
+THEN = FIRST.then
 
 
 def leave_unfinished(release: Any) -> None:
     """Carol has paid one order, and not yet another; an answer to Alice holds her quota; odds are being drafted."""
-    delivered = release.get_model("orders.Order").objects.get(user_id=_user(nickname="Carol"))
+    delivered = release.get_model("orders.Order").objects.get(user_id=FIRST.user(nickname="Carol"))
     payment = release.get_model("orders.Payment").objects.get(order_id=delivered.pk)
     history = release.get_model("orders.OrderHistory")
     for state, paid_at in {"paying": None, "paid": THEN}.items():
         pk, due = new_id(), {"created_at": THEN - timedelta(hours=1), "expires_at": THEN, "next_check_at": THEN}
         names = {"id": pk, "out_trade_no": pk.hex, "request_id": pk.hex}
-        _copy(delivered, **names, state=state, paid_at=paid_at, delivered_at=None, **due)
+        copy(delivered, **names, state=state, paid_at=paid_at, delivered_at=None, **due)
         for before, after in pairwise(["", "created", "paying", "paid"][: 4 if paid_at else 3]):
             names = {"order_id": pk, "user_id": payment.user_id, "actor": "system", "created_at": THEN}
             history.objects.create(before=before, after=after, **names)
     _tell(release, payment.order_id, pk)
-    _copy(payment, order_id=pk, transaction_id="4200", paid_at=THEN, created_at=THEN)
+    copy(payment, order_id=pk, transaction_id="4200", paid_at=THEN, created_at=THEN)
     _answer_that_holds_quota(release)
     published = release.get_model("marketing.OddsVersion").objects.get()
     prizes = list(release.get_model("marketing.Prize").objects.filter(odds=published))
-    _copy(published, state="draft", number=2, content_hash="", published_at=None, published_by="")
+    copy(published, state="draft", number=2, content_hash="", published_at=None, published_by="")
     for prize in prizes:
-        _copy(prize, odds_id=published.pk)
+        copy(prize, odds_id=published.pk)
 
 
 def _tell(release: Any, told: UUID, pk: UUID) -> None:
     """The paid order as the delivered one was told, and nobody has heard of it yet."""
     event = release.get_model("kernel.OutboxEvent").objects.get(payload__order_id=str(told))
     delivery = release.get_model("kernel.OutboxDelivery").objects.get(event_id=event.pk)
-    _copy(event, payload={**event.payload, "order_id": str(pk)}, created_at=THEN)
+    copy(event, payload={**event.payload, "order_id": str(pk)}, created_at=THEN)
     waiting = {"state": "pending", "attempts": 0, "lease_token": None, "finished_at": None}
-    _copy(delivery, event_id=event.pk, available_at=THEN, created_at=THEN, **waiting)
+    copy(delivery, event_id=event.pk, available_at=THEN, created_at=THEN, **waiting)
 
 
 def _answer_that_holds_quota(release: Any) -> None:
-    alice = _user(nickname="Alice")
+    alice = FIRST.user(nickname="Alice")
     account = release.get_model("ledger.Account").objects.get(owner=f"user:{alice}", asset="quota")
     generation = release.get_model("chat.Generation").objects.filter(user_id=alice).latest("pk")
     answer = release.get_model("chat.Message").objects.get(pk=generation.message_id)
-    _copy(answer, parent_id=answer.parent_id, text="so far")
+    copy(answer, parent_id=answer.parent_id, text="so far")
     pk, hold_id = new_id(), new_id()
     release.get_model("ledger.Hold").objects.create(
         id=hold_id,
@@ -141,14 +116,7 @@ def _answer_that_holds_quota(release: Any) -> None:
     account.save()
     paid = {"paid_by": "quota", "free_day": None, "hold_id": hold_id, "is_delivered": False, "finish_reason": ""}
     lease = {"state": "running", "lease_until": THEN, "settled_at": None, "created_at": THEN}
-    _copy(generation, id=pk, message_id=answer.pk, **paid, **lease)
-
-
-def _copy(row: Any, **changes: Any) -> None:
-    """Another row with the same values but these; `row` is it from now on."""
-    for name, value in {"id": new_id(), **changes}.items():
-        setattr(row, name, value)
-    row.save(force_insert=True)
+    copy(generation, id=pk, message_id=answer.pk, **paid, **lease)
 
 
 def talk_on() -> None:
@@ -158,7 +126,7 @@ def talk_on() -> None:
     """
     then = MigrationExecutor(connection).migrate([("chat", "0009_open_channel_kinds")]).apps
     message, generation = then.get_model("chat", "Message"), then.get_model("chat", "Generation")
-    last = message.objects.filter(user_id=_user(nickname="Carol"), role="assistant").latest("pk")
+    last = message.objects.filter(user_id=FIRST.user(nickname="Carol"), role="assistant").latest("pk")
     then.get_model("chat", "Reasoning").objects.create(message=last, text="a thought")
     places = {"conversation_id": last.conversation_id, "user_id": last.user_id, "created_at": THEN}
     question = message.objects.create(**places, parent=last, role="user", text="and then?")
@@ -180,7 +148,7 @@ def talk_on() -> None:
 
 def talked() -> dict[str, Any]:
     """What Carol and the models said, as their generations know it; then the engine is found to be gone."""
-    rows = Generation.objects.filter(user_id=_user(nickname="Carol")).order_by("created_at")
+    rows = Generation.objects.filter(user_id=FIRST.user(nickname="Carol")).order_by("created_at")
     known = list(rows.values_list("state", "text"))
     thoughts = list(rows.exclude(reasoning="").values_list("text", "reasoning"))
     chat.settle_abandoned(now=THEN + timedelta(minutes=1))
@@ -206,33 +174,24 @@ def finish() -> dict[str, Any]:
     outbox.deliver(delivery_id=OutboxDelivery.objects.get(state="pending").pk, now=THEN)
     first, draft = OddsVersion.objects.order_by("number")
     marketing.publish_odds(version_id=draft.pk, actor="staff:1", reason="more of it", now=THEN)
-    found = {"opened": _opened(), "olga's codes": [_second_factor(PYOTP.at(THEN)), _second_factor("ABCDEFGHJK")]}
+    codes = [
+        second_factor(of=FIRST.user(nickname="olga"), code=code, now=THEN) for code in (PYOTP.at(THEN), "ABCDEFGHJK")
+    ]
+    found = {"opened": opened(), "olga's codes": codes}
     resealed = [(column.column, column.resealed, column.left) for column in sealing.reseal()]
     return {
         **found,
         "orders": sorted(Order.objects.values_list("state", flat=True)),
         "holds": list(Hold.objects.values_list("state", flat=True)),
-        "hash as it was": first.content_hash == ROWS["marketing.OddsVersion"]["rows"][0][6],
+        "hash as it was": first.content_hash == FIRST.named("marketing.OddsVersion")[0]["content_hash"],
         "resealed": resealed,
-        "opened again": _opened() == found["opened"],
+        "opened again": opened() == found["opened"],
     }
-
-
-def _opened() -> dict[str, str | None]:
-    return {
-        field.purpose: sealing.unseal(field.purpose, value)
-        for field in sealing.sealed_columns()
-        for value in field.model._base_manager.values_list(field.attname, flat=True)
-    }
-
-
-def _second_factor(code: str) -> str:
-    return _code(lambda: accounts.check_second_factor(user_id=_user(nickname="olga"), code=code, now=THEN))
 
 
 def live() -> dict[str, Any]:
     """Alice of that release leaves and comes back; Bob had left, Carol was on a list."""
-    alice, bob, carol = _user(nickname="Alice"), _user(status="closed"), _user(nickname="Carol")
+    alice, bob, carol = FIRST.user(nickname="Alice"), FIRST.user(status="closed"), FIRST.user(nickname="Carol")
     activity_id = staged_activity(channel="web", source="home").id
     free_of_a_stranger = chat.quota_of(user_id=carol, now=datetime(2026, 1, 1, tzinfo=UTC)).free_left
 
@@ -250,44 +209,23 @@ def live() -> dict[str, Any]:
         "points of the new account": seat.points,
         "draws so far": seat.used_total,
         "signed in today": seat.signed_in_today,
-        "signing in again": _code(lambda: marketing.sign_in(user_id=returned, now=THEN)),
+        "signing in again": refusal(lambda: marketing.sign_in(user_id=returned, now=THEN)),
         "left of the limited item": offers["one-gift"].left_for_member,
         "free messages gone": free_of_a_stranger - chat.quota_of(user_id=returned, now=THEN).free_left,
-        "carol draws": _code(
+        "carol draws": refusal(
             transaction.atomic(lambda: accounts.hold_active(user_id=carol, scope=ListScope.DRAW, now=THEN)),
         ),
-        "a draw is changed": _code(_change_a_draw),
+        "a draw is changed": refusal(change_a_draw),
     }
-
-
-def _user(**values: str) -> UserId:
-    table = ROWS["accounts.User"]
-    users = [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-    return UserId(UUID(next(user["id"] for user in users if values.items() <= user.items())))
-
-
-def _change_a_draw() -> None:
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("UPDATE marketing_draw SET roll = roll + 1")
-
-
-def _code(act: Any) -> str:
-    try:
-        act()
-    except DomainError as refusal:
-        return refusal.code
-    except DatabaseError as error:
-        return type(error).__name__
-    return ""
 
 
 def main() -> None:
     """Migrate, load, migrate, finish, audit, live, audit."""
-    release = migrate_to_that_release()
-    load(release)
-    leave_unfinished(release)
-    talk_on()
-    call_command("migrate", verbosity=0)
-    found = talked() | finish() | {"audit": audit()}
-    found |= live()
-    sys.stdout.write(json.dumps(found | {"audit afterwards": audit()}) + "\n")
+    with at(THEN + timedelta(minutes=1)):
+        leave_unfinished(FIRST.land())
+        talk_on()
+        call_command("migrate", verbosity=0)
+        found = talked() | finish() | {"audit": audit()}
+        found |= live()
+        found["audit afterwards"] = audit()
+    sys.stdout.write(json.dumps(found) + "\n")
