@@ -149,7 +149,7 @@ def test_an_answer_is_copied_as_it_was_written(context: BrowserContext, page: Pa
     page.goto(f"/chat/{conversation}/")
     page.locator("[data-copy-answer]").click()
     expect(page.locator(".toast[data-kind=ok]")).to_be_visible()
-    assert page.evaluate("navigator.clipboard.readText()") == written
+    assert page.evaluate("navigator.clipboard.readText()") == f"{written}\n\n内容由 AI 生成 · AI-generated"
 
 
 @pytest.mark.parametrize("context", ["desktop"], indirect=True)

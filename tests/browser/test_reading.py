@@ -29,6 +29,8 @@ $$
 | 第一年 | 存入<br>计息 | 10,000.00 | **重点：**看 | 长长的一格内容 | 长长的一格内容 |
 
 [^1]: 数据来自示例。"""
+# Of generated text, wherever it goes; code is copied as it runs.
+MARK = "内容由 AI 生成 · AI-generated"
 
 
 @pytest.fixture
@@ -63,7 +65,7 @@ def test_an_answer_is_read_as_it_was_meant_and_copied_as_it_was_written(page: Pa
     expect(body.locator("p.footnote")).to_have_text("1 数据来自示例。")
 
     page.locator("[data-copy-answer]").click()
-    assert eventually(lambda: clipboard(page), lambda copied: copied == ANSWER)
+    assert eventually(lambda: clipboard(page), lambda copied: copied == f"{ANSWER}\n\n{MARK}")
 
     page.locator("[data-copy-code]").click()
     assert eventually(lambda: clipboard(page), lambda copied: copied == CODE)

@@ -37,8 +37,7 @@ class ChatRuleAdmin(ConfigurationAdmin):
     task = Task.CHAT
     form = RuleForm
     badges: ClassVar = {"is_on": {True: "ok", False: "warn"}}
-    list_display = ("number", "code", "is_on", "purpose", "refused_today", "refused", "updated_at")
-    list_display_links = ("code",)
+    list_display = ("code", "number", "is_on", "purpose", "refused_today", "refused", "updated_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Never: rules are written in code."""

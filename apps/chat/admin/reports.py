@@ -14,7 +14,15 @@ from apps.chat import services
 from apps.chat.models import Report, Reveal
 from apps.chat.rules.reports import MAX_RESULT, STATES, ReportState
 from apps.kernel import clock
-from apps.kernel.admin import ReadOnlyAdmin, ReasonForm, Task, actor, reason_action
+from apps.kernel.admin import ACT, ReadOnlyAdmin, ReasonForm, Task, actor, name_codes, reason_action
+
+name_codes(
+    ACT,
+    {
+        "chat.reveal_report": gettext_lazy("Read a reported answer"),
+        "chat.decide_report": gettext_lazy("Decided a report"),
+    }.get,
+)
 
 
 def _is_open(row: Report) -> bool:

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from apps.chat.models.generations import Generation
-from apps.chat.rules.reports import MAX_NOTE, MAX_RESULT, REASONS, STATES, ReportState
+from apps.chat.rules.reports import MAX_NOTE, MAX_RESULT, REASONS, STATES, ReportReason, ReportState
 from apps.kernel.models import Row
 
 
@@ -66,7 +66,7 @@ class Report(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.reason} {self.id}"
+        return f"{REASONS[ReportReason(self.reason)]} {self.id}"
 
 
 class Reveal(Row):

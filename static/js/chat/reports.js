@@ -1,7 +1,7 @@
 // Reporting an answer: a sheet asks for the reason, and the answer says below that it was reported.
 import { api } from "../core/api.js";
 import { ask } from "../core/dialog.js";
-import { fullTime } from "../core/format.js";
+import { minuteOf } from "../core/format.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
 
@@ -13,7 +13,7 @@ const wordsOf = (reason) => form.querySelector(`[value="${reason}"]`).closest("l
 /** Says below an answer what was reported, where its button was. */
 function show(message, report) {
   const line = message.querySelector('[data-part="report"]');
-  line.textContent = text("reported", { reason: wordsOf(report.reason), until: fullTime(report.due_at) });
+  line.textContent = text("reported", { reason: wordsOf(report.reason), until: minuteOf(report.due_at) });
   line.hidden = false;
   line.tabIndex = -1;
   message.querySelector("[data-report]").hidden = true;

@@ -13,6 +13,9 @@ const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 const dateTime = new Intl.DateTimeFormat(locale, {
   timeZone, year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
 });
+const numeric = new Intl.DateTimeFormat("en", {
+  timeZone, year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit", hourCycle: "h23",
+});
 const dayOnly = new Intl.DateTimeFormat(locale, { timeZone, month: "short", day: "numeric" });
 
 /** 1234 -> "1,234" */
@@ -50,6 +53,12 @@ export function relativeTime(when) {
 
 /** The full date and time, for a title attribute. */
 export const fullTime = (when) => dateTime.format(new Date(when));
+
+/** An ISO time -> "2026-11-30 09:05" on the site's clock, as its pages write it */
+export const minuteOf = (when) => {
+  const part = Object.fromEntries(numeric.formatToParts(new Date(when)).map(({ type, value }) => [type, value]));
+  return `${part.year}-${part.month}-${part.day} ${part.hour}:${part.minute}`;
+};
 
 /** Seconds left -> "04:59" */
 export function countdown(seconds) {
