@@ -65,6 +65,11 @@ def job(url: str) -> Job:
         proxy_url="",
         api_key="none",
         upstream_model="worst",
+        max_running=80,
+        connect_seconds=5.0,
+        first_word_seconds=120.0,
+        silence_seconds=60.0,
+        total_seconds=600.0,
     )
     return Job(
         generation_id=uuid4(),

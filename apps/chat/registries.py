@@ -8,6 +8,9 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
 from typing import Any, ClassVar, NamedTuple
 
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
 from apps.chat.contracts import Job, Reported, Target
 from apps.chat.rules.chain import Rule
 from apps.kernel.registries import Registry
@@ -46,6 +49,14 @@ class Delta(NamedTuple):
             reasoning_tokens=self.reasoning_tokens,
             is_garbled=self.usage_is_garbled,
         )
+
+
+class AttemptPhase(TextChoices):
+    """How far an attempt came: no connection, nobody who said a word, or an answer that had begun."""
+
+    CONNECT = "connect", _("Connecting")
+    FIRST_WORD = "first_word", _("Before the first word")
+    STREAM = "stream", _("Answering")
 
 
 class Connection(AbstractAsyncContextManager[Any]):

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.chat import errors, services
+from apps.chat import errors, rules, services
 from apps.chat.admin.usages import CostFields, save_cost
 from apps.chat.models import Channel, ChannelKey, Route
 from apps.kernel.admin import (
@@ -33,18 +33,29 @@ class ChannelForm(ReasonedForm):
         ),
     )
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        for name in rules.CHANNEL_LIMITS:
+            # Left empty: the usual value.
+            self.fields[name].required = False
+
     class Meta:
         model = Channel
-        fields = ("code", "kind", "base_url", "proxy_url", "is_enabled")
+        fields = ("code", "kind", "base_url", "proxy_url", "is_enabled", "is_forced", *rules.CHANNEL_LIMITS)
         help_texts: ClassVar = {
+            "is_forced": gettext_lazy("Asked whatever its failures: it is never left alone."),
+            "max_running": gettext_lazy("In each engine process; more wait, or go to another channel."),
+            "first_word_ms": gettext_lazy("To the first word or thought, whatever else is heard."),
+            "silence_ms": gettext_lazy("Between two lines of an answer, and before the first."),
             "proxy_url": gettext_lazy(
                 "Empty: calls go out directly, whatever the machine's environment says. Otherwise http:// or https://, "
                 "without a password; not for a channel on this machine, and no SOCKS."
-            )
+            ),
         }
 
 
 _NEEDED = {
+    **dict.fromkeys(rules.CHANNEL_LIMITS, gettext_lazy("From 100 to 600,000 milliseconds; 1 to 240 answers.")),
     "api_key": gettext_lazy("A channel needs its key: letters, digits and signs, without spaces."),
     "base_url": gettext_lazy("Calls cannot use this address."),
     "proxy_url": gettext_lazy("Calls cannot use this address."),
@@ -110,6 +121,8 @@ class ChannelAdmin(ConfigurationAdmin):
             proxy_url=obj.proxy_url,
             api_key=form.cleaned_data["api_key"] or None,
             is_enabled=obj.is_enabled,
+            is_forced=obj.is_forced,
+            limits={name: value for name in rules.CHANNEL_LIMITS if (value := getattr(obj, name)) is not None},
             **self.said(request, form),
         )
         obj.pk = Channel.objects.get(code=obj.code).pk

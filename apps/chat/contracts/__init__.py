@@ -6,7 +6,6 @@ from apps.chat.contracts.answers import (
     WRITERS,
     AnswerView,
     Asked,
-    AttemptPhase,
     ConversationSummary,
     GenerationDetail,
     GenerationState,
@@ -27,6 +26,7 @@ from apps.chat.contracts.answers import (
     TextPart,
     Turn,
 )
+from apps.chat.contracts.channels import BreakerState
 from apps.chat.contracts.prices import (
     PerAnswer,
     PerTokens,
@@ -44,7 +44,7 @@ from apps.chat.contracts.word_lists import ListedWords, TextDirection, WordActio
 __all__ = [
     "AnswerView",
     "Asked",
-    "AttemptPhase",
+    "BreakerState",
     "ConversationSummary",
     "GenerationDetail",
     "GenerationState",

@@ -232,14 +232,6 @@ class Turn:
         return "\n".join(part.text for part in self.parts)
 
 
-class AttemptPhase(TextChoices):
-    """How far an attempt came: no connection, nobody who said a word, or an answer that had begun."""
-
-    CONNECT = "connect", _("Connecting")
-    FIRST_WORD = "first_word", _("Before the first word")
-    STREAM = "stream", _("Answering")
-
-
 @dataclass(frozen=True, kw_only=True)
 class Target:
     """One place where a job can be asked: a route's channel, by its code, with one of its keys."""
@@ -252,6 +244,14 @@ class Target:
     proxy_url: str
     api_key: str = field(repr=False)
     upstream_model: str
+    max_running: int
+    connect_seconds: float
+    first_word_seconds: float
+    silence_seconds: float
+    total_seconds: float
+    # Something was wrong with the channel, so that an answer is news; and whether one of us has to try it first.
+    is_ailing: bool = False
+    needs_probe: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 from uuid import UUID
 
-from apps.chat.contracts import AttemptPhase, Target
+from apps.chat.contracts import Target
+from apps.chat.registries import AttemptPhase
 
 
 class Blame(Enum):

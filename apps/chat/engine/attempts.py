@@ -2,14 +2,14 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 
-from apps.chat.contracts import AttemptPhase, Job, Target
+from apps.chat.contracts import Job, Target
 from apps.chat.engine.attempt_notes import AttemptNote, Blame
 from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
-from apps.chat.registries import Connection, Delta
+from apps.chat.registries import AttemptPhase, Connection, Delta
 
 logger = logging.getLogger(__name__)
 
@@ -17,13 +17,26 @@ logger = logging.getLogger(__name__)
 _CUT = {"upstream_cut", "upstream_timeout"}
 
 
+class _NotOurs(UpstreamError):
+    """Another job tries this channel."""
+
+
 class Attempts:
     """The attempts at one job. Nothing is asked again once a reader may have read a word or a thought."""
 
-    def __init__(self, job: Job, *, channels: Mapping[str, Connection], services: ServiceCalls) -> None:
+    def __init__(
+        self,
+        job: Job,
+        *,
+        channels: Mapping[str, Connection],
+        services: ServiceCalls,
+        has_room: Callable[[Target], bool] = lambda target: True,
+    ) -> None:
         self._job = job
         self._services = services
         self._channels = channels
+        self._has_room = has_room
+        self._tried: set[str] = set()
         self._later = list(job.targets[1:])
         self._loop = asyncio.get_running_loop()
         self._number = 0
@@ -48,11 +61,16 @@ class Attempts:
                     "generation %s: channel %s: %s (%s), now channel %s",
                     self._job.generation_id, self.target.channel, error.code, error.detail, following.channel,
                 )  # fmt: skip
-                await self._services.record_attempt(self.note(error.code))
+                if (note := self.note(error.code)) is None:
+                    self._number -= 1
+                else:
+                    await self._services.record_attempt(note)
                 self._begin(following)
 
-    def note(self, code: str) -> AttemptNote:
-        """The present attempt, which ended with this code."""
+    def note(self, code: str) -> AttemptNote | None:
+        """The present attempt, which ended with this code; None when nobody was asked."""
+        if isinstance(self._error, _NotOurs):
+            return None
         now = self._loop.time()
         phase = AttemptPhase.FIRST_WORD if self._first_word_at is None else AttemptPhase.STREAM
         if self._error is not None and not self._error.has_connected:
@@ -83,6 +101,10 @@ class Attempts:
     async def _answer(self) -> AsyncGenerator[Delta, None]:
         """What the target says; until it says a word or a thought, that it ends is kept back."""
         ending = Delta(events=0)
+        if self.target.needs_probe and self.target.channel not in self._tried:
+            if not await self._services.begin_probe(self._job, self.target):
+                raise _NotOurs("channel_unavailable", "left alone")
+            self._tried.add(self.target.channel)
         channel = self._channels[self.target.channel_kind]
         async with aclosing(channel.answer(self._job, self.target)) as answer:
             async for delta in answer:
@@ -91,6 +113,8 @@ class Attempts:
                 elif delta.text or delta.reasoning:
                     self._first_word_at = self._loop.time()
                     yield ending
+                    if self.target.needs_probe:
+                        await self._services.has_begun(self._job, self.target)
                     yield delta
                 else:
                     reason = delta.finish_reason or ending.finish_reason
@@ -108,7 +132,11 @@ class Attempts:
             return None
         if error.blame not in {Blame.KEY, Blame.CALL}:
             self._later = [target for target in self._later if target.channel != self.target.channel]
-        return self._later.pop(0) if self._later else None
+        while self._later:
+            target = self._later.pop(0)
+            if self._has_room(target):
+                return target
+        return None
 
 
 def _ms(seconds: float) -> int:

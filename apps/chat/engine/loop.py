@@ -8,7 +8,7 @@ from uuid import UUID
 
 import redis
 
-from apps.chat.contracts import Job
+from apps.chat.contracts import Job, Target
 from apps.chat.engine import feed
 from apps.chat.engine.run import Run
 from apps.chat.engine.service_calls import ServiceCalls, Services
@@ -84,10 +84,15 @@ class Engine:
             channels=self._channels,
             feeder=self._feeder,
             lexicon=lambda: self._lexicon,
+            has_room=self._has_room,
         )
         task = asyncio.create_task(run.carry_out())
         self._runs[task] = run
         task.add_done_callback(self._forget)
+
+    def _has_room(self, target: Target) -> bool:
+        running = sum(run.channel == target.channel for run in self._runs.values())
+        return running < min(target.max_running, self._per_channel)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         run = self._runs.pop(task)

@@ -26,10 +26,6 @@ from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 from apps.chat.registries import Connection, Delta
 
 _DONE = "[DONE]"
-# Before the answer, and then between two lines; comments that keep the connection alive count as lines.
-_MAX_SILENCE_SECONDS = 60.0
-# To the first word or thought, whatever else is heard: an answer in which nothing begins keeps a place from others.
-_MAX_PREPARATION_SECONDS = 120.0
 # After its finish_reason an answer is whole; for the usage that some send behind it we wait only this long.
 _USAGE_SECONDS = 3.0
 # Some send a finish_reason with every word. Where one came with words, or words behind it, silence is the end.
@@ -90,7 +86,7 @@ class OpenAIConnection(Connection):
         its usage, which is then given as the finish_reason "stop". Raises UpstreamError.
         """
         async with aclosing(await self._taken(job, target)) as response, aclosing(response.aiter_raw()) as chunks:
-            reading, thoughts = _Reading(chunks), Thoughts()
+            reading, thoughts = _Reading(chunks, target), Thoughts()
             async for delta in _deltas(reading):
                 text, thought = thoughts.sort(delta.text)
                 yield delta._replace(text=text, reasoning=delta.reasoning + thought)
@@ -139,7 +135,9 @@ class OpenAIConnection(Connection):
         }
         if way.wants_usage:
             body["stream_options"] = {"include_usage": True}
-        client = self._client(session, target.base_url, target.api_key, target.proxy_url)
+        client = self._client(
+            session, target.base_url, target.api_key, target.proxy_url, target.connect_seconds, target.silence_seconds
+        )
         try:
             # Not by its method for this address, which copies messages field by field: for forty of them that was
             # measured to take 7 ms, and all other answers would wait.
@@ -156,33 +154,46 @@ def _has_hung_up(error: Exception) -> bool:
     return not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ServerTimeoutError)
 
 
-def _client(session: aiohttp.ClientSession, base_url: str, api_key: str, proxy_url: str) -> AsyncOpenAI:
+def _client(  # noqa: PLR0917  # what it is kept by
+    session: aiohttp.ClientSession,
+    base_url: str,
+    api_key: str,
+    proxy_url: str,
+    connect_seconds: float,
+    silence_seconds: float,
+) -> AsyncOpenAI:
+    way = transport.Transport(session, proxy_url=proxy_url, connect_seconds=connect_seconds)
     return AsyncOpenAI(
         base_url=base_url,
         api_key=api_key,
         # Named here, too: the client would rather believe a header in the environment than the key.
         default_headers={"Authorization": f"Bearer {api_key}"},
-        timeout=_MAX_SILENCE_SECONDS,
+        timeout=silence_seconds,
         max_retries=0,
-        http_client=httpx2.AsyncClient(transport=transport.Transport(session, proxy_url=proxy_url), trust_env=False),
+        http_client=httpx2.AsyncClient(transport=way, trust_env=False),
     )
 
 
 class _Reading:
     """The body of a response, chunk by chunk, with our limits on silence and size."""
 
-    def __init__(self, chunks: AsyncIterator[bytes]) -> None:
+    def __init__(self, chunks: AsyncIterator[bytes], target: Target) -> None:
+        # Before the answer, and then between two lines; comments that keep the connection alive count as lines.
+        self._silence = target.silence_seconds
+        # To the first word or thought, whatever else is heard: an answer in which nothing begins keeps a place.
+        self._preparation = target.first_word_seconds
         self._chunks = chunks
         self._loop = asyncio.get_running_loop()
         self._left = _MAX_STREAM_BYTES
-        self._until = self._loop.time() + _MAX_SILENCE_SECONDS
-        self._begins_by = self._loop.time() + _MAX_PREPARATION_SECONDS
+        self._until = self._loop.time() + self._silence
+        self._begins_by = self._loop.time() + self._preparation
+        self._ends_by = self._loop.time() + target.total_seconds
         self._is_ending = False
 
     def was_heard(self) -> None:
         """Something that makes sense came: wait again as long as for the first."""
         if not self._is_ending:
-            self._until = min(self._loop.time() + _MAX_SILENCE_SECONDS, self._begins_by)
+            self._until = min(self._loop.time() + self._silence, self._begins_by)
 
     def has_words(self) -> None:
         """A word or a thought came, so this is no end: from now on only silence is measured."""
@@ -193,7 +204,7 @@ class _Reading:
     def has_yet_to_begin(self) -> None:
         """It calls itself whole and has said nothing: as long as for the first word, and no longer, we wait for one."""
         if self._begins_by == math.inf:
-            self._begins_by = self._loop.time() + _MAX_PREPARATION_SECONDS
+            self._begins_by = self._loop.time() + self._preparation
 
     def ends_within(self, seconds: float) -> None:
         """What matters has come: wait so long for the rest, whatever is heard that is no word."""
@@ -203,7 +214,7 @@ class _Reading:
     async def chunk(self) -> bytes:
         """The next bytes; none at the end. Raises UpstreamError."""
         try:
-            async with asyncio.timeout_at(self._until):
+            async with asyncio.timeout_at(min(self._until, self._ends_by)):
                 chunk = await anext(self._chunks, b"")
         except transport.ERRORS as error:
             raise upstream_errors.of_transport(error) from error

@@ -9,7 +9,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.chat import rules
-from apps.chat.contracts import GenerationState, Job, Outcome
+from apps.chat.contracts import GenerationState, Job, Outcome, Target
 from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.attempts import Attempts
@@ -49,10 +49,11 @@ class Run:
         channels: Mapping[str, Connection],
         feeder: Feeder,
         lexicon: Callable[[], Lexicon],
+        has_room: Callable[[Target], bool],
     ) -> None:
         self.job = job
         self._services = services
-        self._attempts = Attempts(job, channels=channels, services=services)
+        self._attempts = Attempts(job, channels=channels, services=services, has_room=has_room)
         self._feeder = feeder
         self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)
         self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from apps.chat.contracts import Job, Outcome
+from apps.chat.contracts import Job, Outcome, Target
 from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.words.lexicon import Lexicon
 from apps.kernel import clock
@@ -37,6 +37,12 @@ class Services(Protocol):
         self, *, generation_id: UUID, lease_token: UUID, outcome: Outcome, now: datetime, attempt: AttemptNote | None
     ) -> bool:
         """See services.finish_run."""
+
+    def begin_probe(self, *, channel: str, generation_id: UUID, now: datetime) -> bool:
+        """See services.begin_probe."""
+
+    def has_begun(self, *, target: Target, generation_id: UUID) -> None:
+        """See services.has_begun."""
 
     def record_attempt(self, *, attempt: AttemptNote, now: datetime) -> None:
         """See services.record_attempt."""
@@ -73,7 +79,7 @@ class ServiceCalls:
             )
         )
 
-    async def finish_run(self, job: Job, outcome: Outcome, attempt: AttemptNote) -> None:
+    async def finish_run(self, job: Job, outcome: Outcome, attempt: AttemptNote | None) -> None:
         """Settle a job. When the database fails again and again, the sweeper settles it from the saved text."""
         for _ in range(_FINISH_TRIES):
             is_settled = await self._try(
@@ -88,6 +94,17 @@ class ServiceCalls:
             if is_settled is not None:
                 return
             await asyncio.sleep(_FINISH_PAUSE_SECONDS)
+
+    async def begin_probe(self, job: Job, target: Target) -> bool:
+        """Whether this job shall try a channel that is left alone; not when the database fails."""
+        is_ours = await self._try(
+            lambda: self._services.begin_probe(channel=target.channel, generation_id=job.generation_id, now=clock.now())
+        )
+        return bool(is_ours)
+
+    async def has_begun(self, job: Job, target: Target) -> None:
+        """Tell that a channel that was tried began to answer."""
+        await self._try(lambda: self._services.has_begun(target=target, generation_id=job.generation_id))
 
     async def record_attempt(self, attempt: AttemptNote) -> None:
         """Keep what came of an attempt after which another follows; when the database fails, the log alone has it."""

@@ -47,8 +47,10 @@ class Refused(Exception):
 class Transport(httpx2.AsyncBaseTransport):
     """The way of one channel's questions over a session, and through the proxy that the channel names."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, proxy_url: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, *, proxy_url: str, connect_seconds: float) -> None:
         self._session = session
+        # Twice as long for a name to be found, and for each of its addresses once.
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=2 * connect_seconds, sock_connect=connect_seconds)
         self._proxy_url = proxy_url or None
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -62,6 +64,7 @@ class Transport(httpx2.AsyncBaseTransport):
                 data=request.content,
                 headers={name: request.headers[name] for name in _HEADERS},
                 proxy=self._proxy_url,
+                timeout=self._timeout,
                 allow_redirects=False,
             )
         try:
@@ -91,7 +94,6 @@ def open_session(*, keeps_connections: bool) -> aiohttp.ClientSession:
     how = {"keepalive_timeout": 30} if keeps_connections else {"force_close": True}
     return aiohttp.ClientSession(
         connector=Connector(**how),
-        timeout=aiohttp.ClientTimeout(total=None, connect=2 * _CONNECT_SECONDS, sock_connect=_CONNECT_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=_BUFFER_BYTES,
         auto_decompress=False,

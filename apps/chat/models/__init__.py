@@ -3,7 +3,7 @@
 from apps.chat.models.attempts import Attempt
 from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice, price_of
 from apps.chat.models.chain import BlockedNetwork, ChatRule, RefusalCount
-from apps.chat.models.channels import Channel, ChannelKey
+from apps.chat.models.channels import Channel, ChannelHealth, ChannelKey
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import UNSETTLED, Generation
@@ -19,6 +19,7 @@ __all__ = [
     "BlockedNetwork",
     "AnswerUsage",
     "Channel",
+    "ChannelHealth",
     "ChannelKey",
     "ChatModel",
     "ChatPolicy",

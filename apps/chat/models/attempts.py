@@ -4,10 +4,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import AttemptPhase
 from apps.chat.models.channels import ChannelKey
 from apps.chat.models.generations import Generation
 from apps.chat.models.routes import Route
+from apps.chat.registries import AttemptPhase
 from apps.kernel.models import Row
 
 

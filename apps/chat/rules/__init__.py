@@ -7,6 +7,13 @@ from apps.chat.rules.addresses import (
     is_on_this_machine,
     is_our_own,
 )
+from apps.chat.rules.breaker import (
+    Health,
+    after_answer,
+    after_failure,
+    after_first_word,
+    after_nothing,
+)
 from apps.chat.rules.chain import (
     Question,
     Rule,
@@ -17,6 +24,7 @@ from apps.chat.rules.chain import (
     pass_through,
     refused_by,
 )
+from apps.chat.rules.channel_limits import CHANNEL_LIMITS, channel_limits
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_price
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
@@ -59,6 +67,7 @@ from apps.chat.rules.word_lists import (
 )
 
 __all__ = [
+    "CHANNEL_LIMITS",
     "ANSWER_FILTERED",
     "ENGINE_LOST",
     "FILTERED",
@@ -70,13 +79,19 @@ __all__ = [
     "MAX_TURNS",
     "MOST_CONTEXT_TOKENS",
     "NEXT",
+    "Health",
     "Question",
+    "after_answer",
+    "after_failure",
+    "after_first_word",
+    "after_nothing",
     "Rule",
     "RuleSetting",
     "RuleStanding",
     "abandoned_state",
     "arranged",
     "asked_tokens",
+    "channel_limits",
     "check_channel_addresses",
     "check_cost",
     "check_fits",

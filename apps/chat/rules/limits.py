@@ -7,6 +7,13 @@ QUEUE_LIMIT = timedelta(minutes=2)
 # What one answer may take and be at most, whatever upstream does.
 MAX_ANSWER_SECONDS = 600
 MAX_ANSWER_CHARS = 200_000
+# What a channel may take unless operators say otherwise: answers at once in each engine, to connect, to the first word
+# or thought, between two lines, and in all.
+MAX_RUNNING = 80
+CONNECT_MS = 5_000
+FIRST_WORD_MS = 120_000
+SILENCE_MS = 60_000
+TOTAL_MS = 600_000
 # Longer than a generation can wait and run together, so that only a bug leaves a hold past it.
 HOLD_FOR = timedelta(minutes=30)
 # Who cannot pay for so much of an answer by the token is refused; below the model's own limit, all of it.

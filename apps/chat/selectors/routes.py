@@ -12,6 +12,7 @@ from django.db.models import Exists, OuterRef
 from apps.chat.contracts import Target
 from apps.chat.models import Channel, ChannelKey, Route
 from apps.chat.registries import CHANNELS
+from apps.chat.rules.breaker import Health
 from apps.kernel import sealing
 
 logger = logging.getLogger(__name__)
@@ -19,13 +20,15 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class OpenRoute:
-    """A route that can be asked: a target for each key of its channel, and until when that key sleeps."""
+    """A route that is switched on: a target for each key of its channel, and until when that key sleeps."""
 
     route_id: UUID
     channel: str
     priority: int
     weight: int
     targets: tuple[tuple[Target, datetime | None], ...]
+    # None when it is well, or asked whatever its health.
+    health: Health | None
 
 
 def is_served() -> Exists:
@@ -38,8 +41,9 @@ def open_routes() -> Mapping[UUID, tuple[OpenRoute, ...]]:
     found: defaultdict[UUID, list[OpenRoute]] = defaultdict(list)
     switched_on = Route.objects.filter(is_enabled=True, channel__is_enabled=True)
     keys = _usable_keys()
-    for route in switched_on.select_related("channel").order_by("pk"):
+    for route in switched_on.select_related("channel__health").order_by("pk"):
         targets = [(_target(route, key, api_key), key.sleeps_until) for key, api_key in keys[route.channel_id]]
+        health = None if route.channel.is_forced else _health_of(route.channel)
         if targets and _is_spoken(route.channel):
             found[route.model_id].append(
                 OpenRoute(
@@ -48,6 +52,7 @@ def open_routes() -> Mapping[UUID, tuple[OpenRoute, ...]]:
                     priority=route.priority,
                     weight=route.weight,
                     targets=tuple(targets),
+                    health=health,
                 )
             )
     return {model_id: tuple(routes) for model_id, routes in found.items()}
@@ -64,7 +69,17 @@ def _target(route: Route, key: ChannelKey, api_key: str) -> Target:
         proxy_url=channel.proxy_url,
         api_key=api_key,
         upstream_model=route.upstream_name,
+        max_running=channel.max_running,
+        connect_seconds=channel.connect_ms / 1000,
+        first_word_seconds=channel.first_word_ms / 1000,
+        silence_seconds=channel.silence_ms / 1000,
+        total_seconds=channel.total_ms / 1000,
     )
+
+
+def _health_of(channel: Channel) -> Health | None:
+    health = getattr(channel, "health", None)
+    return None if health is None or health.facts.is_well else health.facts
 
 
 def _usable_keys() -> Mapping[UUID, list[tuple[ChannelKey, str]]]:

@@ -23,6 +23,7 @@ from apps.chat.services.generations import (
     read_answer,
     read_progress,
 )
+from apps.chat.services.health import begin_probe, has_begun
 from apps.chat.services.labelled import export_conversation, label_of_archive, registered_models, verify_label
 from apps.chat.services.own_data import (
     check_nothing_runs,
@@ -56,6 +57,7 @@ from apps.chat.services.word_lists import lexicon, listed_words, save_word_list
 
 __all__ = [
     "ask_question",
+    "begin_probe",
     "blocked_networks",
     "change_conversation",
     "check_models",
@@ -79,6 +81,7 @@ __all__ = [
     "follow_port",
     "grant_entitlement",
     "grant_quota",
+    "has_begun",
     "keep_text",
     "label_of_archive",
     "lexicon",

@@ -1,6 +1,7 @@
 """What operators configure of channels: their addresses, keys, and the routes of models to them."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,8 @@ def save_channel(
     kind: str = OPENAI_COMPATIBLE,
     proxy_url: str = "",
     is_enabled: bool = True,
+    is_forced: bool = False,
+    limits: Mapping[str, int] | None = None,
     actor: str = audit.SYSTEM,
     reason: str = "configuration",
 ) -> None:
@@ -34,7 +37,9 @@ def save_channel(
 
     Without `proxy_url` its calls go out directly, whatever the machine's environment says. Keys go nowhere but to the
     scheme, host, port and proxy that they were entered for: a channel that moves is given its first key again, and
-    its other keys are forgotten. Raises CodeUnknown, ConfigurationNotValid, ChannelKeyNeeded.
+    its other keys are forgotten. One that is forced is asked whatever its failures. `limits` are those of
+    `rules.CHANNEL_LIMITS` that shall be others than the usual ones. Raises CodeUnknown, ConfigurationNotValid,
+    ChannelKeyNeeded.
     """
     rules.check_channel_addresses(base_url=base_url, proxy_url=proxy_url)
     if api_key is not None and not rules.is_header_value(api_key):
@@ -46,6 +51,8 @@ def save_channel(
         "base_url": base_url,
         "proxy_url": proxy_url,
         "is_enabled": is_enabled,
+        "is_forced": is_forced,
+        **rules.channel_limits(limits or {}),
     }
     by: dict[str, Any] = {"actor": actor, "reason": reason, "now": now}
     moved: list[Channel] = []
@@ -126,6 +133,8 @@ def follow_port(*, base_url: str, api_key: str, now: datetime, reason: str) -> N
                 base_url=base_url,
                 proxy_url=channel.proxy_url,
                 is_enabled=channel.is_enabled,
+                is_forced=channel.is_forced,
+                limits={name: getattr(channel, name) for name in rules.CHANNEL_LIMITS},
                 api_key=api_key,
                 reason=reason,
                 now=now,

@@ -39,22 +39,24 @@ def claim_jobs(
 ) -> list[Job]:
     """Take up to `limit` queued generations, the oldest first, each under a new lease token.
 
-    With `per_channel`, no more of one channel than that, counting those that run already (by channel code). One that
-    no channel can be asked for is settled as failed, without a charge, and left out. One that the database refuses is
-    left out too and stays queued: the others, once claimed, are nobody's but this caller's.
+    No more of one channel than it may run, nor than `per_channel`, counting those that run already (by channel code).
+    One that no channel can be asked for is settled as failed, without a charge, and left out. One that the database
+    refuses is left out too and stays queued: the others, once claimed, are nobody's but this caller's.
     """
     taken = Counter(running)
 
-    def full() -> set[str]:
-        return {code for code, count in taken.items() if per_channel is not None and count >= per_channel}
+    def has_room(target: Target) -> bool:
+        most = target.max_running if per_channel is None else min(target.max_running, per_channel)
+        return taken[target.channel] < most
 
-    waiting = routing.full_models(full=full())
+    waiting = routing.full_models(has_room=has_room) if running else []
     rows = []
     for row in _oldest(limit, waiting=waiting) if waiting else _compiled_oldest(limit).all():
-        targets = routing.targets_of(model_id=row.model_id, generation_id=row.pk, now=now, full=full())
+        asked: dict[str, Any] = {"model_id": row.model_id, "generation_id": row.pk, "now": now}
+        targets = routing.targets_of(**asked, has_room=has_room)
         if targets:
             taken[targets[0].channel] += 1
-        elif routing.targets_of(model_id=row.model_id, generation_id=row.pk, now=now):
+        elif routing.targets_of(**asked):
             continue  # it waits for a place
         rows.append((row, targets))
     if not rows:

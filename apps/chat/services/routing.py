@@ -1,7 +1,8 @@
 """Where a question goes: the targets of a generation, in the order in which they are asked."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from itertools import count
 from uuid import UUID
@@ -16,25 +17,30 @@ _routes = Fresh(selectors.open_routes)
 _turns: defaultdict[str, Iterator[int]] = defaultdict(count)
 
 
-def targets_of(*, model_id: UUID, generation_id: UUID, now: datetime, full: Collection[str] = ()) -> tuple[Target, ...]:
-    """Where this generation can be asked now, first choice first; channels of the codes in `full` come to nothing.
+def targets_of(
+    *, model_id: UUID, generation_id: UUID, now: datetime, has_room: Callable[[Target], bool] = lambda target: True
+) -> tuple[Target, ...]:
+    """Where this generation can be asked now, first choice first; a channel without room comes to nothing.
 
-    The keys of a channel follow each other, and take turns in coming first. What operators change counts within two
-    seconds.
+    Nor does one that is left alone for its failures; when it may be tried again, its target says so. The keys of a
+    channel follow each other, and take turns in coming first. What operators change, and what other engines find out,
+    counts within two seconds.
     """
     if model_id not in _routes.get():
         # One whose first route is younger than what we read is not refused for that.
         forget()
-    open_routes = [route for route in _routes.get().get(model_id, ()) if route.channel not in full]
+    open_routes = [route for route in _routes.get().get(model_id, ()) if has_room(route.targets[0][0])]
     ordered = rules.order_of_asking(open_routes, generation_id=generation_id)
-    return tuple(target for route in ordered for target in _awake(route, now))
+    return tuple(target for route in ordered for target in _askable(route, now))
 
 
-def full_models(*, full: Collection[str]) -> list[UUID]:
-    """The models all of whose channels are among these."""
-    if not full:
-        return []
-    return [model_id for model_id, routes in _routes.get().items() if all(route.channel in full for route in routes)]
+def full_models(*, has_room: Callable[[Target], bool]) -> list[UUID]:
+    """The models none of whose channels has room."""
+    return [
+        model_id
+        for model_id, routes in _routes.get().items()
+        if not any(has_room(route.targets[0][0]) for route in routes)
+    ]
 
 
 def forget() -> None:
@@ -42,7 +48,13 @@ def forget() -> None:
     _routes.forget()
 
 
-def _awake(route: OpenRoute, now: datetime) -> list[Target]:
+def _askable(route: OpenRoute, now: datetime) -> list[Target]:
     targets = [target for target, until in route.targets if until is None or until <= now]
     first = next(_turns[route.channel]) % len(targets) if targets else 0
-    return targets[first:] + targets[:first]
+    targets = targets[first:] + targets[:first]
+    if route.health is None:
+        return targets
+    retry_at = route.health.retry_at
+    if retry_at is not None and retry_at > now:
+        return []
+    return [replace(target, is_ailing=True, needs_probe=retry_at is not None) for target in targets]

@@ -18,7 +18,7 @@ from apps.chat import rules, services
 from apps.chat.contracts import OPENAI_COMPATIBLE, Asked, GenerationDetail, Job, Policy, Role, Target
 from apps.chat.engine.loop import Engine
 from apps.chat.engine.service_calls import Services
-from apps.chat.models import Generation
+from apps.chat.models import Channel, Generation
 from apps.kernel import clock
 from apps.kernel.ids import UserId, new_id
 from apps.ledger.contracts import Cause, Purse
@@ -112,6 +112,14 @@ def redis_is_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(settings, "REDIS_URL", url)
 
 
+def be_impatient(monkeypatch: pytest.MonkeyPatch, **seconds: float) -> None:
+    """Channels that there are, and that will be made, are given less time."""
+    for name, value in seconds.items():
+        monkeypatch.setattr(f"apps.chat.rules.limits.{name.upper().replace('SECONDS', 'MS')}", int(value * 1000))
+    for channel in Channel.objects.all():
+        services.save_channel(code=channel.code, base_url=channel.base_url, api_key=None, now=clock.now())
+
+
 @pytest.fixture
 def rich_alice(alice: Member) -> Member:
     """Alice with five credits, and no free uses for anybody."""
@@ -146,6 +154,11 @@ def target(url: str) -> Target:
         proxy_url="",
         api_key="sk-test-secret",
         upstream_model="up-base",
+        max_running=80,
+        connect_seconds=5.0,
+        first_word_seconds=120.0,
+        silence_seconds=60.0,
+        total_seconds=600.0,
     )
 
 

@@ -10,8 +10,9 @@ from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.contracts import AttemptPhase, GenerationState
+from apps.chat.contracts import GenerationState
 from apps.chat.models import Attempt, Generation
+from apps.chat.registries import AttemptPhase
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from tests.integration.chat.conftest import EngineThread, generation, send, settled, wait_for

@@ -13,7 +13,7 @@ from apps.chat import errors, services
 from apps.chat.contracts import GenerationState
 from apps.chat.models import Channel
 from apps.kernel import clock
-from tests.integration.chat.conftest import EngineThread, generation, make_model, send, settled, wait_for
+from tests.integration.chat.conftest import EngineThread, be_impatient, generation, make_model, send, settled, wait_for
 from tests.integration.chat.upstream import Line, Upstream, answer, chunk, head, piece, running_line
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +43,7 @@ def of(play: Callable[[Line], None], member: Member) -> tuple[GenerationState, s
 def test_broken_framing_ends_by_our_own_clock(
     rich_alice: Member, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 3.0)
+    be_impatient(monkeypatch, silence_seconds=3.0)
 
     is_shown = Event()
 
@@ -195,7 +195,7 @@ def test_what_is_wrong_with_the_way_has_names_of_its_own(rich_alice: Member, eng
 def test_a_channel_that_accepts_and_says_nothing_times_out(
     rich_alice: Member, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 0.3)
+    be_impatient(monkeypatch, silence_seconds=0.3)
     engine = EngineThread()
     engine.start()
 

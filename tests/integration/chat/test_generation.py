@@ -19,6 +19,7 @@ from apps.kernel.redis import sync_redis
 from apps.ledger import services as ledger
 from tests.integration.chat.conftest import (
     EngineThread,
+    be_impatient,
     generation,
     give_quota,
     make_model,
@@ -140,7 +141,8 @@ def test_a_broken_answer_keeps_its_text_and_costs_only_if_there_is_any(
     set_limits(max_running=50)
     give_quota(alice.id, 100_000)
     for case, (script, *_) in FAILURES.items():
-        make_model(case, url=upstream.url)
+        # Each on a channel of its own, which nothing is held against.
+        make_model(case, url=upstream.url, channel=case)
         upstream.scripts[f"up-{case}"] = script
 
     asked = {case: send(alice.id, model=case) for case in FAILURES}
@@ -172,7 +174,8 @@ def test_a_refusal_upstream_costs_nothing_and_is_not_repeated(
     set_limits(max_running=50)
     give_quota(alice.id, 100_000)
     for case, (status, document, _) in REFUSALS.items():
-        make_model(case, url=upstream.url)
+        # Each on a channel of its own, which nothing is held against.
+        make_model(case, url=upstream.url, channel=case)
         upstream.refusals[f"up-{case}"] = (status, document)
 
     asked = {case: send(alice.id, model=case) for case in REFUSALS}
@@ -210,7 +213,7 @@ def test_impossible_usage_is_replaced_by_our_estimate(
 def test_a_provider_that_falls_silent_is_left(
     rich_alice: Member, upstream: Upstream, transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 0.3)
+    be_impatient(monkeypatch, silence_seconds=0.3)
     upstream.scripts["up-base"] = [piece("so far"), Silence()]
     engine = EngineThread()
     engine.start()

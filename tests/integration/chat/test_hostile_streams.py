@@ -14,6 +14,7 @@ from apps.kernel.invariants import all_invariants
 from apps.ledger import services as ledger
 from tests.integration.chat.conftest import (
     EngineThread,
+    be_impatient,
     generation,
     give_quota,
     make_model,
@@ -255,7 +256,7 @@ def test_heartbeats_are_no_beginning(
     beginning: list[bytes],
     state: GenerationState,
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_PREPARATION_SECONDS", 1.0)
+    be_impatient(monkeypatch, first_word_seconds=1.0)
     heartbeats = threading.Event()
     threading.Timer(3.0, heartbeats.set).start()
     upstream.scripts["up-base"] = [*beginning, heartbeats, *answer("Whole")]
@@ -273,7 +274,7 @@ def test_thoughts_that_end_without_an_answer_keep_no_place(
     rich_alice: Member, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A model that spent all its tokens on thinking, at a provider whose heartbeats go on."""
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_PREPARATION_SECONDS", 1.0)
+    be_impatient(monkeypatch, first_word_seconds=1.0)
     heartbeats = threading.Event()
     upstream.scripts["up-base"] = [delta(reasoning_content="hm"), end("length"), usage(3, 9), heartbeats]
     engine = EngineThread()
@@ -330,7 +331,7 @@ def test_silence_is_counted_between_lines(
     rich_alice: Member, upstream: Upstream, transactional_db: None, monkeypatch: pytest.MonkeyPatch, trickle: bytes
 ) -> None:
     """A provider that sends a byte now and then, and never a line, says nothing either."""
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 0.6)
+    be_impatient(monkeypatch, silence_seconds=0.6)
     pause = [Silence() for _ in range(40)]
     for step in pause:
         threading.Timer(0.1 * (1 + pause.index(step)), step.set).start()

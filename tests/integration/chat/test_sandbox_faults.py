@@ -10,7 +10,15 @@ from apps.chat import services
 from apps.chat.contracts import GenerationState
 from apps.kernel import clock
 from apps.sandbox.engine import streams
-from tests.integration.chat.conftest import EngineThread, give_quota, make_model, send, set_limits, settled
+from tests.integration.chat.conftest import (
+    EngineThread,
+    be_impatient,
+    give_quota,
+    make_model,
+    send,
+    set_limits,
+    settled,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -55,7 +63,7 @@ FAULTS: dict[str, tuple[GenerationState, str, str | None]] = {
 @pytest.fixture
 def impatient_engine(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An engine that waits seconds where ours waits a minute."""
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._MAX_SILENCE_SECONDS", 8.0)
+    be_impatient(monkeypatch, silence_seconds=8.0)
     monkeypatch.setattr("apps.chat.engine.openai_compatible._USAGE_SECONDS", 1.0)
     engine = EngineThread()
     engine.start()
@@ -74,6 +82,8 @@ def test_each_fault_ends_as_it_should_while_the_others_run(alice: Member, site: 
         code="test",
         base_url=f"{site}/sandbox/llm/v1",
         api_key=settings.SANDBOX["MODEL_API_KEY"],
+        # It fails so often that it would be left alone.
+        is_forced=True,
         now=clock.now(),
     )
 

@@ -39,6 +39,8 @@ class Diary:
         return services.keep_text(generation_id=generation_id, lease_token=lease_token, text=text, now=now)
 
     finish_run = staticmethod(services.finish_run)
+    begin_probe = staticmethod(services.begin_probe)
+    has_begun = staticmethod(services.has_begun)
     record_attempt = staticmethod(services.record_attempt)
 
     def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:

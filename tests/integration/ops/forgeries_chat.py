@@ -115,6 +115,7 @@ EXPLAINED: dict[str, str] = {
     "chat.Attempt": "how channels were asked, for operators: nothing is decided or charged by it",
     "chat.Channel.created_at": "shown",
     "chat.Channel.updated_at": "shown",
+    "chat.ChannelHealth": "what failed lately: forged, a channel is left alone for minutes, or asked in vain",
     "chat.ChannelKey.api_key_sealed": "encrypted with our key: what nobody sealed does not open",
     "chat.ChannelKey.created_at": "shown",
     "chat.ChannelKey.sleep_reason": "for operators",

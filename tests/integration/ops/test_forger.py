@@ -51,6 +51,7 @@ EXPLAINED = {
     "kernel.Proposal",
     # Neither money, luck nor rights: they may be lost.
     "chat.Attempt",
+    "chat.ChannelHealth",
     "kernel.CheckRun",
     "kernel.IdempotencyKey",
     "kernel.RateWindow",

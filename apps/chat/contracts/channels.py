@@ -1,0 +1,12 @@
+"""How channels do."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class BreakerState(TextChoices):
+    """Closed: asked as usual. Open: left alone. Half open: one question is asked, and shows whether it is well."""
+
+    CLOSED = "closed", _("Well")
+    OPEN = "open", _("Left alone")
+    HALF_OPEN = "half_open", _("Being tried")
