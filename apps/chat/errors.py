@@ -133,6 +133,34 @@ class RequestTooLong(DomainError):
     title = _("This request is longer than the model can read.")
 
 
+class ParameterMissing(DomainError):
+    """A request of a program lacks what it cannot do without; `param` names it."""
+
+    code = "parameter_missing"
+    title = _("This parameter is needed.")
+
+
+class ParameterUnknown(DomainError):
+    """A request of a program says something that nobody knows; `param` is its name."""
+
+    code = "parameter_unknown"
+    title = _("There is no such parameter.")
+
+
+class ParameterNotValid(DomainError):
+    """A value of the wrong kind, or out of its range; `param` says where, nowhere is the whole body."""
+
+    code = "parameter_not_valid"
+    title = _("This value cannot be used.")
+
+
+class ParameterNotOffered(DomainError):
+    """A value that is right and would change the answer, which is not done here; `param` says where."""
+
+    code = "parameter_not_offered"
+    title = _("This is not offered here. Leave it out.")
+
+
 class ImagesNotUnderstood(DomainError):
     """The request shows an image to a model that reads only text."""
 

@@ -3,17 +3,20 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
-from django.db import connections
+from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 # For what streams ask the database: a few connections, however many streams there are.
 _threads = ThreadPoolExecutor(4, thread_name_prefix="streams")
+# For what changes something there: it may wait for a lock, and nobody who only looks shall wait with it.
+_acting = ThreadPoolExecutor(8, thread_name_prefix="acts")
 _of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Callable[[], Any], Any]] = WeakKeyDictionary()
 
 
@@ -58,3 +61,16 @@ async def look(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
                     connection.close()
 
     return await in_thread(looked)
+
+
+async def act(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Let a service change something, off the loop. Who is cancelled hears so at once; what has begun goes on."""
+
+    def acted() -> T:
+        try:
+            return work(*args, **kwargs)
+        finally:
+            # As after a request: a pool gets its connection back, a file's stays with its thread.
+            close_old_connections()
+
+    return await asyncio.get_running_loop().run_in_executor(_acting, copy_context().run, acted)

@@ -29,10 +29,19 @@ def event(name: str, data: Any, *, event_id: int | None = None) -> bytes:
 
 def event_of_json(name: str, document: str, *, event_id: int | None = None) -> bytes:
     """One event whose JSON is written already. A lone half of a surrogate pair becomes a question mark."""
+    head = f"event: {name}\n" if event_id is None else f"id: {event_id}\nevent: {name}\n"
+    return head.encode() + _data(document)
+
+
+def unnamed_event(data: Any) -> bytes:
+    """One event without a name or an id; `data` is sent as JSON."""
+    return _data(json.dumps(data, ensure_ascii=False))
+
+
+def _data(document: str) -> bytes:
     for character, escape in _LINE_ENDS.items():
         document = document.replace(character, escape)
-    head = f"event: {name}\n" if event_id is None else f"id: {event_id}\nevent: {name}\n"
-    return f"{head}data: {document}\n\n".encode(errors="replace")
+    return f"data: {document}\n\n".encode(errors="replace")
 
 
 def last_event_id(request: HttpRequest) -> int:

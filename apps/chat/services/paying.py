@@ -39,15 +39,21 @@ class Admitted:
 class Asks:
     """How much is asked, in tokens as we count them: by the question itself, and with all of the branch above it.
 
-    `branch_tokens` is None where nobody has counted the beginning of the branch.
+    `branch_tokens` is None where nobody has counted the beginning of the branch. `most_output_tokens` is how long the
+    asker wants the answer to be at most; None leaves it to the model.
     """
 
     question_tokens: int
     branch_tokens: int | None
+    most_output_tokens: int | None = None
 
     def tokens_for(self, model: ChatModel) -> int:
         """What the model will read of it at most; 0 where nobody has counted."""
         return min(self.branch_tokens or 0, max(model.prompt_tokens, self.question_tokens))
+
+    def output_of(self, model: ChatModel) -> int:
+        """How many tokens the answer may have: the model's limit, or the asker's where that is lower."""
+        return min(model.max_output_tokens, self.most_output_tokens or model.max_output_tokens)
 
 
 def paid_generation(asker: Admitted, asks: Asks) -> Generation:
@@ -65,7 +71,7 @@ def paid_generation(asker: Admitted, asks: Asks) -> Generation:
         api_key_id=key.key_id if key is not None else None,
         asked_tokens=asks.tokens_for(model),
         branch_tokens=asks.branch_tokens,
-        max_output_tokens=model.max_output_tokens,
+        max_output_tokens=asks.output_of(model),
         created_at=asker.now,
     )
     _pay(row, asker)

@@ -44,10 +44,12 @@ def start_generation(
     now: datetime,
     key: IdentifiedKey | None = None,
     address: str = "",
+    max_output_tokens: int | None = None,
 ) -> GenerationDetail:
     """Start the answer to a request that belongs to no conversation; each call starts and pays another.
 
-    `request` is JSON: a list of turns, each a role and its parts (`rules.read_request`). Paid as in ask_question().
+    `request` is JSON: a list of turns, each a role and its parts (`rules.read_request`). Paid as in ask_question(), for
+    at most `max_output_tokens` (1 or more) of an answer where it is to be shorter than the model's longest.
     Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, and what ask_question() raises
     but for conversations and messages.
     """
@@ -58,7 +60,8 @@ def start_generation(
         turns = asker.question.turns
         rules.check_fits(turns, budget_tokens=asker.facts.model.prompt_tokens)
         tokens = rules.asked_tokens(turns)
-        row = paying.paid_generation(asker, paying.Asks(question_tokens=tokens, branch_tokens=tokens))
+        asks = paying.Asks(question_tokens=tokens, branch_tokens=tokens, most_output_tokens=max_output_tokens)
+        row = paying.paid_generation(asker, asks)
         paying.check_room(asker)
         row.request = rules.request_of(turns)
         queue(row, found=asker.question.found)

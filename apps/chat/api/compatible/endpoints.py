@@ -60,10 +60,10 @@ def endpoint(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def async_endpoint(*methods: str) -> Callable[[AsyncView], AsyncView]:
+def async_endpoint(*methods: str) -> Callable[[AsyncView], Callable[..., Any]]:
     """Make an endpoint of a coroutine, which is served without a thread."""
 
-    def decorate(view: AsyncView) -> AsyncView:
+    def decorate(view: AsyncView) -> Callable[..., Any]:
         @wraps(view)
         async def answer(request: HttpRequest, **url: Any) -> HttpResponseBase:
             begun = monotonic()

@@ -12,7 +12,7 @@ from apps.kernel import openai_shape
 from apps.kernel.errors import DomainError
 
 # The official clients try every 429 again, unless they read this.
-_DO_NOT_RETRY = {"x-should-retry": "false"}
+DO_NOT_RETRY = {"x-should-retry": "false"}
 _RATE = "rate_limit_error"
 
 
@@ -35,6 +35,10 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.ModelNotEntitled: Shape(param="model"),
     errors.SystemPromptRefused: Shape(param="messages"),
     errors.RequestNotValid: Shape(code="invalid_value", param="messages"),
+    errors.ParameterMissing: Shape(code="missing_required_parameter"),
+    errors.ParameterUnknown: Shape(code="unknown_parameter"),
+    errors.ParameterNotValid: Shape(code="invalid_value"),
+    errors.ParameterNotOffered: Shape(code="unsupported_parameter"),
     errors.ImagesNotUnderstood: Shape(status=400, code="unsupported_value", param="messages"),
     errors.MessageEmpty: Shape(code="invalid_value", param="messages"),
     errors.MessageTooLong: Shape(code="context_length_exceeded", param="messages"),
@@ -82,14 +86,14 @@ class Refusal:
 def of(error: DomainError) -> Refusal:
     """A refusal, its message in the reader's language."""
     shape = next((_SHAPES[each] for each in type(error).__mro__ if each in _SHAPES), _AS_IT_IS)
-    headers = dict(_DO_NOT_RETRY) if shape.is_final else {}
+    headers = dict(DO_NOT_RETRY) if shape.is_final else {}
     if (retry_after := error.context.get("retry_after")) is not None:
         headers["Retry-After"] = str(retry_after)
-    param = str(error.context.get("param") or shape.param)
+    param = _param(error, shape)
     message = _(error.title)
     return Refusal(
         status=shape.status or error.kind.value,
-        message=f"{message} ({_place(error, param)})" if param else message,
+        message=f"{param}: {message}" if param else message,
         code=shape.code or error.code,
         kind=shape.kind,
         param=param or None,
@@ -97,7 +101,9 @@ def of(error: DomainError) -> Refusal:
     )
 
 
-def _place(error: DomainError, param: str) -> str:
-    """The member of the body that the refusal is about, as exactly as it knows it."""
+def _param(error: DomainError, shape: Shape) -> str:
+    """The member of the body that it is about, as exactly as it knows."""
+    if param := error.context.get("param"):
+        return str(param)
     at = error.context.get("at")
-    return f"{param}.{at}" if at else param
+    return f"{shape.param}.{at}" if at else shape.param

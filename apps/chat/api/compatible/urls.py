@@ -2,9 +2,10 @@
 
 from django.urls import path, re_path
 
-from apps.chat.api.compatible import catalogue, endpoints
+from apps.chat.api.compatible import catalogue, completions, endpoints
 
 urlpatterns = [
+    path("chat/completions", completions.chat_completions),
     path("models", catalogue.models),
     # Some models' codes hold slashes.
     path("models/<path:model_id>", catalogue.model),

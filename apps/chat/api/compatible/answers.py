@@ -1,0 +1,84 @@
+"""An answer in the shapes of OpenAI's chat completions: whole, or chunk by chunk."""
+
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal
+from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
+from apps.chat.rules import ANSWER_FILTERED, ENGINE_LOST, FILTERED, INTERNAL
+
+# The code of an answer that its owner, or whoever revoked its key, has stopped.
+_STOPPED = "stopped"
+# What is behind an answer of which nothing came, by its error code; every other one is the channel's: 502.
+_STATUSES = {
+    "context_too_long": 400,
+    INTERNAL: 500,
+    _STOPPED: 409,
+    **dict.fromkeys(("upstream_busy", "channel_unavailable", "nobody_answered", ENGINE_LOST), 503),
+}
+# Held back as a whole: that is an answer, and says so by its finish_reason.
+_HELD_BACK = {ANSWER_FILTERED, "content_refused"}
+_LENGTH = "length"
+
+
+class Told:
+    """One answer as a client is told of it: every document has its id, its model and when it was asked."""
+
+    def __init__(self, generation: GenerationDetail, *, created: int) -> None:
+        self._head = {"id": f"chatcmpl-{generation.id.hex}", "created": created, "model": generation.model}
+
+    def whole(self, view: AnswerView) -> dict[str, Any]:
+        """The answer at once. One that broke off in the middle ends as if for its length: its text was paid for."""
+        message = {"role": "assistant", "content": view.text, "refusal": None}
+        reason = finish_reason(view.generation) or _LENGTH
+        choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+        return {**self._head, "object": "chat.completion", "choices": [choice], "usage": usage(view.generation)}
+
+    def chunk(self, delta: dict[str, str], *, ending: str | None = None) -> dict[str, Any]:
+        """A piece of it."""
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": ending}
+        return {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
+
+    def usage_chunk(self, generation: GenerationDetail) -> dict[str, Any]:
+        """What it took, as the last chunk of all; for those only who asked, many clients stumble over no choices."""
+        return {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": usage(generation)}
+
+
+def usage(generation: GenerationDetail) -> dict[str, int]:
+    """The tokens by which it was priced."""
+    asked, answered = generation.prompt_tokens, generation.completion_tokens
+    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+
+
+def finish_reason(generation: GenerationDetail) -> str:
+    """Why a settled answer ended where it did, in OpenAI's words; "" where it did not come to an end of its own."""
+    if generation.error_code in _HELD_BACK or generation.finish_reason in FILTERED:
+        return "content_filter"
+    if generation.state is not GenerationState.FINISHED:
+        return ""
+    return _LENGTH if generation.finish_reason == _LENGTH else "stop"
+
+
+def failure(generation: GenerationDetail, *, has_text: bool) -> Refusal | None:
+    """Why a settled answer did not come to its end; None if it did."""
+    if finish_reason(generation):
+        return None
+    code = generation.error_code or _STOPPED
+    status = _STATUSES.get(code, 502)
+    # Asked for again by itself, what was stopped would not have been.
+    headers = DO_NOT_RETRY if code == _STOPPED else {}
+    if has_text:
+        message = _("The answer broke off. What was written is kept.")
+    elif code == "context_too_long":
+        message = _(
+            "This conversation has become too long for the model."
+            " Nothing was charged; start a new chat or choose another model."
+        )
+    elif status == 503:
+        message = _("The model is very busy. Nothing was charged; please try again in a moment.")
+    else:
+        message = _("No answer came. Nothing was charged.")
+    if status == 400:
+        return Refusal(status=400, message=message, code="context_length_exceeded", param="messages", headers={})
+    return Refusal(status=status, message=message, code=code, headers=headers)

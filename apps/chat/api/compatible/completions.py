@@ -1,0 +1,106 @@
+"""POST /v1/chat/completions: an answer to what a program sends, at once or as a stream.
+
+All that may refuse does so before the first byte, in one hop into a thread; from there on the loop follows the answer.
+"""
+
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from rest_framework.exceptions import ParseError
+
+from apps.chat import errors, services
+from apps.chat.api.compatible.answers import Told, failure, finish_reason
+from apps.chat.api.compatible.calls import Begun, Call
+from apps.chat.api.compatible.endpoints import async_endpoint, identified
+from apps.chat.contracts import AnswerView
+from apps.chat.rules.completions import Completion, read_completion
+from apps.kernel import clock, event_streams, visitors
+from apps.kernel.event_streams import unnamed_event
+from apps.kernel.parsers import StrictJSONParser
+
+# A channel that fails at once is told by the status; after this a stream begins, and says that it is alive.
+_STATUS_WAITS_SECONDS = 5.0
+_KEEP_ALIVE = b": keep-alive\n\n"
+_DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Asked(Begun):
+    """What was asked, and in which second."""
+
+    completion: Completion
+    created: int
+
+
+@async_endpoint("POST")
+async def chat_completions(request: HttpRequest) -> HttpResponseBase:
+    """The answer. Who leaves before its end stops it."""
+    call = await Call.begin(lambda: begin(request))
+    told = Told(call.begun.generation, created=call.begun.created)
+    if call.begun.completion.is_streamed:
+        return await _streamed(call, told)
+    view = await call.end()
+    refusal = failure(view.generation, has_text=False) if not view.text else None
+    return refusal.response() if refusal is not None else JsonResponse(told.whole(view))
+
+
+def begin(request: HttpRequest) -> _Asked:
+    """Know the key, read the body, start the generation; in a thread.
+
+    Raises ApiKeyNotValid, NetworkNotAllowed, ScopeMissing, what read_completion() raises, and start_generation().
+    """
+    key = identified(request)
+    try:
+        body = StrictJSONParser().parse(io.BytesIO(request.body))
+    except ParseError as error:
+        raise errors.ParameterNotValid from error
+    completion, now = read_completion(body), clock.now()
+    generation = services.start_generation(
+        user_id=key.user_id,
+        model=completion.model,
+        request=completion.request,
+        max_output_tokens=completion.max_output_tokens,
+        key=key,
+        address=visitors.address_of(request),
+        now=now,
+    )
+    return _Asked(user_id=key.user_id, generation=generation, completion=completion, created=int(now.timestamp()))
+
+
+async def _streamed(call: Call[_Asked], told: Told) -> HttpResponseBase:
+    """The stream; or a refusal with its status, where the answer has failed before it could begin."""
+    if not await call.begins_within(_STATUS_WAITS_SECONDS):
+        return event_streams.response(_late(call, told))
+    news = await call.news()
+    if isinstance(news, AnswerView) and (refusal := failure(news.generation, has_text=False)) is not None:
+        return refusal.response()
+    return event_streams.response(_events(call, told, news))
+
+
+async def _late(call: Call[_Asked], told: Told) -> AsyncIterator[bytes]:
+    """A stream that says first that it is alive."""
+    yield _KEEP_ALIVE
+    async for event in _events(call, told, await call.news()):
+        yield event
+
+
+async def _events(call: Call[_Asked], told: Told, news: str | AnswerView) -> AsyncIterator[bytes]:
+    """The answer, from these first news of it to its end; what broke off has an error as its last event."""
+    tells_usage = call.begun.completion.tells_usage
+    beside = {"usage": None} if tells_usage else {}
+    yield unnamed_event(told.chunk({"role": "assistant", "content": ""}) | beside)
+    has_text = False
+    while isinstance(news, str):
+        has_text = True
+        yield unnamed_event(told.chunk({"content": news}) | beside)
+        news = await call.news()
+    refusal = failure(news.generation, has_text=has_text)
+    if refusal is not None:
+        yield unnamed_event(refusal.event())
+        return
+    yield unnamed_event(told.chunk({}, ending=finish_reason(news.generation)) | beside)
+    if tells_usage:
+        yield unnamed_event(told.usage_chunk(news.generation))
+    yield _DONE

@@ -1,0 +1,209 @@
+"""What a program may say to /v1/chat/completions, by OpenAI's names, and what of it is carried (docs/api.md)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from apps.chat import errors
+from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
+from apps.chat.rules.requests import MAX_TURNS
+
+_MAX_MODEL_CHARS = 64
+# A developer is who the system was, by its newer name.
+_ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+# Tools are not carried, so nothing can be their answer.
+_ROLES_OF_TOOLS = {"tool", "function"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Completion:
+    """What is asked. `request` is as start_generation() takes it; no limit of its own is None."""
+
+    model: str
+    request: list[dict[str, Any]] = field(repr=False)
+    max_output_tokens: int | None
+    is_streamed: bool
+    tells_usage: bool
+
+
+def _number(least: float, most: float) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is(*kinds: type) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+
+
+# An answer without them is still an answer to what was asked.
+_IGNORED: Mapping[str, Callable[[Any], bool]] = {
+    "temperature": _number(0, 2),
+    "top_p": _number(0, 1),
+    "presence_penalty": _number(-2, 2),
+    "frequency_penalty": _number(-2, 2),
+    "seed": _is(int),
+    "user": _is(str),
+    "metadata": _is(dict),
+    "store": _is(bool),
+    "service_tier": _is(str),
+    "safety_identifier": _is(str),
+    "prompt_cache_key": _is(str),
+    "prompt_cache_retention": _is(str),
+    "reasoning_effort": _is(str),
+    "verbosity": _is(str),
+    "prediction": _is(dict),
+    "parallel_tool_calls": _is(bool),
+}
+# These would make it another answer: carried only where they ask for what is so anyway.
+_AS_IT_IS: Mapping[str, tuple[Callable[[Any], bool], tuple[Any, ...]]] = {
+    "n": (_number(1, 128), (1,)),
+    "stop": (_is(str, list), ([], "")),
+    "logprobs": (_is(bool), (False,)),
+    "top_logprobs": (_number(0, 20), (0,)),
+    "logit_bias": (_is(dict), ({},)),
+    "response_format": (_is(dict), ({"type": "text"},)),
+    "tools": (_is(list), ([],)),
+    "tool_choice": (_is(str, dict), ("none", "auto")),
+    "functions": (_is(list), ([],)),
+    "function_call": (_is(str, dict), ("none", "auto")),
+    "modalities": (_is(list), (["text"],)),
+    "audio": (_is(dict), ()),
+    "web_search_options": (_is(dict), ()),
+}
+_READ = {"model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options"}
+_STREAM_OPTIONS = {"include_usage", "include_obfuscation"}
+# Of a message, beside its role and content: what clients send back of an answer says nothing more, or has to be empty.
+_SAID_BESIDE = {"name", "reasoning_content", "reasoning", "annotations"}
+_EMPTY_BESIDE = {"refusal", "tool_calls", "function_call", "audio"}
+
+
+def read_completion(body: Any) -> Completion:
+    """The body of a request. What is null is as if it were not there.
+
+    Raises ParameterMissing, ParameterUnknown, ParameterNotValid, ParameterNotOffered, ImagesNotUnderstood; the turns
+    themselves are read by read_request().
+    """
+    if not isinstance(body, dict):
+        raise errors.ParameterNotValid
+    said = {name: value for name, value in body.items() if value is not None}
+    for name, value in said.items():
+        _check(name, value)
+    limits = [_limit(said, name) for name in ("max_tokens", "max_completion_tokens") if name in said]
+    return Completion(
+        model=_model(said),
+        request=_request(said),
+        max_output_tokens=min(limits, default=None),
+        is_streamed=_flag(said, "stream"),
+        tells_usage=_flag(_stream_options(said), "include_usage", of="stream_options."),
+    )
+
+
+def _check(name: str, value: Any) -> None:
+    if name in _IGNORED:
+        if not _IGNORED[name](value):
+            raise errors.ParameterNotValid(param=name)
+    elif name in _AS_IT_IS:
+        is_right, harmless = _AS_IT_IS[name]
+        if not is_right(value):
+            raise errors.ParameterNotValid(param=name)
+        if value not in harmless:
+            raise errors.ParameterNotOffered(param=name)
+    elif name not in _READ:
+        raise errors.ParameterUnknown(param=_shown(name))
+
+
+def _shown(name: str) -> str:
+    """A name that somebody made up, as far as it may be said again."""
+    return name[:64] if name.isascii() and name.isprintable() else "?"
+
+
+def _model(said: Mapping[str, Any]) -> str:
+    if "model" not in said:
+        raise errors.ParameterMissing(param="model")
+    model = said["model"]
+    if not isinstance(model, str):
+        raise errors.ParameterNotValid(param="model")
+    if not 1 <= len(model) <= _MAX_MODEL_CHARS or not model.isprintable():
+        raise errors.ModelNotFound(model=_shown(model))
+    return model
+
+
+def _limit(said: Mapping[str, Any], name: str) -> int:
+    """How long the answer may be; a model that gives less gives less, and what no model could give is a mistake."""
+    value: Any = said[name]
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_CONTEXT_TOKENS:
+        raise errors.ParameterNotValid(param=name)
+    return value
+
+
+def _flag(said: Mapping[str, Any], name: str, *, of: str = "") -> bool:
+    value: Any = said.get(name, False)
+    if not isinstance(value, bool):
+        raise errors.ParameterNotValid(param=of + name)
+    return value
+
+
+def _stream_options(said: Mapping[str, Any]) -> dict[str, Any]:
+    options = said.get("stream_options", {})
+    if not isinstance(options, dict):
+        raise errors.ParameterNotValid(param="stream_options")
+    for name in options:
+        if name not in _STREAM_OPTIONS:
+            raise errors.ParameterUnknown(param=f"stream_options.{_shown(name)}")
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _request(said: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The messages as turns; what the system says in several messages at the beginning is one turn."""
+    messages = said.get("messages")
+    if messages is None:
+        raise errors.ParameterMissing(param="messages")
+    if not isinstance(messages, list) or not 1 <= len(messages) <= MAX_TURNS:
+        raise errors.ParameterNotValid(param="messages")
+    turns: list[dict[str, Any]] = []
+    for number, message in enumerate(messages):
+        turn = _turn(message, at=f"messages.{number}")
+        if turn["role"] == "system" and len(turns) == 1 and turns[0]["role"] == "system":
+            turns[0]["parts"] += turn["parts"]
+        elif turn["role"] == "system" and turns:
+            raise errors.ParameterNotOffered(param=f"messages.{number}.role")
+        else:
+            turns.append(turn)
+    if turns[-1]["role"] != "user":
+        raise errors.ParameterNotOffered(param=f"messages.{len(messages) - 1}.role")
+    return turns
+
+
+def _turn(message: Any, *, at: str) -> dict[str, Any]:
+    if not isinstance(message, dict):
+        raise errors.ParameterNotValid(param=at)
+    role = message.get("role")
+    if not isinstance(role, str) or role not in {*_ROLES, *_ROLES_OF_TOOLS}:
+        raise errors.ParameterNotValid(param=f"{at}.role")
+    if role in _ROLES_OF_TOOLS:
+        raise errors.ParameterNotOffered(param=f"{at}.role")
+    for name, value in message.items():
+        if name in _EMPTY_BESIDE and value not in (None, []):
+            raise errors.ParameterNotOffered(param=f"{at}.{name}")
+        if name not in {"role", "content", *_SAID_BESIDE, *_EMPTY_BESIDE}:
+            raise errors.ParameterUnknown(param=f"{at}.{_shown(name)}")
+    return {"role": _ROLES[role], "parts": _parts(message.get("content"), at=f"{at}.content")}
+
+
+def _parts(content: Any, *, at: str) -> list[dict[str, str]]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}]
+    if not isinstance(content, list) or not content:
+        raise errors.ParameterNotValid(param=at)
+    return [{"type": "text", "text": _text(part, at=f"{at}.{number}")} for number, part in enumerate(content)]
+
+
+def _text(part: Any, *, at: str) -> str:
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "image_url":
+        raise errors.ImagesNotUnderstood(param=at)
+    if kind in ("input_audio", "file", "refusal"):
+        raise errors.ParameterNotOffered(param=f"{at}.type")
+    text = part.get("text") if kind == "text" else None
+    if not isinstance(text, str) or not part.keys() <= {"type", "text", "cache_control"}:
+        raise errors.ParameterNotValid(param=at)
+    return text
