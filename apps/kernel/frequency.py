@@ -4,6 +4,7 @@ Where Redis does not answer nothing is counted and nobody is held back: what mus
 """
 
 from datetime import UTC, datetime, timedelta
+from hashlib import sha1
 from typing import Any
 
 import redis
@@ -12,6 +13,17 @@ from apps.kernel.redis import tell_redis
 
 _PREFIX = "often:"
 _INSTEAD = "how often it is done is not counted, and nobody is held back"
+# In one step of Redis, and one command: a third of what a transaction of four costs this side.
+_ENTER = """
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ARGV[1])
+local found = redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES')
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[3])
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+local times = {}
+for place = 2, #found, 2 do times[#times + 1] = found[place] end
+return table.concat(times, ' ')
+"""
+_ENTER_SHA = sha1(_ENTER.encode(), usedforsecurity=False).hexdigest()
 
 
 def enter(key: str, *, act: str, window: timedelta, now: datetime) -> tuple[datetime, ...] | None:
@@ -20,19 +32,19 @@ def enter(key: str, *, act: str, window: timedelta, now: datetime) -> tuple[date
     None where Redis did not answer. The n-th to enter sees n - 1 others, however many enter at once.
     """
     answers: list[Any] = []
+    ends, at = _milliseconds(now - window), _milliseconds(now)
+    said = (1, _PREFIX + key, ends, at, act, int(window.total_seconds() * 1000))
 
     def note(client: redis.Redis) -> None:
-        pipe = client.pipeline(transaction=True)
-        pipe.zremrangebyscore(_PREFIX + key, "-inf", _milliseconds(now - window))
-        pipe.zrange(_PREFIX + key, 0, -1, withscores=True)
-        pipe.zadd(_PREFIX + key, {act: _milliseconds(now)})
-        pipe.pexpire(_PREFIX + key, window)
-        answers.extend(pipe.execute())
+        try:
+            answers.append(client.evalsha(_ENTER_SHA, *said))
+        except redis.exceptions.NoScriptError:  # Redis is new, or was emptied
+            answers.append(client.eval(_ENTER, *said))
 
     tell_redis(note, instead=_INSTEAD)
     if not answers:
         return None
-    return tuple(datetime.fromtimestamp(score / 1000, UTC) for _, score in answers[1])
+    return tuple(datetime.fromtimestamp(float(score) / 1000, UTC) for score in answers[0].split())
 
 
 def leave(key: str, *, act: str) -> None:

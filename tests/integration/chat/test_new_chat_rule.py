@@ -76,6 +76,14 @@ def test_what_it_makes_of_a_request_is_what_is_kept_and_asked(rich_alice: Member
     assert job.turns[-1].text == "hello"
 
 
+def test_what_it_makes_of_a_message_is_what_is_kept_shown_and_asked(rich_alice: Member, model: str) -> None:
+    asked = send(rich_alice.id, "hello!!")
+
+    assert (asked.message.text, Message.objects.get(pk=asked.message.id).text) == ("hello", "hello")
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
+    assert job.turns[-1].text == "hello"
+
+
 def test_operators_find_it_among_the_rules_that_move_before_those_that_stay(operator_browser: Client) -> None:
     page = operator_browser.get("/admin/chat/chatrule/")
 
