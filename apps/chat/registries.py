@@ -6,12 +6,12 @@ docs/how-to/add-a-chat-rule.md).
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import Job, Reported, Target
+from apps.chat.contracts import Job, Reported, Target, TextDirection, Verdict
 from apps.chat.rules.chain import Rule
 from apps.kernel.registries import Registry
 
@@ -80,6 +80,20 @@ class ChannelKind(ABC):
     @abstractmethod
     def connect(self) -> Connection:
         """A new connection; what it needs may be imported here."""
+
+
+class ModeratorSilent(Exception):
+    """A moderator that could not be asked, or said nothing that is understood; the reason is for logs."""
+
+
+class Moderator(Protocol):
+    """Somebody else who looks at texts, after the operators' words (engine/moderation.py has the first)."""
+
+    async def look(self, text: str, direction: TextDirection) -> Verdict:
+        """What it says of a text; it may take long, and be cancelled. Raises ModeratorSilent."""
+
+    async def close(self) -> None:
+        """Hang up."""
 
 
 CHANNELS: Registry[ChannelKind] = Registry("channel kind")

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from apps.sandbox.views import model_server, official_account, pages, wechat_pay
+from apps.sandbox.views import model_server, moderator, official_account, pages, wechat_pay
 
 _wechat = [
     path("cgi-bin/token", official_account.token),
@@ -34,6 +34,7 @@ urlpatterns = [
     path("wechat/", include(_wechat)),
     path("wechatpay/v3/pay/transactions/", include(_wechat_pay)),
     path("llm/v1/", include(_models)),
+    path("moderator/v1/look", moderator.look),
     # Where a provider has nothing, it says so in its own words.
     re_path(r"^wechat(?:/|$)", official_account.unknown),
     re_path(r"^wechatpay(?:/|$)", wechat_pay.unknown),

@@ -93,6 +93,13 @@ AI_LABEL_PRODUCER = env.shaped(
 SERVICE_REGISTRATION = env.text("SERVICE_REGISTRATION")
 MODEL_REGISTRATIONS = env.pairs("MODEL_REGISTRATIONS")
 
+# Who else looks at questions and answers, after the operators' words; without an address nobody does. Its time limit,
+# and whether a question passes or is refused that could not be looked at.
+MODERATION_URL = env.text("MODERATION_URL") and env.address("MODERATION_URL", schemes=("https", "http"))
+MODERATION_KEY = env.text("MODERATION_KEY")
+MODERATION_SECONDS = env.number("MODERATION_SECONDS", 3, at_least=1, at_most=8)
+MODERATION_ON_FAILURE = env.choice("MODERATION_ON_FAILURE", "pass", "refuse", default="pass")
+
 # Who leaves and comes back is recognised for this long. Above a year: a yearly campaign counts each person once.
 PERSON_KEY_KEPT_DAYS = env.number("PERSON_KEY_KEPT_DAYS", 400, at_least=1, at_most=10_000)
 # Secrets that persons are still known by; `manage.py person_keys` says which of them may go.

@@ -39,7 +39,7 @@ from apps.chat.contracts.prices import (
     Usage,
     UsageBasis,
 )
-from apps.chat.contracts.word_lists import ListedWords, TextDirection, WordAction, WordsFound
+from apps.chat.contracts.word_lists import ListedWords, TextDirection, Verdict, WordAction, WordsFound
 
 __all__ = [
     "AnswerView",
@@ -79,6 +79,7 @@ __all__ = [
     "Usage",
     "UsageBasis",
     "WRITERS",
+    "Verdict",
     "WordAction",
     "WordsFound",
 ]

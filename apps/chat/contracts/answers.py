@@ -286,7 +286,9 @@ class Outcome:
     latency_ms: int | None = None
     # The channel began to answer, or may have: it costs us something, whether anybody pays for it or not.
     was_taken: bool = False
+    # What was found of the operators' words in the answer, and by a moderator in the question.
     found: tuple[WordsFound, ...] = ()
+    found_in_question: tuple[WordsFound, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Words that operators list, and where they were found."""
 
 from dataclasses import dataclass
+from enum import Enum
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -19,6 +20,13 @@ class TextDirection(TextChoices):
 
     QUESTION = "question", _("Question")
     ANSWER = "answer", _("Answer")
+
+
+class Verdict(Enum):
+    """What somebody else says of a text."""
+
+    FINE = "fine"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ import redis
 
 from apps.chat.contracts import Job, Target
 from apps.chat.engine import feed
+from apps.chat.engine.moderation import moderation
 from apps.chat.engine.run import Run
 from apps.chat.engine.service_calls import ServiceCalls, Services
 from apps.chat.registries import CHANNELS
@@ -42,6 +43,7 @@ class Engine:
         self._feeder = feed.Feeder(self._redis)
         self._runs: dict[asyncio.Task[None], Run] = {}
         self._lexicon = EMPTY
+        self._moderation = moderation()
 
     async def work(self, ending: asyncio.Event, *, patience: float = _PATIENCE_SECONDS) -> None:
         """Work until `ending` is set; then let running answers finish for `patience` seconds and interrupt the rest."""
@@ -51,6 +53,7 @@ class Engine:
             async with AsyncExitStack() as opened:
                 for channel in self._channels.values():
                     await opened.enter_async_context(channel)
+                await opened.enter_async_context(self._moderation)
                 await self._services.settle_abandoned()
                 # No answer is written without the operators' words.
                 while not (ending.is_set() or await self._renew_words()):
@@ -85,6 +88,7 @@ class Engine:
             feeder=self._feeder,
             lexicon=lambda: self._lexicon,
             has_room=self._has_room,
+            moderation=self._moderation,
         )
         task = asyncio.create_task(run.carry_out())
         self._runs[task] = run

@@ -9,11 +9,12 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.chat import rules
-from apps.chat.contracts import GenerationState, Job, Outcome, Target
+from apps.chat.contracts import GenerationState, Job, Outcome, Target, TextDirection
 from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.attempts import Attempts
 from apps.chat.engine.feed import Feeder, Piece
+from apps.chat.engine.moderation import Looked, Moderation
 from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
 from apps.chat.registries import Connection, Delta
@@ -50,6 +51,7 @@ class Run:
         feeder: Feeder,
         lexicon: Callable[[], Lexicon],
         has_room: Callable[[Target], bool],
+        moderation: Moderation,
     ) -> None:
         self.job = job
         self._services = services
@@ -57,6 +59,8 @@ class Run:
         self._feeder = feeder
         self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)
         self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)
+        self._moderation = moderation
+        self._asked = Looked()
         self._finish_reason = ""
         self._was_taken = False
         self._usage = Delta()
@@ -108,6 +112,9 @@ class Run:
         self._reading.cancel()
 
     async def _read(self) -> None:
+        self._asked = await self._moderation.look(self.job.turns[-1].text, TextDirection.QUESTION)
+        if self._asked.error_code:
+            return
         async with asyncio.timeout(limits.MAX_ANSWER_SECONDS), aclosing(self._attempts.deltas()) as answer:
             idle = 0
             async for delta in answer:
@@ -159,6 +166,9 @@ class Run:
         self._text.end()
         self._reasoning.end()
         text = str(self._text)
+        answered = Looked()
+        if text and self._end is not GenerationState.INTERRUPTED:
+            answered = await self._moderation.look(text, TextDirection.ANSWER)
         state, error_code = self._how_it_ended(has_text=show_something(text))
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
             error_code = rules.ENGINE_LOST
@@ -175,7 +185,8 @@ class Run:
             latency_ms=self._ms_until(ended_at),
             # A question that was under way when its owner stopped it may have been taken.
             was_taken=self._was_taken or state is GenerationState.STOPPED,
-            found=self._text.found + self._reasoning.found,
+            found=self._text.found + self._reasoning.found + answered.found,
+            found_in_question=self._asked.found,
         )
 
     def _ms_until(self, moment: float | None) -> int | None:
@@ -183,6 +194,8 @@ class Run:
 
     def _how_it_ended(self, *, has_text: bool) -> tuple[GenerationState, str]:
         """The state and, when something is wrong, its code. What happens behind a finish_reason changes nothing."""
+        if self._asked.error_code:
+            return GenerationState.FAILED, self._asked.error_code
         if self._is_cut:
             # As a provider says it that ends an answer so; the code tells that it was not one.
             self._finish_reason = "content_filter"

@@ -75,13 +75,11 @@ def settle(
             count_unpaid(person_id=accounts.person_of(user_id=UserId(row.user_id)), day=day)
         insert([_usage_row(row, outcome, usage, charged=charged, cost=cost, now=now)])
         _resolve_payment(row, charged=charged, is_delivered=is_delivered, now=now)
-        record_found(
-            found=outcome.found,
-            direction=TextDirection.ANSWER,
-            user_id=UserId(row.user_id),
-            generation_id=row.pk,
-            now=now,
-        )
+        for direction, found in (
+            (TextDirection.QUESTION, outcome.found_in_question),
+            (TextDirection.ANSWER, outcome.found),
+        ):
+            record_found(found=found, direction=direction, user_id=UserId(row.user_id), generation_id=row.pk, now=now)
         transaction.on_commit(lambda: feed.announce_end(row.pk))
     return True
 

@@ -4,7 +4,7 @@ Looked at one by one, so that a text may be cut anywhere: what depends on its ne
 """
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 import opencc
 
@@ -76,6 +76,7 @@ def _is_letter(sign: str) -> bool:
     return category(sign)[0] in "LNM"
 
 
+@lru_cache(maxsize=8192)
 def _kind(sign: str) -> str:
     if sign.isdigit():
         return "digit"

@@ -36,6 +36,10 @@ def certificate(key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey, *, serial: 
 # Values that a hurried person might give, by variable.
 BAD: dict[str, list[str]] = {
     "AI_LABEL_PRODUCER": ["it's us", " us", "a" * 101],
+    "MODERATION_KEY": [" k", "k\nl"],
+    "MODERATION_ON_FAILURE": ["Pass", "allow", "no"],
+    "MODERATION_SECONDS": ["0", "9", "soon"],
+    "MODERATION_URL": ["moderator", "ftp://moderator.example", "https://u:p@moderator.example"],
     "MODEL_REGISTRATIONS": ["base", "base=", "=X-1", "base=X-1;", "base=X-1; base=X-2", "a b=X-1"],
     "SERVICE_REGISTRATION": [" X-1", "X\n1"],
     "ALLOWED_HOSTS": ["*", "https://chat.example.com", "chat.example.com:443", "chat.example.com,,", "a b",
