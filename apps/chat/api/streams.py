@@ -136,6 +136,7 @@ class _Reader:
             "paid_by": generation.paid_by.value,
             "prompt_tokens": generation.prompt_tokens,
             "completion_tokens": generation.completion_tokens,
+            "has_thoughts": generation.has_thoughts,
             "balance_milli": view.balance_milli,
         }
         events.append(event("usage", usage, event_id=end))

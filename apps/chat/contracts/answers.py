@@ -133,6 +133,8 @@ class GenerationDetail(Priced):
     charged_milli: int
     max_output_tokens: int
     is_shortened: bool
+    # Whether some of what the model thought was kept.
+    has_thoughts: bool
     is_delivered: bool
     prompt_tokens: int
     completion_tokens: int

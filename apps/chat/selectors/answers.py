@@ -3,7 +3,7 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, Value, When
 
 from apps.chat import errors
 from apps.chat.contracts import GenerationDetail, GenerationState, PaidBy
@@ -33,9 +33,9 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail
         raise errors.GenerationNotFound(generation_id=str(generation_id))
     values = dict(zip(_COLUMNS, found[0], strict=True))
     state, paid_by = GenerationState(values.pop("state")), PaidBy(values.pop("paid_by"))
-    text = values.pop("text")
+    text, has_thoughts = values.pop("text"), bool(values.pop("has_thoughts"))
     price = price_of(**{name: values.pop(f"price_{name}") for name in _PRICE})
-    return GenerationDetail(**values, price=price, state=state, paid_by=paid_by), text
+    return GenerationDetail(**values, has_thoughts=has_thoughts, price=price, state=state, paid_by=paid_by), text
 
 
 def generation_detail(row: Generation) -> GenerationDetail:
@@ -53,6 +53,7 @@ def generation_detail(row: Generation) -> GenerationDetail:
         charged_milli=row.charged_milli,
         max_output_tokens=row.max_output_tokens,
         is_shortened=row.is_shortened,
+        has_thoughts=bool(row.reasoning),
         is_delivered=row.is_delivered,
         prompt_tokens=row.prompt_tokens,
         completion_tokens=row.completion_tokens,
@@ -81,6 +82,7 @@ _COLUMNS = {
     "charged_milli": "charged_milli",
     "max_output_tokens": "max_output_tokens",
     "is_shortened": "is_shortened",
+    "has_thoughts": "has_thoughts",
     "is_delivered": "is_delivered",
     "prompt_tokens": "prompt_tokens",
     "completion_tokens": "completion_tokens",
@@ -90,7 +92,9 @@ _COLUMNS = {
 }
 # Each reader asks at the beginning and at the end.
 _ANSWER: CompiledRead[Any] = CompiledRead(
-    lambda: Generation.objects.filter(user_id=Given("user_id"), pk=Given("generation_id")).values_list(
-        *_COLUMNS.values()
+    lambda: (
+        Generation.objects.filter(user_id=Given("user_id"), pk=Given("generation_id"))
+        .annotate(has_thoughts=Case(When(reasoning="", then=Value(0)), default=Value(1)))
+        .values_list(*_COLUMNS.values())
     )
 )

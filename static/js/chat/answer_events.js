@@ -13,6 +13,7 @@ export function follow(message, { ended, refused }) {
     else if (name === "usage") {
       message.dataset.paidBy = data.paid_by;
       message.dataset.chargedMilli = data.charged_milli;
+      message.dataset.thoughts = data.has_thoughts ? "yes" : "";
       message.dataset.delivered = data.is_delivered ? "yes" : "no";
     } else if (name === "error") message.dataset.error = data.code;
     else if (name === "done") {

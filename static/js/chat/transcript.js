@@ -111,6 +111,7 @@ export function describe(message) {
   const running = isRunning(message);
   part(message, "thinking").hidden = !running || hasText;
   part(message, "foot").hidden = running;
+  part(message, "thoughts").hidden = running || message.dataset.thoughts !== "yes";
   const note = part(message, "note");
   const words = noteOf(message.dataset, hasText);
   note.hidden = !words;
@@ -121,6 +122,14 @@ export function describe(message) {
   if (["interrupted", "failed"].includes(message.dataset.state)) {
     note.append(element("button", { class: "text-button", type: "button", "data-regenerate": true }, text("retry")));
   }
+}
+
+/** What the model thought is fetched when somebody wants to see it. */
+async function showThoughts({ target: thoughts }) {
+  const place = thoughts.querySelector?.('[data-part="thought"]');
+  if (!place || !thoughts.open || place.textContent) return;
+  const { message } = thoughts.closest(".message").dataset;
+  place.textContent = (await api.get(`chat/messages/${message}`)).reasoning;
 }
 
 /** A promise of an answer's text as the model wrote it: what is shown has lost fractions, stars and fences. */
@@ -164,6 +173,8 @@ export function wireTranscript() {
   else scrollToEnd();
   box.addEventListener("scroll", noticeScroll, { passive: true });
   latestButton.addEventListener("click", scrollToEnd);
+  // This event does not bubble.
+  box.addEventListener("toggle", showThoughts, true);
   // A keyboard that opens, or a turned phone, must not hide the end.
   new ResizeObserver(keepUp).observe(box);
 }

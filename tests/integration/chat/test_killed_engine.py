@@ -13,11 +13,11 @@ from django.db import connection
 
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.contracts import GenerationState
+from apps.chat.contracts import GenerationState, PerTokens
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from config import env
-from tests.integration.chat.conftest import generation, send, settled, wait_for
+from tests.integration.chat.conftest import generation, make_model, send, settled, wait_for
 from tests.integration.chat.upstream import Upstream, answer, piece
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,9 +48,11 @@ def engine_process(transactional_db: None) -> "Iterator[subprocess.Popen[bytes]]
     process.wait()
 
 
+@pytest.mark.parametrize("price", [None, PerTokens(input_milli=200, cached_milli=50, output_milli=800)])
 def test_a_killed_engine_loses_neither_text_nor_quota(
-    rich_alice: Member, upstream: Upstream, engine_process: "subprocess.Popen[bytes]"
+    rich_alice: Member, upstream: Upstream, engine_process: "subprocess.Popen[bytes]", price: PerTokens | None
 ) -> None:
+    make_model(url=upstream.url, price=price)
     upstream.scripts["up-base"] = [piece("so far"), threading.Event()]
     asked = send(rich_alice.id)
     wait_for(lambda: generation(asked.generation.id).text == "so far", what="saved text")

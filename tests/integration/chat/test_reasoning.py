@@ -57,6 +57,8 @@ def test_its_owner_can_read_it(rich_alice: Member, alice_browser: Client, model:
         ("42", "six by seven"),
         ("hello", ""),
     ]
+    page = alice_browser.get(f"/chat/{conversation_id}/").content.decode()
+    assert 'data-thoughts="yes"' in page
     exported = list(services.export_messages(user_id=rich_alice.id))
     assert [message["reasoning"] for message in exported] == [None, "six by seven"]
 
