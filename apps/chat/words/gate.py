@@ -1,12 +1,11 @@
 """What becomes of a text in which words are found: as a whole, or as it comes."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import accumulate
 
-from apps.chat.contracts import WordAction, WordsFound
-from apps.chat.words.lexicon import Lexicon, Match
+from apps.chat.contracts import WordsFound
+from apps.chat.words.lexicon import Lexicon, Match, Source
 
 
 @dataclass(frozen=True)
@@ -39,14 +38,14 @@ class Gate:
         # Up to where in what is held words are allowed, and signs masked, by what began before it.
         self._allowed_to = 0
         self._masked_to = 0
-        self._found: Counter[tuple[str, WordAction]] = Counter()
+        self._found: dict[Source, int] = defaultdict(int)
         self.is_shut = False
 
     @property
     def found(self) -> tuple[WordsFound, ...]:
         """What has been found so far."""
-        counted = sorted(self._found.items())
-        return tuple(WordsFound(found_by=code, action=action, times=times) for (code, action), times in counted)
+        counted = sorted((source.code, source.action, times) for source, times in self._found.items() if source.action)
+        return tuple(WordsFound(found_by=code, action=action, times=times) for code, action, times in counted)
 
     def take(self, piece: str, *, is_end: bool = False) -> str:
         """What may go on now that this piece has come; at the end of the text, all that is left."""
@@ -54,34 +53,48 @@ class Gate:
         if self.is_shut or not text:
             return ""
         lexicon = self._lexicon()
-        sight = lexicon.look(text, before=self._before, is_end=is_end)
-        end = min([sight.live_from, *(match.start for match in sight.matches if match.is_open)])
-        known = sorted((match for match in sight.matches if match.start < end), key=_by_start)
-        counted = self._not_allowed(known)
-        rejected = [match for match in counted if WordAction.REJECT in _actions(match)]
-        if rejected:
-            end, self.is_shut = rejected[0].start, True
-            counted = [match for match in counted if match.start < end or match in rejected[:1]]
-        for match in counted:
-            self._found.update((source.code, source.action) for source in match.sources if source.action)
-        shown = self._masked(text[:end], counted, lexicon)
+        matches, end = lexicon.look(text, before=self._before, is_end=is_end)
+        counted: list[Match] = []
+        if matches:
+            end = min([end, *(match.start for match in matches if match.is_open)])
+            known = sorted((match for match in matches if match.start < end), key=_by_start)
+            counted, allowed_to = self._not_allowed(known)
+            end = self._count(counted, end)
+        else:
+            allowed_to = self._allowed_to
+        masked = [match for match in counted if match.listed.is_masked and match.start < end]
+        shown = self._masked(text[:end], masked, lexicon)
         self._held = text[end:]
         self._before = text[end - 1] if end else self._before
-        self._allowed_to = max([0, self._allowed_to - end, *(match.end - end for match in known if _is_allowed(match))])
-        self._masked_to = max([0, self._masked_to - end, *(match.end - end for match in counted if _is_masked(match))])
+        self._allowed_to = max(0, allowed_to - end)
+        self._masked_to = max([0, self._masked_to - end, *(match.end - end for match in masked)])
         return shown
 
-    def _not_allowed(self, matches: list[Match]) -> list[Match]:
-        """Those that no allowed word covers."""
-        ends = [match.end if _is_allowed(match) else 0 for match in matches]
-        allowed_to = accumulate([self._allowed_to, *ends], max)
-        next(allowed_to)
-        return [match for match, covered in zip(matches, allowed_to, strict=True) if match.end > covered]
+    def _not_allowed(self, matches: list[Match]) -> tuple[list[Match], int]:
+        """Those that no allowed word covers, and up to where words are allowed."""
+        counted, allowed_to = [], self._allowed_to
+        for match in matches:
+            if match.listed.is_allowed:
+                allowed_to = max(allowed_to, match.end)
+            if match.end > allowed_to:
+                counted.append(match)
+        return counted, allowed_to
 
-    def _masked(self, text: str, matches: Iterable[Match], lexicon: Lexicon) -> str:
+    def _count(self, matches: list[Match], end: int) -> int:
+        """Write down what was found, up to the first that shuts the gate; where the text ends that may be shown."""
+        rejected = next((match for match in matches if match.listed.is_rejected), None)
+        if rejected is not None:
+            end, self.is_shut = rejected.start, True
+        for match in matches:
+            if match.start < end or match is rejected:
+                for source in match.listed.sources:
+                    self._found[source] += 1
+        return end
+
+    def _masked(self, text: str, matches: list[Match], lexicon: Lexicon) -> str:
         parts, at = [lexicon.masked(text[: self._masked_to])], min(self._masked_to, len(text))
         for match in matches:
-            if _is_masked(match) and match.end > at:
+            if match.end > at:
                 start = max(match.start, at)
                 parts += [text[at:start], lexicon.masked(text[start : match.end])]
                 at = match.end
@@ -91,15 +104,3 @@ class Gate:
 def _by_start(match: Match) -> tuple[int, int]:
     """In their order; of those that begin together the longest first, which may cover the others."""
     return match.start, -match.end
-
-
-def _actions(match: Match) -> set[WordAction | None]:
-    return {source.action for source in match.sources}
-
-
-def _is_allowed(match: Match) -> bool:
-    return None in _actions(match)
-
-
-def _is_masked(match: Match) -> bool:
-    return WordAction.MASK in _actions(match)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from apps.chat.contracts import WordAction
@@ -22,12 +21,20 @@ _TOO_WIDE_GAP = re.compile(f" {{{len(_TOO_WIDE)},}}")
 _REMEMBERED = 0x40000
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A list, and what happens to its words; without an action they are allowed wherever they cover others."""
 
     code: str
     action: WordAction | None
+
+
+class Listed(NamedTuple):
+    """On which lists a word is, and what that makes of it."""
+
+    sources: tuple[Source, ...]
+    is_allowed: bool
+    is_masked: bool
+    is_rejected: bool
 
 
 class Match(NamedTuple):  # sooner made than a dataclass, and there may be one for each sign
@@ -35,7 +42,7 @@ class Match(NamedTuple):  # sooner made than a dataclass, and there may be one f
 
     start: int
     end: int
-    sources: tuple[Source, ...]
+    listed: Listed
     is_open: bool
 
 
@@ -50,7 +57,7 @@ class Lexicon:
     """What finds the words of some sources. Never changes, except that it remembers signs."""
 
     def __init__(self, sources: tuple[Source, ...], parts: Parts) -> None:
-        self._groups = tuple(tuple(sources[number] for number in group) for group in parts.groups)
+        self._groups = tuple(_listed(tuple(sources[number] for number in group)) for group in parts.groups)
         self._longest = parts.longest
         self._automaton = parts.automaton
         self._symbols = _Symbols(pairs_of(parts.letters))
@@ -145,6 +152,11 @@ def lexicon_of(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
 
 
 EMPTY = lexicon_of({})
+
+
+def _listed(sources: tuple[Source, ...]) -> Listed:
+    actions = {source.action for source in sources}
+    return Listed(sources, None in actions, WordAction.MASK in actions, WordAction.REJECT in actions)
 
 
 def _half(place: int) -> int:
