@@ -18,7 +18,8 @@ class ChatConfig(AppConfig):
         from apps.chat.registries import CHANNELS, RULES
         from apps.chat.rules import admission, word_lists
 
-        CHANNELS.register(kinds.OpenAICompatible())
+        for kind in kinds.ALL:
+            CHANNELS.register(kind)
         # In the order in which they are asked, unless operators say otherwise.
         for rule in (
             admission.Size(),

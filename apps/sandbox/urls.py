@@ -35,6 +35,8 @@ urlpatterns = [
     path("wechatpay/v3/pay/transactions/", include(_wechat_pay)),
     path("llm/v1/", include(_models)),
     path("moderator/v1/look", moderator.look),
+    # As Zhipu has it.
+    path("llm/api/paas/v4/chat/completions", model_server.completions_view, {"counts_at_end": True}),
     # Where a provider has nothing, it says so in its own words.
     re_path(r"^wechat(?:/|$)", official_account.unknown),
     re_path(r"^wechatpay(?:/|$)", wechat_pay.unknown),

@@ -1,5 +1,9 @@
 """The kinds of channels; apps.py registers them."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
+
 from django.utils.translation import gettext_lazy as _
 
 from apps.chat.contracts import OPENAI_COMPATIBLE
@@ -11,9 +15,109 @@ class OpenAICompatible(ChannelKind):
 
     code = OPENAI_COMPATIBLE
     label = _("OpenAI compatible")
+    # What its errors mean beyond those that all share, by the provider's own code or type.
+    codes: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    # Else of a Dialect.
+    ways: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
     def connect(self) -> Connection:
-        """A connection by the openai client."""
-        from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: PLC0415  # slow, for the engine alone
+        """A connection by the openai client, in this provider's dialect."""
+        # Slow, and for the engine alone.
+        from apps.chat.engine.dialects import Dialect  # noqa: PLC0415
+        from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: PLC0415
 
-        return OpenAIConnection()
+        return OpenAIConnection(Dialect(codes=self.codes, **self.ways))
+
+
+class OpenAI(OpenAICompatible):
+    """OpenAI itself: an empty account is a 429 as its limits are, and the limit of an answer has its newer name."""
+
+    code = "openai"
+    label = _("OpenAI")
+    codes = MappingProxyType(
+        {
+            "credit_balance_exhausted": "upstream_arrears",
+            "billing_hard_limit_reached": "upstream_arrears",
+            "organization_spend_limit_exceeded": "upstream_arrears",
+            "project_spend_limit_exceeded": "upstream_arrears",
+        }
+    )
+    ways = MappingProxyType({"limit_name": "max_completion_tokens"})
+
+
+class Zhipu(OpenAICompatible):
+    """GLM: numbers for errors, of which those about money come as 429; usage without being asked; tokens for keys."""
+
+    code = "zhipu"
+    label = _("Zhipu GLM")
+    codes = MappingProxyType(
+        {
+            **dict.fromkeys(("1000", "1001", "1002", "1003", "1004", "1005"), "upstream_key_refused"),
+            # The day's or month's share of the account is used up, or its plan is over.
+            **dict.fromkeys(("1304", "1308", "1309", "1310"), "upstream_arrears"),
+            "1211": "upstream_model_unknown",
+            "1234": "upstream_failed",
+            **dict.fromkeys(("1302", "1303", "1305", "1312"), "upstream_busy"),
+        }
+    )
+
+    def connect(self) -> Connection:
+        """As the others, with tokens in place of keys."""
+        from apps.chat.engine.dialects import Dialect, zhipu_token  # noqa: PLC0415
+        from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: PLC0415
+
+        return OpenAIConnection(Dialect(codes=self.codes, wants_usage=False, authorization=zhipu_token))
+
+
+class DeepSeek(OpenAICompatible):
+    """DeepSeek: 402 for an empty account, comments while it thinks, an end of its own when it is overloaded."""
+
+    code = "deepseek"
+    label = _("DeepSeek")
+
+
+class Qwen(OpenAICompatible):
+    """Qwen at DashScope: words for errors, of which that about money comes as 400."""
+
+    code = "qwen"
+    label = _("Qwen")
+    codes = MappingProxyType(
+        {
+            "InvalidApiKey": "upstream_key_refused",
+            "Throttling": "upstream_busy",
+            "Throttling.RateQuota": "upstream_busy",
+            "Throttling.AllocationQuota": "upstream_busy",
+            "ModelNotFound": "upstream_model_unknown",
+        }
+    )
+
+
+class Moonshot(OpenAICompatible):
+    """Moonshot: the error's type says what it is; usage may stand in the choice."""
+
+    code = "moonshot"
+    label = _("Moonshot")
+    codes = MappingProxyType(
+        {
+            "exceeded_current_quota_error": "upstream_arrears",
+            "rate_limit_reached_error": "upstream_busy",
+            "engine_overloaded_error": "upstream_busy",
+        }
+    )
+
+
+class Ollama(OpenAICompatible):
+    """Ollama, which open models run on: it takes any key."""
+
+    code = "ollama"
+    label = _("Ollama")
+
+
+class Sandbox(OpenAICompatible):
+    """The sandbox's model server, which misbehaves by the model's name."""
+
+    code = "sandbox"
+    label = _("Sandbox")
+
+
+ALL = (OpenAICompatible(), OpenAI(), Zhipu(), DeepSeek(), Qwen(), Moonshot(), Ollama(), Sandbox())

@@ -20,10 +20,12 @@ from openai import APIConnectionError, AsyncOpenAI
 
 from apps.chat.contracts import Job, Target
 from apps.chat.engine import deltas, documents, transport, upstream_errors
+from apps.chat.engine.dialects import Dialect
 from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.thoughts import Thoughts
 from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 from apps.chat.registries import Connection, Delta
+from apps.kernel import clock
 
 _DONE = "[DONE]"
 # After its finish_reason an answer is whole; for the usage that some send behind it we wait only this long.
@@ -39,6 +41,7 @@ _MAX_UNREADABLE = 20
 # Lines that complete no event: a hundred heartbeats a second would not be as many in the longest answer.
 _MAX_IDLE_LINES = 100_000
 _MAX_CLIENTS = 64
+_COMMON = Dialect()
 _ABOUT_THE_QUESTION = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
@@ -60,7 +63,8 @@ class _Way:
 class OpenAIConnection(Connection):
     """The way to all channels that speak as OpenAI does."""
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = _COMMON) -> None:
+        self._dialect = dialect
         # How models want to be asked: learnt from their refusals.
         self._ways: dict[tuple[str, str], _Way] = {}
 
@@ -85,18 +89,21 @@ class OpenAIConnection(Connection):
         The end of this iteration proves nothing: an answer is whole only if a finish_reason came, or [DONE] after
         its usage, which is then given as the finish_reason "stop". Raises UpstreamError.
         """
-        async with aclosing(await self._taken(job, target)) as response, aclosing(response.aiter_raw()) as chunks:
-            reading, thoughts = _Reading(chunks, target), Thoughts()
-            async for delta in _deltas(reading):
-                text, thought = thoughts.sort(delta.text)
-                yield delta._replace(text=text, reasoning=delta.reasoning + thought)
-            yield Delta(*thoughts.rest())
-            await reading.drain()
+        try:
+            async with aclosing(await self._taken(job, target)) as response, aclosing(response.aiter_raw()) as chunks:
+                reading, thoughts = _Reading(chunks, target), Thoughts()
+                async for delta in _deltas(reading):
+                    text, thought = thoughts.sort(delta.text)
+                    yield delta._replace(text=text, reasoning=delta.reasoning + thought)
+                yield Delta(*thoughts.rest())
+                await reading.drain()
+        except UpstreamError as error:
+            raise self._dialect.understood(error) from error
 
     async def _taken(self, job: Job, target: Target) -> httpx2.Response:
         """The response to a question that the channel took, asked as it wants. Raises UpstreamError."""
         key = (target.base_url, target.upstream_model)
-        way = self._ways.get(key, _Way())
+        way = self._ways.get(key, _Way(limit_name=self._dialect.limit_name, wants_usage=self._dialect.wants_usage))
         while True:
             try:
                 response = await self._ask(job, target, way)
@@ -138,10 +145,17 @@ class OpenAIConnection(Connection):
         client = self._client(
             session, target.base_url, target.api_key, target.proxy_url, target.connect_seconds, target.silence_seconds
         )
+        token = self._dialect.authorization(target.api_key, now=clock.now())
         try:
             # Not by its method for this address, which copies messages field by field: for forty of them that was
             # measured to take 7 ms, and all other answers would wait.
-            return await client.post("/chat/completions", cast_to=httpx2.Response, body=body, stream=True)
+            return await client.post(
+                "/chat/completions",
+                cast_to=httpx2.Response,
+                body=body,
+                options={"headers": {"Authorization": f"Bearer {token}"}},
+                stream=True,
+            )
         except APIConnectionError as error:
             # What the network says stands behind it (the client wraps errors of TLS, and only those).
             raise error.__cause__ or error from None

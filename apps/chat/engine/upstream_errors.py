@@ -63,8 +63,18 @@ _BLAMES_OF_STATUS: dict[int | None, Blame] = {
 class UpstreamError(Exception):
     """The channel did not answer, or broke off; `code` is ours and stable, `detail` is for the log."""
 
-    def __init__(self, code: str, detail: str = "", *, blame: Blame | None = None, has_connected: bool = True) -> None:
+    def __init__(
+        self,
+        code: str,
+        detail: str = "",
+        *,
+        blame: Blame | None = None,
+        has_connected: bool = True,
+        words: tuple[str, ...] = (),
+    ) -> None:
         super().__init__(code)
+        # The provider's own code and type, for those who know what it means by them.
+        self.words = words
         self.code = code
         self.detail = detail
         self.blame = blame or _BLAMES.get(code, Blame.CHANNEL)
@@ -106,7 +116,8 @@ class Complaint:
         code = known or (_code_of_status(status) if status is not None else "upstream_failed")
         facts = {"status": status, "code": self.code, "type": self.type, "param": self.param}
         detail = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-        return UpstreamError(code, detail, blame=None if known else _BLAMES_OF_STATUS.get(status))
+        blame = None if known else _BLAMES_OF_STATUS.get(status)
+        return UpstreamError(code, detail, blame=blame, words=(self.code, self.type))
 
 
 def of_transport(error: Exception) -> UpstreamError:

@@ -40,6 +40,8 @@ class Plan:
     finish_reason: str
     prompt_tokens: int
     wants_usage: bool
+    # Together with the finish_reason, asked for or not.
+    counts_at_end: bool = False
 
     def usage(self) -> dict[str, Any]:
         """What is billed; completion_tokens includes the reasoning."""
@@ -108,7 +110,7 @@ def events(planned: Plan, *, tokens_per_chunk: int) -> Iterator[bytes]:
         for start in range(0, len(pieces), tokens_per_chunk):
             yield _chunk(planned, {name: "".join(pieces[start : start + tokens_per_chunk])})
     yield _chunk(planned, {}, finish_reason=planned.finish_reason)
-    if planned.wants_usage:
+    if planned.wants_usage and not planned.counts_at_end:
         yield event({**_envelope(planned, "chat.completion.chunk"), "choices": [], "usage": planned.usage()})
     yield b"data: [DONE]\n\n"
 
@@ -120,7 +122,9 @@ def event(value: dict[str, Any]) -> bytes:
 
 def _chunk(planned: Plan, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-    usage = {"usage": None} if planned.wants_usage else {}
+    usage: dict[str, Any] = {"usage": None} if planned.wants_usage and not planned.counts_at_end else {}
+    if planned.counts_at_end and finish_reason:
+        usage = {"usage": planned.usage(), "request_id": planned.id}
     return event({**_envelope(planned, "chat.completion.chunk"), "choices": [choice], **usage})
 
 

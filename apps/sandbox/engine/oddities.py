@@ -100,6 +100,22 @@ def _cr_lines(events: Events) -> Iterator[bytes]:
     return (event.replace(b"\n", b"\r") for event in events)
 
 
+def _crlf_lines(events: Events) -> Iterator[bytes]:
+    return (event.replace(b"\n", b"\r\n") for event in events)
+
+
+def _with_comments(events: Events) -> Iterator[bytes]:
+    return (b": keep-alive\n\n" + event for event in events)
+
+
+def _usage_twice(events: Events) -> Iterator[bytes]:
+    """The usage in the chunk with the finish_reason, as Zhipu does, and once more behind it."""
+    all_events = list(events)
+    usage = next((_read(event)["usage"] for event in all_events if _read(event).get("usage")), None)
+    for event in all_events:
+        yield completions.event({**_read(event), "usage": usage}) if _is_end(event) else event
+
+
 def _without_end(events: Events) -> Iterator[bytes]:
     return (event for event in events if not _is_end(event))
 
@@ -121,6 +137,13 @@ def _half(escape: str) -> bytes:
 _CHANGES: dict[str, Callable[[Events], Iterator[bytes]]] = {
     "fault-bom": _with_mark,
     "fault-cr-lines": _cr_lines,
+    "fault-crlf-lines": _crlf_lines,
+    "fault-keepalive": _with_comments,
+    "fault-usage_twice": _usage_twice,
+    "fault-empty-delta": _between(
+        *[completions.event({"choices": [{"index": 0, "delta": {}, "finish_reason": None}]})] * 3,
+        completions.event({"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": None}]}),
+    ),
     "fault-data-lines": _several_data_lines,
     "fault-separators": _between(_text("a\u2028b\u2029c\u0085d")),
     "fault-half-emoji": _between(_half("\\ud83d"), _half("\\ude00")),

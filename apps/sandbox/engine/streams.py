@@ -11,6 +11,10 @@ Faults are chosen by the model's name, answer like `demo-swift` otherwise, and a
     fault-no-usage        a good answer that never says its usage
     fault-split-utf8      a good answer whose network chunks end inside a character
     fault-empty           finish_reason stop without a word of content
+    fault-401, fault-402, fault-429-1113, fault-400-1301, fault-502-html   refused so, before it begins
+    fault-hang-before-first  silence in place of headers
+    fault-hang-mid        a few chunks, then silence
+    fault-sensitive, fault-length, fault-network_error   half of the answer, with this finish_reason
 
 Odd, and yet good answers (engine/oddities.py):
 
@@ -28,6 +32,11 @@ Odd, and yet good answers (engine/oddities.py):
     fault-silent-end      silence for ever after the finish_reason
     fault-error-after-end an error after the finish_reason
     fault-json            one JSON document, though a stream was asked for
+    fault-usage_twice     usage once with the finish_reason and again behind it
+    fault-keepalive       a comment between any two events
+    fault-slow            twenty tokens a second
+    fault-crlf-lines      lines that end at CR and LF
+    fault-empty-delta     events with nothing in them between the others
     fault-max-tokens      takes max_completion_tokens only, else HTTP 400 unsupported_parameter
 
 And hostile ones:
@@ -57,6 +66,8 @@ FAULTS = frozenset(
         "bom", "cr-lines", "data-lines", "separators", "half-emoji", "unreadable", "list-content", "refusal",
         "number-reason", "done-no-reason", "heartbeats", "silent-end", "error-after-end", "json", "max-tokens",
         "huge-delta", "gzip", "redirect", "json-error",
+        "401", "402", "429-1113", "400-1301", "502-html", "hang-before-first", "hang-mid", "sensitive", "length",
+        "network_error", "usage_twice", "keepalive", "slow", "crlf-lines", "empty-delta",
     )
 )  # fmt: skip
 
@@ -66,6 +77,10 @@ _EVENTS_BEFORE_FAULT = 6
 _KEEP_ALIVE_SECONDS = 0.5
 # Long enough for every client's patience.
 _HANG_SECONDS = 3600.0
+
+
+_REASONS = {f"fault-{reason}": reason for reason in ("sensitive", "length", "network_error")}
+_SLOW_SECONDS_PER_TOKEN = 0.05
 
 
 class Dropped(Exception):
@@ -91,6 +106,8 @@ def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
         return replace(planned, reasoning=[], content=[], finish_reason="stop")
     if request.model == "fault-no-usage":
         return replace(planned, wants_usage=False)
+    if (reason := _REASONS.get(request.model)) is not None:
+        return replace(planned, content=planned.content[: max(len(planned.content) // 2, 1)], finish_reason=reason)
     return planned
 
 
@@ -125,7 +142,9 @@ async def half(body: bytes, *, is_broken: bool) -> AsyncIterator[bytes]:
 async def _with_fault(planned: Plan, *, pace: Pace) -> AsyncIterator[bytes]:
     if planned.model == "fault-hang":
         await hang()
-    is_cut = planned.model in ("fault-drop-mid", "fault-eof-no-done", "fault-error-in-stream")
+    is_cut = planned.model in ("fault-drop-mid", "fault-eof-no-done", "fault-error-in-stream", "fault-hang-mid")
+    if planned.model == "fault-slow":
+        pace = replace(pace, seconds_per_token=_SLOW_SECONDS_PER_TOKEN, tokens_per_chunk=1)
     events = oddities.change(planned.model, completions.events(planned, tokens_per_chunk=pace.tokens_per_chunk))
     async for part in _paced(islice(events, _EVENTS_BEFORE_FAULT) if is_cut else events, pace=pace):
         if planned.model == "fault-split-utf8":
@@ -139,7 +158,7 @@ async def _with_fault(planned: Plan, *, pace: Pace) -> AsyncIterator[bytes]:
         yield completions.event(STREAM_ERROR)
     if planned.model == "fault-drop-mid":
         raise Dropped
-    if planned.model == "fault-silent-end":
+    if planned.model in ("fault-silent-end", "fault-hang-mid"):
         await hang()
     while planned.model == "fault-heartbeats":
         yield b": keep-alive\n\n"

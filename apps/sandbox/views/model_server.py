@@ -6,8 +6,8 @@ names misbehave, and how: engine/streams.py.
 """
 
 import json
-import secrets
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
@@ -23,9 +23,11 @@ from django.http import (
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
+from apps.kernel import clock
 from apps.sandbox.engine import completions, oddities, streams
 from apps.sandbox.engine.completions import CompletionRequest, Plan
 from apps.sandbox.engine.paces import MODELS, SWIFT, Pace
+from apps.sandbox.rules import model_keys
 
 P = ParamSpec("P")
 _CREATED = 1_790_000_000
@@ -38,8 +40,8 @@ def _with_key(
 
     @wraps(answer)
     async def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        expected = f"Bearer {settings.SANDBOX['MODEL_API_KEY']}"
-        if not secrets.compare_digest(request.headers.get("Authorization", "").encode(), expected.encode()):
+        key, now_ms = settings.SANDBOX["MODEL_API_KEY"], int(clock.now().timestamp() * 1000)
+        if not model_keys.is_accepted(request.headers.get("Authorization", ""), key=key, now_ms=now_ms):
             return _refusal(401, "Incorrect API key provided.", code="invalid_api_key")
         return await answer(request, *args, **kwargs)
 
@@ -49,8 +51,8 @@ def _with_key(
 @csrf_exempt
 @require_POST
 @_with_key
-async def completions_view(request: HttpRequest) -> HttpResponseBase:
-    """POST v1/chat/completions"""
+async def completions_view(request: HttpRequest, *, counts_at_end: bool = False) -> HttpResponseBase:
+    """POST v1/chat/completions; as Zhipu's, usage comes with the finish_reason."""
     try:
         asked = completions.read(json.loads(request.body))
     except (completions.NotValid, ValueError) as error:
@@ -60,7 +62,9 @@ async def completions_view(request: HttpRequest) -> HttpResponseBase:
         return _refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
     if (failure := _failure(asked)) is not None:
         return failure
-    planned = streams.plan(asked, pace=pace)
+    if asked.model == "fault-hang-before-first":
+        await streams.hang()
+    planned = replace(streams.plan(asked, pace=pace), counts_at_end=counts_at_end)
     if not asked.is_stream or asked.model == "fault-json":
         return await _whole(planned)
     return _streamed(planned, pace=pace)
@@ -83,6 +87,19 @@ _FAILURES: dict[str, Callable[[], HttpResponseBase]] = {
         code="unsupported_parameter",
         param="max_tokens",
     ),
+    "fault-401": lambda: _refusal(401, "Incorrect API key provided.", code="invalid_api_key"),
+    "fault-402": lambda: _refusal(402, "Insufficient Balance", code="invalid_request_error", kind="unknown_error"),
+    "fault-429-1113": lambda: JsonResponse(
+        {"error": {"code": "1113", "message": "The account is in arrears."}}, status=429
+    ),
+    "fault-400-1301": lambda: JsonResponse(
+        {
+            "contentFilter": [{"level": 1, "role": "user"}],
+            "error": {"code": "1301", "message": "The input may be sensitive."},
+        },
+        status=400,
+    ),
+    "fault-502-html": lambda: HttpResponse("<html><h1>502 Bad Gateway</h1></html>", status=502),
     "fault-redirect": lambda: HttpResponseRedirect("https://models.example/v1/chat/completions", status=307),
     "fault-json-error": lambda: JsonResponse(streams.STREAM_ERROR),
     "fault-gzip": lambda: HttpResponse(

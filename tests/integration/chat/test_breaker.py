@@ -44,7 +44,8 @@ def health() -> ChannelHealth:
 
 
 def may_be_tried() -> None:
-    """The pause is over."""
+    """The pause is over. An attempt is heeded just after its answer is settled."""
+    wait_for(lambda: ChannelHealth.objects.filter(state=OPEN).exists(), what="the channel to be left alone")
     ChannelHealth.objects.update(retry_at=clock.now() - timedelta(seconds=1))
     routing.forget()
 
@@ -69,7 +70,7 @@ def test_a_dead_channel_costs_a_few_attempts_and_then_none(
         may_be_tried()
         assert ask(rich) == "back again"
         assert ask(rich) == "back again"
-        assert health().facts.is_well
+        wait_for(lambda: health().facts.is_well, what="its failures to be forgotten")
 
 
 def test_one_question_tries_while_the_others_go_elsewhere(
@@ -106,6 +107,7 @@ def test_a_probe_that_fails_leaves_the_channel_alone_for_longer(
     may_be_tried()
 
     assert ask(rich) == "from the second"
+    wait_for(lambda: health().state == OPEN, what="the end of the probe")
 
     row = health()
     assert (row.state, row.openings, row.probe_of) == (OPEN, 2, None)
@@ -134,6 +136,7 @@ def test_without_another_channel_nothing_is_asked_while_it_is_left_alone(
     upstream.refusals["up-base"] = (500, {})
     for _ in range(breaker.FAILURES):
         assert ask(rich) == "upstream_failed"
+    wait_for(lambda: health().state == OPEN, what="the channel to be left alone")
 
     assert [ask(rich), ask(rich)] == ["channel_unavailable"] * 2
     assert len(upstream.requests) == breaker.FAILURES

@@ -57,6 +57,21 @@ FAULTS: dict[str, tuple[GenerationState, str, str | None]] = {
     "gzip": (FAILED, "upstream_garbled", ""),
     "redirect": (FAILED, "upstream_refused", ""),
     "json-error": (FAILED, "upstream_failed", ""),
+    "401": (FAILED, "upstream_key_refused", ""),
+    "402": (FAILED, "upstream_arrears", ""),
+    "429-1113": (FAILED, "upstream_arrears", ""),
+    "400-1301": (FAILED, "content_refused", ""),
+    "502-html": (FAILED, "upstream_failed", ""),
+    "hang-before-first": (FAILED, "upstream_timeout", ""),
+    "hang-mid": (INTERRUPTED, "upstream_timeout", None),
+    "sensitive": (FINISHED, "", None),
+    "length": (FINISHED, "", None),
+    "network_error": (INTERRUPTED, "upstream_cut", None),
+    "usage_twice": (FINISHED, "", WHOLE),
+    "keepalive": (FINISHED, "", WHOLE),
+    "slow": (FINISHED, "", WHOLE),
+    "crlf-lines": (FINISHED, "", WHOLE),
+    "empty-delta": (FINISHED, "", WHOLE),
 }
 
 
@@ -77,15 +92,15 @@ def test_each_fault_ends_as_it_should_while_the_others_run(alice: Member, site: 
     set_limits(max_running=len(FAULTS))
     give_quota(alice.id, 100_000)
     for name in FAULTS:
-        make_model(name, upstream=f"fault-{name}")
-    services.save_channel(
-        code="test",
-        base_url=f"{site}/sandbox/llm/v1",
-        api_key=settings.SANDBOX["MODEL_API_KEY"],
-        # It fails so often that it would be left alone.
-        is_forced=True,
-        now=clock.now(),
-    )
+        # Each on a channel of its own, which nothing is held against.
+        make_model(name, upstream=f"fault-{name}", channel=name)
+        services.save_channel(
+            code=name,
+            kind="sandbox",
+            base_url=f"{site}/sandbox/llm/v1",
+            api_key=settings.SANDBOX["MODEL_API_KEY"],
+            now=clock.now(),
+        )
 
     asked = {name: send(alice.id, QUESTION, model=name).generation.id for name in FAULTS}
 

@@ -1,0 +1,59 @@
+"""How providers differ who all speak as OpenAI does: what each calls its errors, and how it wants to be asked."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from apps.chat.engine.upstream_errors import UpstreamError
+
+_TOKEN_LIFE = timedelta(minutes=5)
+
+
+def plain(api_key: str, *, now: datetime) -> str:
+    """The key itself."""
+    return api_key
+
+
+def zhipu_token(api_key: str, *, now: datetime) -> str:
+    """A token that Zhipu takes in place of a key of the form id.secret: the secret is not sent. Others go as they are.
+
+    HS256 with `sign_type` in the header and milliseconds in the payload: its own form of a JWT (docs.bigmodel.cn, API
+    authentication).
+    """
+    key_id, dot, secret = api_key.partition(".")
+    if not dot:
+        return api_key
+    at, until = (round(moment.timestamp() * 1000) for moment in (now, now + _TOKEN_LIFE))
+    head = _part({"alg": "HS256", "sign_type": "SIGN"})
+    signed = f"{head}.{_part({'api_key': key_id, 'exp': until, 'timestamp': at})}"
+    mark = hmac.new(secret.encode(), signed.encode(), hashlib.sha256).digest()
+    return f"{signed}.{_base64(mark)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """One provider's way. `codes` are our codes for its own, where the common ones do not say it."""
+
+    codes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    # What it calls the longest answer, and whether it counts tokens only when asked to.
+    limit_name: str = "max_tokens"
+    wants_usage: bool = True
+    authorization: Callable[..., str] = plain
+
+    def understood(self, error: UpstreamError) -> UpstreamError:
+        """The error in our codes; the same where this provider means nothing else by it."""
+        code = next((self.codes[word] for word in error.words if word in self.codes), "")
+        return UpstreamError(code, error.detail, words=error.words) if code and code != error.code else error
+
+
+def _part(value: Mapping[str, object]) -> str:
+    return _base64(json.dumps(value, separators=(",", ":")).encode())
+
+
+def _base64(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
