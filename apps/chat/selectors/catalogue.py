@@ -8,7 +8,8 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from apps.chat.contracts import Policy, PricedModel
-from apps.chat.models import ChatModel, ChatPolicy, Entitlement, FreeUse
+from apps.chat.models import ChatModel, ChatPolicy, ChatRule, Entitlement, FreeUse
+from apps.chat.rules.admission import AccessLimit
 from apps.chat.selectors.routes import is_served
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import PersonId, UserId
@@ -42,8 +43,13 @@ def policy() -> Policy:
 
 
 def policy_on_show() -> Policy:
-    """The limits as pages may tell them: no message is free where no model takes free messages from everybody."""
-    takers = ChatModel.objects.filter(is_served(), is_enabled=True, is_in_free_allowance=True, needs_entitlement=False)
+    """The limits as pages may tell them: no message is free where no model takes free messages from everybody, or
+    the rule of free answers is off.
+    """
+    is_off = Exists(ChatRule.objects.filter(code=AccessLimit.code, is_on=False))
+    takers = ChatModel.objects.filter(
+        ~is_off, is_served(), is_enabled=True, is_in_free_allowance=True, needs_entitlement=False
+    )
     taker = takers.annotate(**_limits()).first()
     return replace(policy(), free_per_day=0) if taker is None else _policy_beside(taker)
 

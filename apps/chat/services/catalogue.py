@@ -11,7 +11,6 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import PerAnswer, Policy, Price, PriceKind
 from apps.chat.models import ChatModel, ChatPolicy, ModelPrice
 from apps.chat.services import routing
-from apps.chat.services.chain import as_ruled
 from apps.kernel import audit, configuration
 from apps.kernel.db import one_at_a_time
 from apps.kernel.fresh import Fresh
@@ -69,8 +68,8 @@ def save_policy(*, policy: Policy, now: datetime, actor: str = audit.SYSTEM, rea
 
 
 def policy_on_show() -> Policy:
-    """The limits as pages tell them, a second old at most: where no model takes free messages, `free_per_day` is 0."""
-    return as_ruled(_policy_on_show.get())
+    """The limits as pages tell them, a second old at most: where no message is free, `free_per_day` is 0."""
+    return _policy_on_show.get()
 
 
 def forget() -> None:

@@ -16,6 +16,7 @@ from apps.chat.models import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.registries import RULES
 from apps.chat.rules import limits
 from apps.chat.rules.admission import AccessLimit, Frequency, free_per_day
+from apps.chat.services import catalogue
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.word_lists import record_refused
 from apps.kernel import configuration, frequency
@@ -109,6 +110,7 @@ def save_rule(*, code: str, is_on: bool, place: int | None, actor: str, reason: 
     values = {"is_on": is_on, "place": place}
     configuration.save(ChatRule, key={"code": code}, values=values, actor=actor, reason=reason, now=now)
     _settings.forget()
+    catalogue.forget()
 
 
 def ensure_rules(*, now: datetime) -> None:

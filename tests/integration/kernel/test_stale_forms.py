@@ -13,7 +13,7 @@ from django.test import Client
 
 from apps.accounts import services as accounts
 from apps.chat import services as chat
-from apps.chat.contracts import Policy
+from apps.chat.contracts import ListedWords, Policy, WordAction
 from apps.kernel import clock
 from apps.kernel.admin import ConfigurationAdmin
 from apps.marketing import services as marketing
@@ -84,6 +84,18 @@ def save_network() -> None:
     chat.save_network(network="203.0.113.0/24", is_enabled=False, actor="staff:1", reason="first", now=clock.now())
 
 
+def save_words() -> None:
+    chat.save_word_list(
+        code="n",
+        name="N",
+        action=WordAction.MASK,
+        listed=ListedWords(words=("plum",), allowed=("plum tree",)),
+        actor="staff:1",
+        reason="first",
+        now=clock.now(),
+    )
+
+
 def save_reply() -> None:
     accounts.save_reply_text(key="unknown", text="Hello", actor="staff:1", reason="warmer", now=clock.now())
 
@@ -103,6 +115,7 @@ ROWS: dict[str, tuple[Callable[[], object], str, str, str]] = {
     ),
     "chat.ChatRule": (save_rule, "place", "6", "7"),
     "chat.BlockedNetwork": (save_network, "note", "a school", "a hotel"),
+    "chat.WordList": (save_words, "action", "flag", "reject"),
     "accounts.ReplyText": (save_reply, "text", "Good morning", "Good evening"),
     "marketing.ExchangeItem": (
         lambda: marketing.save_exchange_item(

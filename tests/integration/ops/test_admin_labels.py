@@ -20,8 +20,9 @@ def labels(page: Any) -> Iterator[Any]:
     request.user = User(is_staff=True, is_superuser=True)
     model = page.model
     yield from (model._meta.verbose_name, model._meta.verbose_name_plural, model._meta.app_config.verbose_name)
-    for row in (None, model()):
-        may_edit = page.has_add_permission(request) if row is None else page.has_change_permission(request, row)
+    # Nobody sees the form of a row that nobody adds.
+    for row in (None, model()) if page.has_add_permission(request) else (model(),):
+        may_edit = row is None or page.has_change_permission(request, row)
         form = page.get_form(request, row).base_fields if may_edit else {}
         for name in [*flatten_fieldsets(page.get_fieldsets(request, row)), *page.list_display]:
             yield form[name].label if name in form else label_for_field(name, model, page)

@@ -26,12 +26,17 @@ def _channel_off() -> None:
     chat.save_channel(code="test", base_url="http://127.0.0.1:9/v1", api_key=None, is_enabled=False, now=clock.now())
 
 
+def _rule_off() -> None:
+    chat.save_rule(code="access-limit", is_on=False, place=None, actor="staff:1", reason="a test", now=clock.now())
+
+
 NONE: dict[str, Callable[[], None]] = {
     "the limit is zero": lambda: set_limits(free_per_day=0),
     "no model takes them": lambda: make_model("base", is_in_free_allowance=False),
     "the model has to be bought": lambda: make_model("base", needs_entitlement=True),
     "the model is off": lambda: make_model("base", is_enabled=False),
     "the channel is off": _channel_off,
+    "the rule of free answers is off": _rule_off,
 }
 
 
