@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import tzinfo
 from typing import Any
 
 from apps.chat.contracts import MessageDetail
@@ -77,10 +78,12 @@ def record(*, producer: str, produce_id: str, code: str = "") -> dict[str, str]:
     return dict(zip(_FIELDS, values, strict=True))
 
 
-def as_markdown(title: str, messages: Iterable[MessageDetail], *, label: Mapping[str, str], me: str) -> str:
+def as_markdown(
+    title: str, messages: Iterable[MessageDetail], *, label: Mapping[str, str], me: str, zone: tzinfo
+) -> str:
     """A conversation as a Markdown file: the record as front matter, the mark at each answer and at the end.
 
-    `me` is what the owner of the conversation is called in it.
+    `me` is what the owner of the conversation is called in it; `zone` is where its times are told.
     """
     front = "\n".join(f"  {name}: '{_quoted(value)}'" for name, value in label.items())
     parts = [f"---\n{_KEY}:\n{front}\n---\n\n# {_one_line(title)}\n"]
@@ -89,7 +92,7 @@ def as_markdown(title: str, messages: Iterable[MessageDetail], *, label: Mapping
         if message.generation is not None:
             who = _one_line(message.generation.model_name)
             mark = f"\n\n> {VISIBLE_MARK} · {message.generation.produce_id}"
-        parts.append(f"\n## {who} · {message.created_at:%Y-%m-%d %H:%M}\n\n{message.text}{mark}\n")
+        parts.append(f"\n## {who} · {message.created_at.astimezone(zone):%Y-%m-%d %H:%M}\n\n{message.text}{mark}\n")
     return "".join([*parts, f"\n---\n\n{VISIBLE_MARK}\n"])
 
 

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any
 from uuid import UUID
 from zipfile import BadZipFile, ZipFile
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -34,7 +35,7 @@ def export_conversation(*, user_id: UserId, conversation_id: UUID, kind: str) ->
     def write(label: Mapping[str, str]) -> str:
         if kind == "json":
             return labels.as_json(title, branch, label=label)
-        return labels.as_markdown(title, branch, label=label, me=_("Me"))
+        return labels.as_markdown(title, branch, label=label, me=_("I asked"), zone=ZoneInfo(settings.TIME_ZONE))
 
     text = _with_code(write, produce_id=str(conversation.id))
     ending, media_type = ("json", "application/json") if kind == "json" else ("md", "text/markdown; charset=utf-8")

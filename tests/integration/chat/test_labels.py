@@ -10,6 +10,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
@@ -64,6 +65,8 @@ def test_markdown_has_the_mark_at_each_answer_and_at_its_end_and_the_record_in_f
     assert f"  PropagateID: '{conversation}'" in front
     assert f"It's --- **this**: 【一】\n\n> {MARK} · {asked.generation.id}" in body
     assert "What is 'it'?\n---\nAIGC: no" in body
+    local = timezone.localtime(asked.message.created_at)
+    assert f"\n## 我 · {local:%Y-%m-%d %H:%M}\n" in body
     assert body.rstrip().splitlines()[-1] == MARK
     assert body.count(MARK) == 2, "what a member wrote is not marked"
     assert "written by this site, and unchanged since" in verified(text, tmp_path)

@@ -68,8 +68,8 @@ def page_of(browser: Client, report: Report) -> str:
 
 
 def found() -> set[str]:
-    """What the audit finds of reports, and of closed accounts."""
-    numbers = {"I-66-reveals", "I-66-decisions", "I-64"}
+    """What the audit finds of reports, of closed accounts, and of times."""
+    numbers = {"I-66-reveals", "I-66-decisions", "I-64", "I-52"}
     checks = [item for item in all_invariants() if item.number in numbers]
     return {item.number for item in checks if find(item, now=clock.now()).breaches}
 
