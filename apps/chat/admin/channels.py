@@ -4,13 +4,16 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, rules, services
 from apps.chat.admin.usages import CostFields, save_cost
+from apps.chat.contracts import BreakerState
 from apps.chat.models import Channel, ChannelKey, Route
+from apps.kernel import clock
 from apps.kernel.admin import (
     ConfigurationAdmin,
     ReasonedForm,
@@ -103,8 +106,30 @@ class ChannelAdmin(ConfigurationAdmin):
     task = Task.CHAT
     form = ChannelForm
     empty_text = gettext_lazy("Nobody can answer yet. Add a channel: the address of an upstream account and its key.")
-    list_display = ("code", "kind", "base_url", "is_enabled", "updated_at")
+    list_display = ("code", "kind", "base_url", "is_enabled", "health_now", "keys_awake", "updated_at")
     refused_fields: ClassVar = {errors.ChannelKeyNeeded: "api_key"}
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
+        """With its health and keys, which columns tell."""
+        return super().get_queryset(request).select_related("health").prefetch_related("keys")
+
+    @admin.display(description=gettext_lazy("health"))
+    def health_now(self, channel: Channel) -> str:
+        """How it does, as all engines know it."""
+        health = getattr(channel, "health", None)
+        if channel.is_forced:
+            return _("forced on")
+        if health is None or health.facts.is_well:
+            return str(BreakerState.CLOSED.label)
+        said = _("%(state)s: %(failures)s failures, last %(code)s")
+        return said % {"state": health.get_state_display(), "failures": health.failures, "code": health.code}
+
+    @admin.display(description=gettext_lazy("keys awake"))
+    def keys_awake(self, channel: Channel) -> str:
+        """How many of its keys can be used now."""
+        keys = [key for key in channel.keys.all() if key.is_enabled and key.api_key_sealed]
+        awake = [key for key in keys if key.sleeps_until is None or key.sleeps_until <= clock.now()]
+        return f"{len(awake)} / {len(keys)}"
 
     def explain(self, refusal: DomainError) -> str:
         """What the named field has to be."""

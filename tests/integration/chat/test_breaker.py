@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.contracts import Member
@@ -14,6 +15,7 @@ from apps.chat.contracts import BreakerState
 from apps.chat.models import ChannelHealth
 from apps.chat.rules import breaker
 from apps.chat.services import routing
+from apps.chat.services.channels import rest_key
 from apps.chat.services.health import has_failed
 from apps.kernel import clock
 from tests.integration.chat.conftest import EngineThread, generation, give_quota, send, settled, wait_for
@@ -223,3 +225,18 @@ def test_each_phase_has_its_time(rich: Member, upstream: Upstream, engine: Engin
     assert within(first_word_ms=300) == ("upstream_timeout", "")
     upstream.scripts["up-base"] = [piece("so far"), threading.Event()]
     assert within(total_ms=500) == ("upstream_timeout", "so far")
+
+
+def test_operators_see_the_health_of_all_channels_on_one_page(
+    rich: Member, upstream: Upstream, second: Upstream, operator_browser: Client
+) -> None:
+    asked = send(rich.id).generation.id
+    [job] = services.claim_jobs(limit=1, now=clock.now())
+    for _ in range(breaker.FAILURES):
+        has_failed(target=job.targets[0], generation_id=asked, code="upstream_tls", now=clock.now())
+    rest_key(key_id=job.targets[1].key_id, reason="upstream_arrears", now=clock.now())
+
+    page = operator_browser.get("/admin/chat/channel/").content.decode()
+
+    assert "upstream_tls" in page
+    assert ("0 / 1" in page, "1 / 1" in page) == (True, True)
