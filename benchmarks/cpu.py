@@ -115,7 +115,8 @@ class Site:
     def __init__(self) -> None:
         now = clock.now()
         demo.load(now=now)
-        chat.save_policy(policy=Policy(free_per_day=0, max_running=100), now=now, reason="benchmark")
+        limits = Policy(free_per_day=0, max_running=100, max_per_minute=30_000)
+        chat.save_policy(policy=limits, now=now, reason="benchmark")
         self.user_id = accounts.register_member(openid="oBenchmark", now=now).id
         made = accounts.create_api_key(user_id=self.user_id, name="b", scopes=("chat", "marketing"), now=now)
         started = accounts.start_session(

@@ -32,7 +32,7 @@ from apps.kernel import clock
 from apps.ledger.contracts import Cause, Purse
 now = clock.now()
 limits = Policy(free_per_day=0, max_running=100, max_message_chars=1000, max_unpaid_per_day=10_000,
-    max_per_minute=1_000_000)
+    max_per_minute=30_000)
 services.save_policy(policy=limits, now=now, reason="benchmark")
 services.save_channel(code="benchmark", base_url={url!r}, api_key="sk-benchmark", now=now, reason="benchmark")
 services.save_model(code={model!r}, name="benchmark", price_milli=1, now=now, reason="benchmark")
