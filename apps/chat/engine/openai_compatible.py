@@ -280,7 +280,8 @@ async def _of_events(reading: _Reading, opening: bytes) -> AsyncIterator[Delta]:
     while not answer.is_over:
         # A body that ended well has said its last event, with or without the empty line behind it.
         error = answer.take(chunk or b"\n\n")
-        yield answer.news()
+        if answer.has_news:
+            yield answer.news()
         if error is not None:
             raise error
         if not chunk:
@@ -318,6 +319,11 @@ class _Answer:
         if self._lines - self._lines_with_event > _MAX_IDLE_LINES:
             return UpstreamError("upstream_garbled", "more lines without an event than any answer has")
         return None
+
+    @property
+    def has_news(self) -> bool:
+        """Whether anything came that is a part of an answer."""
+        return bool(self._news)
 
     def news(self) -> Delta:
         """What came since this was asked last."""

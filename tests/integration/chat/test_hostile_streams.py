@@ -168,7 +168,7 @@ CASES: dict[str, tuple[list[Any], GenerationState, str, str]] = {
 def test_an_odd_stream_ends_as_it_should_and_its_neighbour_goes_on(
     alice: Member, upstream: Upstream, engine: EngineThread, caplog: pytest.LogCaptureFixture
 ) -> None:
-    set_limits(max_running=100)
+    set_limits(max_running=100, max_per_minute=1000)
     give_quota(alice.id, 100_000)
     gate = threading.Event()
     upstream.scripts["up-base"] = [piece("Before, "), gate, *answer("and after.")]
@@ -183,7 +183,8 @@ def test_an_odd_stream_ends_as_it_should_and_its_neighbour_goes_on(
     for case, (_, state, error_code, text) in CASES.items():
         done, shown = settled(alice.id, asked[case].generation.id)
         assert (done.state, done.error_code, shown) == (state, error_code, text), case
-        assert done.charged_milli == (1000 if text else 0), case
+        # What can be read is paid for, thoughts too.
+        assert done.charged_milli == (1000 if text or done.has_thoughts else 0), case
     gate.set()
     done, shown = settled(alice.id, neighbour.generation.id)
     assert (done.state, shown) == (FINISHED, "Before, and after.")
@@ -283,7 +284,8 @@ def test_thoughts_that_end_without_an_answer_keep_no_place(
     done, _ = settled(rich_alice.id, send(rich_alice.id).generation.id)
 
     engine.end()
-    assert (done.state, done.error_code, done.charged_milli) == (FAILED, "empty_answer", 0)
+    # The thoughts can be read, so they are paid for as an answer is.
+    assert (done.state, done.error_code, done.charged_milli) == (FAILED, "empty_answer", 1000)
     assert upstream.hung_up.wait(10)  # it was we who ended it
 
 
@@ -349,7 +351,7 @@ def test_silence_is_counted_between_lines(
 def test_a_stalled_channel_leaves_room_for_the_others(
     alice: Member, upstream: Upstream, transactional_db: None
 ) -> None:
-    set_limits(max_running=50)
+    set_limits(max_running=50, max_per_minute=1000)
     give_quota(alice.id, 100_000)
     stalled = Silence()
     for number in range(3):
