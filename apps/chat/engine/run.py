@@ -123,7 +123,8 @@ class Run:
                     if self._count(delta):
                         return
                     continue
-                self._was_taken = True
+                # A chunk that only says why nothing comes holds no event of an answer.
+                self._was_taken = self._was_taken or delta.events > 0
                 idle = 0 if self._take(delta) else idle + delta.events
                 if self._is_cut:
                     return
