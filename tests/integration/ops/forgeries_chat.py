@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db.models import F, QuerySet
 
+from apps.chat import services
+from apps.chat.contracts import ListedWords, TextDirection, WordAction
 from apps.chat.models import (
     AnswerUsage,
     Channel,
@@ -17,7 +19,9 @@ from apps.chat.models import (
     ModelPrice,
     Route,
     RouteCost,
+    WordHit,
 )
+from apps.kernel import clock
 from apps.kernel.ids import new_id
 from tests.cast import member
 from tests.integration.ops.forgeries_orders import Forgery, forced
@@ -25,7 +29,32 @@ from tests.integration.ops.forgeries_orders import Forgery, forced
 
 def think() -> None:
     """An answer was thought about, and the thought was kept."""
-    Generation.objects.filter(pk=Generation.objects.latest("pk").pk).update(reasoning="Greet them.")
+    answer = Generation.objects.latest("pk")
+    Generation.objects.filter(pk=answer.pk).update(reasoning="Greet them.")
+    _find_words(answer)
+
+
+def _find_words(answer: Generation) -> None:
+    """Words were listed, and found in an answer."""
+    for code in ("fruit", "weather"):
+        services.save_word_list(
+            code=code,
+            name=code,
+            action=WordAction.FLAG,
+            listed=ListedWords(words=(code,)),
+            actor="system",
+            reason="a test",
+            now=clock.now(),
+        )
+    WordHit.objects.create(
+        found_by="fruit",
+        action=WordAction.FLAG,
+        direction=TextDirection.ANSWER,
+        times=1,
+        user_id=answer.user_id,
+        generation=answer,
+        created_at=answer.created_at,
+    )
 
 
 def _charged() -> QuerySet[Generation]:
@@ -135,4 +164,7 @@ EXPLAINED: dict[str, str] = {
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
     "chat.Route.created_at": "shown",
     "chat.Route.updated_at": "shown",
+    "chat.WordList.created_at": "shown",
+    "chat.WordList.id": "nothing points at it: a list is named by its code",
+    "chat.WordList.updated_at": "shown",
 }
