@@ -184,6 +184,8 @@ class ApiKeyDetail:
     allowed_networks: tuple[str, ...]
     allowed_models: tuple[str, ...]
     spend_cap_milli: int | None
+    requests_per_minute: int | None
+    max_parallel: int | None
     spent_milli: int
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -200,12 +202,14 @@ class NewApiKey:
 
 @dataclass(frozen=True, kw_only=True)
 class IdentifiedKey:
-    """Whom a valid API key speaks for, and what it may be used for. Empty `allowed_models` allows all."""
+    """Whom a valid API key speaks for, and what it may be used for. An empty list allows all, no limit is None."""
 
     key_id: UUID
     user_id: UserId
     scopes: frozenset[str]
     allowed_models: tuple[str, ...]
+    requests_per_minute: int | None = None
+    max_parallel: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ class ChatConfig(AppConfig):
             admission.Size(),
             admission.AccessLimit(),
             admission.Frequency(),
+            admission.KeyFrequency(),
             admission.BlackList(),
             word_lists.SensitiveWords(),
             admission.SystemPrompts(),

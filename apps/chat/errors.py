@@ -68,6 +68,14 @@ class AskedTooOften(DomainError):
     title = _("You are sending messages very quickly. Wait a moment, then send this one again.")
 
 
+class KeyAskedTooOften(DomainError):
+    """As many questions within a minute as the API key allows; `limit` and `retry_after` are in the context."""
+
+    kind = ErrorKind.RATE_LIMITED
+    code = "key_asked_too_often"
+    title = _("This API key has used up its requests of the minute. Wait a moment.")
+
+
 class NetworkBlocked(DomainError):
     """The question comes from a network that operators hold back."""
 

@@ -101,7 +101,16 @@ class ApiKeyAdmin(ReadOnlyAdmin):
     list_display = ("user", "name", "prefix", "scopes", "spent_milli", "expires_at", "last_used_at", "revoked_at")
     search_fields = ("=user__id", "=prefix")
     ordering = ("-id",)
-    fields = ("id", *list_display, "allowed_networks", "allowed_models", "spend_cap_milli", "created_at")
+    fields = (
+        "id",
+        *list_display,
+        "allowed_networks",
+        "allowed_models",
+        "spend_cap_milli",
+        "requests_per_minute",
+        "max_parallel",
+        "created_at",
+    )
     actions = ("revoke",)
 
     @reason_action(description=gettext_lazy("Revoke"), permission="accounts.revoke_apikey", when=_is_live)

@@ -23,6 +23,8 @@ class KeyOutput(serializers.Serializer[Any]):
     allowed_networks = serializers.ListField(child=serializers.CharField())
     allowed_models = serializers.ListField(child=serializers.CharField())
     spend_cap_milli = serializers.IntegerField(allow_null=True)
+    requests_per_minute = serializers.IntegerField(allow_null=True, help_text="questions of this key")
+    max_parallel = serializers.IntegerField(allow_null=True, help_text="its answers at once")
     spent_milli = serializers.IntegerField(help_text="charged, and held for answers that still run")
     expires_at = serializers.DateTimeField(allow_null=True)
     last_used_at = serializers.DateTimeField(allow_null=True, help_text="lags up to five minutes")
@@ -59,6 +61,12 @@ class ApiKeys(Endpoint):
         spend_cap_milli = serializers.IntegerField(
             required=False, allow_null=True, min_value=0, max_value=rules.LARGEST_SPEND_CAP_MILLI
         )
+        requests_per_minute = serializers.IntegerField(
+            required=False, allow_null=True, min_value=1, max_value=rules.MOST_REQUESTS_PER_MINUTE
+        )
+        max_parallel = serializers.IntegerField(
+            required=False, allow_null=True, min_value=1, max_value=rules.MOST_PARALLEL
+        )
 
     def get(self, request: Request) -> Response:
         """The member's keys that are not revoked, newest first."""
@@ -75,6 +83,8 @@ class ApiKeys(Endpoint):
             allowed_networks=tuple(body.get("allowed_networks", ())),
             allowed_models=tuple(body.get("allowed_models", ())),
             spend_cap_milli=body.get("spend_cap_milli"),
+            requests_per_minute=body.get("requests_per_minute"),
+            max_parallel=body.get("max_parallel"),
             now=clock.now(),
         )
         return Response({**KeyOutput(made.detail).data, "key": made.key}, status=201)

@@ -89,6 +89,9 @@ class ApiKey(Row):
     allowed_networks = models.JSONField(_("allowed networks"), default=list, blank=True)
     allowed_models = models.JSONField(_("allowed models"), default=list, blank=True)
     spend_cap_milli = models.PositiveBigIntegerField(_("spending cap (thousandths of a credit)"), null=True, blank=True)
+    # Beside what holds for everybody; none where it is empty.
+    requests_per_minute = models.PositiveSmallIntegerField(_("requests per minute"), null=True, blank=True)
+    max_parallel = models.PositiveSmallIntegerField(_("answers at once"), null=True, blank=True)
     # What was charged, and what running answers may still cost.
     spent_milli = models.PositiveBigIntegerField(_("spent (thousandths of a credit)"), default=0)
     expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
@@ -102,6 +105,13 @@ class ApiKey(Row):
         constraints = [
             models.UniqueConstraint(fields=["key_hash"], name="accounts_apikey_one_holder"),
             models.CheckConstraint(condition=Q(spent_milli__gte=0), name="accounts_apikey_spent_not_negative"),
+            models.CheckConstraint(
+                condition=Q(requests_per_minute=None) | Q(requests_per_minute__gt=0),
+                name="accounts_apikey_some_may_ask",
+            ),
+            models.CheckConstraint(
+                condition=Q(max_parallel=None) | Q(max_parallel__gt=0), name="accounts_apikey_some_may_run"
+            ),
             models.CheckConstraint(
                 condition=Q(spend_cap_milli=None) | Q(spent_milli__lte=F("spend_cap_milli")),
                 name="accounts_apikey_spent_within_cap",

@@ -9,6 +9,8 @@ from apps.accounts.rules.api_keys import (
     LARGEST_SPEND_CAP_MILLI,
     MAX_KEY_NAME,
     MODELS_PER_KEY,
+    MOST_PARALLEL,
+    MOST_REQUESTS_PER_MINUTE,
     NETWORKS_PER_KEY,
     SHOWN_OF_KEY,
 )
@@ -108,6 +110,8 @@ __all__ = [
     "LOGIN_SCENE",
     "LOGIN_WORDS",
     "MODELS_PER_KEY",
+    "MOST_PARALLEL",
+    "MOST_REQUESTS_PER_MINUTE",
     "NETWORKS_PER_KEY",
     "NICKNAME_CREATURES",
     "NICKNAME_LENGTH",

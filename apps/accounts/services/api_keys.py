@@ -46,14 +46,18 @@ def create_api_key(
     allowed_networks: tuple[str, ...] = (),
     allowed_models: tuple[str, ...] = (),
     spend_cap_milli: int | None = None,
+    requests_per_minute: int | None = None,
+    max_parallel: int | None = None,
     expires_at: datetime | None = None,
 ) -> NewApiKey:
-    """Make a key; the answer holds it in the clear, once. Empty networks or models allow all, no cap is None.
+    """Make a key; the answer holds it in the clear, once. Empty networks or models allow all, no limit is None.
 
     Raises ApiKeyNotPossible, TooManyApiKeys, MemberClosed, MemberNotFound.
     """
     networks = [rules.normalise_network(network) for network in allowed_networks]
     _check(name=name.strip(), scopes=scopes, networks=networks, spend_cap_milli=spend_cap_milli)
+    _check_limit("requests_per_minute", requests_per_minute, most=rules.MOST_REQUESTS_PER_MINUTE)
+    _check_limit("max_parallel", max_parallel, most=rules.MOST_PARALLEL)
     if expires_at is not None and expires_at <= now:
         raise ApiKeyNotPossible(field="expires_at")
     key = new_api_key()
@@ -71,6 +75,8 @@ def create_api_key(
             allowed_networks=networks,
             allowed_models=list(dict.fromkeys(allowed_models)),
             spend_cap_milli=spend_cap_milli,
+            requests_per_minute=requests_per_minute,
+            max_parallel=max_parallel,
             expires_at=expires_at,
             created_at=now,
         )
@@ -129,6 +135,8 @@ def identify_key(*, key: str, address: str, now: datetime) -> IdentifiedKey:
         user_id=UserId(found.user_id),
         scopes=frozenset(found.scopes),
         allowed_models=tuple(found.allowed_models),
+        requests_per_minute=found.requests_per_minute,
+        max_parallel=found.max_parallel,
     )
 
 
@@ -167,6 +175,11 @@ def _check(*, name: str, scopes: tuple[str, ...], networks: list[str | None], sp
     for field, is_right in checks.items():
         if not is_right:
             raise ApiKeyNotPossible(field=field)
+
+
+def _check_limit(field: str, limit: int | None, *, most: int) -> None:
+    if limit is not None and not 1 <= limit <= most:
+        raise ApiKeyNotPossible(field=field)
 
 
 def _hash(key: str) -> str:

@@ -1,6 +1,7 @@
 """The rules that the site is built with, as apps.py registers them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import datetime
 from math import ceil
 
 from apps.accounts.contracts import MemberStatus
@@ -12,6 +13,15 @@ from apps.chat.rules.chain import Question, Rule
 from apps.chat.rules.networks import is_within
 from apps.kernel.characters import show_something
 from apps.kernel.errors import _
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rate:
+    """How often may be asked: so many questions a minute, so many of them left, one more after so many seconds."""
+
+    limit: int
+    remaining: int
+    reset_seconds: int
 
 
 def free_per_day(limit: int, *, is_spared: bool) -> int:
@@ -63,13 +73,49 @@ class Frequency(Rule):
 
     def judge(self, question: Question) -> Question:
         """Raises AskedTooOften."""
-        limit, lately = question.policy.max_per_minute, question.lately
+        limit, lately = question.policy.max_per_minute, question.lately.of_member
         if lately is None or question.asker.is_spared or len(lately) < limit:
             return question
-        # With this one gone, as many are left as may be.
-        left_at = lately[len(lately) - limit] + limits.FREQUENCY_WINDOW
-        wait = ceil((left_at - question.now).total_seconds())
-        raise errors.AskedTooOften(limit=limit, retry_after=max(1, wait))
+        raise errors.AskedTooOften(limit=limit, retry_after=_wait(lately, limit=limit, now=question.now))
+
+
+class KeyFrequency(Rule):
+    """So many questions a minute with one key, as its owner wished when it was made; a white list changes nothing."""
+
+    code = "key-frequency"
+    label = _("Frequency of a key")
+    purpose = _("A program asks so many questions a minute as its API key allows.")
+    may_switch = False
+    refusals = (errors.KeyAskedTooOften,)
+
+    def judge(self, question: Question) -> Question:
+        """Raises KeyAskedTooOften."""
+        limit = question.key.requests_per_minute if question.key is not None else None
+        lately = question.lately.of_key
+        if limit is None or lately is None or len(lately) < limit:
+            return question
+        raise errors.KeyAskedTooOften(limit=limit, retry_after=_wait(lately, limit=limit, now=question.now))
+
+
+def rate_of(question: Question) -> Rate | None:
+    """How many more questions a minute takes behind this one, by the limit that is nearer; None where nobody counts."""
+    key = question.key
+    counted = []
+    if question.lately.of_member is not None and not question.asker.is_spared:
+        counted.append((question.policy.max_per_minute, question.lately.of_member))
+    if key is not None and key.requests_per_minute is not None and question.lately.of_key is not None:
+        counted.append((key.requests_per_minute, question.lately.of_key))
+    if not counted:
+        return None
+    limit, lately = min(counted, key=lambda each: each[0] - len(each[1]))
+    until = (min((*lately, question.now)) + limits.FREQUENCY_WINDOW - question.now).total_seconds()
+    return Rate(limit=limit, remaining=max(0, limit - len(lately) - 1), reset_seconds=max(1, ceil(until)))
+
+
+def _wait(lately: tuple[datetime, ...], *, limit: int, now: datetime) -> int:
+    """Seconds until there is room: with that one gone, as many are left as may be."""
+    left_at = lately[len(lately) - limit] + limits.FREQUENCY_WINDOW
+    return max(1, ceil((left_at - now).total_seconds()))
 
 
 class SystemPrompts(Rule):

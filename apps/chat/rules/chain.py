@@ -38,6 +38,15 @@ _AS_BUILT = RuleSetting()
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lately:
+    """When other questions of the last minute came, oldest first; None where nobody counts."""
+
+    of_member: tuple[datetime, ...] | None = None
+    # With the same key, if that has a limit of its own.
+    of_key: tuple[datetime, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Question:
     """All that is known of a question before anything is paid for it; each rule hands it on, changed or not."""
 
@@ -54,8 +63,8 @@ class Question:
     # What the operators' words make of a text.
     sift: Callable[[str], Sifted] = field(repr=False)
     now: datetime
-    # When the asker's other questions of the last minute came, oldest first; None where nobody counts.
-    lately: tuple[datetime, ...] | None = None
+    # When the asker's other questions came.
+    lately: Lately = Lately()
     # Where it comes from, "" where nobody can know; and which networks are held back.
     address: str = field(default="", repr=False)
     blocked_networks: tuple[str, ...] = ()

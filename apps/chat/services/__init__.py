@@ -52,7 +52,7 @@ from apps.chat.services.reports import (
     revealed_answer,
 )
 from apps.chat.services.settling import settle_abandoned, stop_generation
-from apps.chat.services.starting import start_generation
+from apps.chat.services.starting import start_for_program, start_generation
 from apps.chat.services.word_lists import lexicon, listed_words, save_word_list
 
 __all__ = [
@@ -112,6 +112,7 @@ __all__ = [
     "save_rule",
     "save_word_list",
     "settle_abandoned",
+    "start_for_program",
     "start_generation",
     "stop_generation",
     "take_quota",

@@ -60,8 +60,8 @@ def ask_question(
     which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
     `address` is the visitor's, "" for nobody's.
     Raises ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and by the rules
-    of the chain MessageEmpty, MessageTooLong, AskedTooOften, NetworkBlocked, WordsRefused, ModelNotFound,
-    ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen,
+    of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, NetworkBlocked, WordsRefused,
+    ModelNotFound, ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen,
     MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
@@ -82,7 +82,7 @@ def ask_question(
     # Looked through before the transaction.
     sift = sifting(turns)
     try:
-        with asking(user_id=user_id, now=now) as lately, transaction.atomic():
+        with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
             # First of all, so that a repeat finds its first result whatever has changed in between.
             insert([question, answer])
             asked = starting.Asking(user_id=user_id, model=model, key=key, address=address, sift=sift, now=now)
@@ -119,7 +119,7 @@ def regenerate_answer(
     turns = (rules.text_turn(Role.USER, question.text),)
     sift = sifting(turns)
     try:
-        with asking(user_id=user_id, now=now) as lately, transaction.atomic():
+        with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
             insert([answer])
             last_model, branch_tokens = _last_asked(question)
             wanted = model or last_model

@@ -10,12 +10,14 @@ from django.db import DatabaseError
 from django.db.models import Case, CharField, Q, Sum, Value, When
 from django.db.models.functions import Cast, Coalesce, Concat
 
+from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, rules
 from apps.chat.contracts import Policy
 from apps.chat.models import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.registries import RULES
 from apps.chat.rules import limits
 from apps.chat.rules.admission import AccessLimit, Frequency, free_per_day
+from apps.chat.rules.chain import Lately
 from apps.chat.services import catalogue
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.word_lists import record_refused
@@ -74,22 +76,25 @@ def save_network(*, network: str, is_enabled: bool, actor: str, reason: str, now
 
 
 @contextmanager
-def asking(*, user_id: UserId, now: datetime) -> Iterator[tuple[datetime, ...] | None]:
-    """Around the transaction that asks: when this member's other questions of the last minute came, if that is counted.
+def asking(*, user_id: UserId, key: IdentifiedKey | None, now: datetime) -> Iterator[Lately]:
+    """Around the transaction that asks: when other questions of the last minute came, as far as that is counted.
 
     What is refused inside, once all is undone, is counted for its rule, and is no question of the minute; nor is a
     repeat. The counts of rules are in the database, one row for a rule and a day: right however many processes there
     are, and only who is refused pays the statement. The minute is in Redis: one call, before anything is locked.
     """
-    key, act = f"chat:{user_id}", str(new_id())
-    lately = None
+    act, of_member, of_key = str(new_id()), f"chat:{user_id}", ""
+    entered: dict[str, tuple[datetime, ...] | None] = {}
     if any(rule.code == Frequency.code for rule in chain()):
-        lately = frequency.enter(key, act=act, window=limits.FREQUENCY_WINDOW, now=now)
+        entered[of_member] = frequency.enter(of_member, act=act, window=limits.FREQUENCY_WINDOW, now=now)
+    if key is not None and key.requests_per_minute is not None:
+        of_key = f"key:{key.key_id}"
+        entered[of_key] = frequency.enter(of_key, act=act, window=limits.FREQUENCY_WINDOW, now=now)
     try:
-        yield lately
+        yield Lately(of_member=entered.get(of_member), of_key=entered.get(of_key))
     except Exception as error:
-        if lately is not None:
-            frequency.leave(key, act=act)
+        for counted in (name for name, lately in entered.items() if lately is not None):
+            frequency.leave(counted, act=act)
         if isinstance(error, DomainError) and (code := rules.refused_by(error, RULES)):
             _count(code, now=now)
         if isinstance(error, errors.WordsRefused):

@@ -77,6 +77,8 @@ def paid_generation(asker: Admitted, asks: Asks) -> Generation:
     _pay(row, asker)
     if key is not None and row.paid_by == PaidBy.QUOTA:
         accounts.spend_with_key(key=key, amount_milli=row.held_milli)
+    if key is not None and key.max_parallel is not None:
+        _check_room_of_key(key, limit=key.max_parallel)
     return row
 
 
@@ -92,6 +94,13 @@ def check_room(asker: Admitted) -> None:
     most = min(limits.max_running, limits.max_unpaid_per_day - unpaid)
     if _running_of(asker.user_id).count() >= most:
         raise errors.TooManyRunning(limit=most, retry_after=5)
+
+
+def _check_room_of_key(key: IdentifiedKey, *, limit: int) -> None:
+    """Raise TooManyRunning when the key's owner wants no more of its answers at once."""
+    running = _running_of(key.user_id).filter(api_key_id=key.key_id)
+    if running.count() >= limit:
+        raise errors.TooManyRunning(limit=limit, retry_after=5)
 
 
 def if_there_is_room(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:

@@ -13,6 +13,8 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import GenerationDetail, TextDirection, Turn, WordsFound
 from apps.chat.engine import feed
 from apps.chat.models import Generation
+from apps.chat.rules.admission import Rate, rate_of
+from apps.chat.rules.chain import Lately
 from apps.chat.services import paying
 from apps.chat.services.chain import asking, blocked_networks, chain
 from apps.chat.services.paying import Admitted
@@ -21,6 +23,14 @@ from apps.chat.words.gate import Sifted
 from apps.kernel import switches
 from apps.kernel.db import insert
 from apps.kernel.ids import UserId
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """A generation that was started, and how often more may be asked; None where nobody counts."""
+
+    generation: GenerationDetail
+    rate: Rate | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,9 +63,26 @@ def start_generation(
     Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, and what ask_question() raises
     but for conversations and messages.
     """
+    return start_for_program(
+        user_id=user_id, model=model, request=request, now=now, key=key, address=address,
+        max_output_tokens=max_output_tokens,
+    ).generation  # fmt: skip
+
+
+def start_for_program(
+    *,
+    user_id: UserId,
+    model: str,
+    request: Any,
+    now: datetime,
+    key: IdentifiedKey | None = None,
+    address: str = "",
+    max_output_tokens: int | None = None,
+) -> Started:
+    """start_generation(), and how often more may be asked. Raises what that raises."""
     turns = rules.read_request(request)
     asked = Asking(user_id=user_id, model=model, key=key, address=address, sift=sifting(turns), now=now)
-    with asking(user_id=user_id, now=now) as lately, transaction.atomic():
+    with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
         asker = admit(asked, turns=turns, lately=lately)
         turns = asker.question.turns
         rules.check_fits(turns, budget_tokens=asker.facts.model.prompt_tokens)
@@ -65,10 +92,10 @@ def start_generation(
         paying.check_room(asker)
         row.request = rules.request_of(turns)
         queue(row, found=asker.question.found)
-    return selectors.generation_detail(row)
+    return Started(generation=selectors.generation_detail(row), rate=rate_of(asker.question))
 
 
-def admit(asked: Asking, *, turns: Sequence[Turn], lately: tuple[datetime, ...] | None) -> Admitted:
+def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
     """Ask the rules; hold the person who asks, so that nobody closes the account meanwhile.
 
     The model is read behind that lock: one that was switched off, or became dearer, while this waited is not sold.

@@ -27,16 +27,19 @@ const checked = (name) => [...form.querySelectorAll(`input[name=${name}]:checked
 
 /** What the form says, or null after saying what is missing. */
 function wish() {
-  const { name, days, cap, networks } = form.elements;
+  const { name, days, cap, networks, rpm, parallel } = form.elements;
   const scopes = checked("scopes");
   if (!name.value.trim()) return showError(text("name-missing"), name), null;
   if (scopes.length === 0) return showError(text("scope-missing"), form.querySelector("[name=scopes]")), null;
   if (!cap.validity.valid) return showError(text("cap-not-valid"), cap), null;
+  for (const limit of [rpm, parallel]) if (!limit.validity.valid) return showError(text("limit-not-valid"), limit), null;
   return {
     name: name.value.trim(),
     scopes,
     expires_at: days.value ? new Date(now() + days.value * DAY_MS).toISOString() : null,
     spend_cap_milli: cap.value === "" ? null : Math.round(cap.valueAsNumber * 1000),
+    requests_per_minute: rpm.value === "" ? null : rpm.valueAsNumber,
+    max_parallel: parallel.value === "" ? null : parallel.valueAsNumber,
     allowed_networks: networks.value.split(/[\s,]+/).filter(Boolean),
     allowed_models: checked("models"),
   };
@@ -45,7 +48,12 @@ function wish() {
 function explain(error) {
   const field = error.context?.field ?? Object.keys(error.errors ?? {})[0];
   if (field === "allowed_networks") return showError(text("networks-not-valid"), form.elements.networks);
-  const places = { name: form.elements.name, spend_cap_milli: form.elements.cap };
+  const places = {
+    name: form.elements.name,
+    spend_cap_milli: form.elements.cap,
+    requests_per_minute: form.elements.rpm,
+    max_parallel: form.elements.parallel,
+  };
   showError(error.title, places[field]);
 }
 

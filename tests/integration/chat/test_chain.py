@@ -157,7 +157,7 @@ def test_operators_see_the_chain_in_its_order_and_change_it_with_a_reason(
     operator_browser.post(address, {"is_on": "on", "place": "5", "reason": "first of all"})
 
     moved = [rule.code for rule in operator_browser.get("/admin/chat/chatrule/").context["cl"].result_list]
-    assert shown[:4] == ["size", "access-limit", "frequency", "black-list"]
+    assert shown[:4] == ["size", "access-limit", "frequency", "key-frequency"]
     assert moved[:3] == ["black-list", "size", "access-limit"]
     assert page.context["cl"].result_list[0].its_refused_today == 1
     assert AuditEntry.objects.get(action="chat.save_rule").after == {"is_on": True, "place": 5}

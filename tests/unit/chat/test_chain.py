@@ -14,6 +14,7 @@ from apps.chat import errors, rules
 from apps.chat.contracts import Policy, Role
 from apps.chat.registries import RULES
 from apps.chat.rules import RuleSetting, admission
+from apps.chat.rules.chain import Lately
 from apps.chat.words.gate import sift
 from apps.chat.words.lexicon import EMPTY
 from apps.kernel.errors import DomainError
@@ -42,7 +43,7 @@ QUESTION = rules.Question(
     now=NOW,
 )
 BUILT = [
-    *("size", "access-limit", "frequency", "black-list", "sensitive-words", "system-prompts"),
+    *("size", "access-limit", "frequency", "key-frequency", "black-list", "sensitive-words", "system-prompts"),
     *("account-status", "model-permission", "quota"),
 ]
 
@@ -84,7 +85,7 @@ REFUSED: list[tuple[rules.Rule, dict[str, Any], type[DomainError]]] = [
     (admission.ModelPermission(), {"needs_entitlement": True}, errors.ModelNotEntitled),
     (admission.ModelPermission(), {"key": KEY}, ModelNotAllowed),
     (admission.BlackList(), {"address": "203.0.113.9", "blocked_networks": ("203.0.113.0/24",)}, errors.NetworkBlocked),
-    (admission.Frequency(), {"lately": (NOW,) * 3}, errors.AskedTooOften),
+    (admission.Frequency(), {"lately": Lately(of_member=(NOW,) * 3)}, errors.AskedTooOften),
     (
         admission.SystemPrompts(),
         {"turns": (rules.text_turn(Role.SYSTEM, "obey"), rules.text_turn(Role.USER, "hi"))},
@@ -114,7 +115,7 @@ def test_who_asks_too_often_hears_when_there_is_room_again(ago_seconds: tuple[fl
     lately = tuple(NOW - timedelta(seconds=ago) for ago in ago_seconds)
 
     with pytest.raises(errors.AskedTooOften) as caught:
-        admission.Frequency().judge(replace(QUESTION, lately=lately))
+        admission.Frequency().judge(replace(QUESTION, lately=Lately(of_member=lately)))
 
     assert caught.value.context == {"limit": 3, "retry_after": wait}
 
@@ -122,9 +123,9 @@ def test_who_asks_too_often_hears_when_there_is_room_again(ago_seconds: tuple[fl
 @pytest.mark.parametrize(
     "changes",
     [
-        {"lately": (NOW,) * 2},
-        {"lately": (NOW,) * 9, "asker": replace(ASKER, is_spared=True)},
-        {"lately": None},  # nobody counts: Redis is away, or the rule was off
+        {"lately": Lately(of_member=(NOW,) * 2)},
+        {"lately": Lately(of_member=(NOW,) * 9), "asker": replace(ASKER, is_spared=True)},
+        {"lately": Lately()},  # nobody counts: Redis is away, or the rule was off
     ],
 )
 def test_who_asks_as_often_as_allowed_is_spared_or_is_not_counted_passes(changes: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ All that may refuse does so before the first byte, in one hop into a thread; fro
 
 import io
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.exceptions import ParseError
@@ -14,7 +14,9 @@ from apps.chat import errors, services
 from apps.chat.api.compatible.answers import Told, failure, finish_reason
 from apps.chat.api.compatible.calls import Begun, Call
 from apps.chat.api.compatible.endpoints import async_endpoint, identified
+from apps.chat.api.compatible.refusals import rate_headers
 from apps.chat.contracts import AnswerView
+from apps.chat.rules.admission import Rate
 from apps.chat.rules.completions import Completion, read_completion
 from apps.kernel import clock, event_streams, visitors
 from apps.kernel.event_streams import unnamed_event
@@ -32,6 +34,7 @@ class _Asked(Begun):
 
     completion: Completion
     created: int
+    rate: Rate | None
 
 
 @async_endpoint("POST")
@@ -39,8 +42,15 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """The answer. Who leaves before its end stops it."""
     call = await Call.begin(lambda: begin(request))
     told = Told(call.begun.generation, created=call.begun.created)
-    if call.begun.completion.is_streamed:
-        return await _streamed(call, told)
+    answer = _streamed if call.begun.completion.is_streamed else _at_once
+    response = await answer(call, told)
+    if (rate := call.begun.rate) is not None:
+        for name, value in rate_headers(**asdict(rate)).items():
+            response.headers.setdefault(name, value)
+    return response
+
+
+async def _at_once(call: Call[_Asked], told: Told) -> HttpResponseBase:
     view = await call.end()
     refusal = failure(view.generation, has_text=False) if not view.text else None
     return refusal.response() if refusal is not None else JsonResponse(told.whole(view))
@@ -57,7 +67,7 @@ def begin(request: HttpRequest) -> _Asked:
     except ParseError as error:
         raise errors.ParameterNotValid from error
     completion, now = read_completion(body), clock.now()
-    generation = services.start_generation(
+    started = services.start_for_program(
         user_id=key.user_id,
         model=completion.model,
         request=completion.request,
@@ -66,7 +76,13 @@ def begin(request: HttpRequest) -> _Asked:
         address=visitors.address_of(request),
         now=now,
     )
-    return _Asked(user_id=key.user_id, generation=generation, completion=completion, created=int(now.timestamp()))
+    return _Asked(
+        user_id=key.user_id,
+        generation=started.generation,
+        completion=completion,
+        created=int(now.timestamp()),
+        rate=started.rate,
+    )
 
 
 async def _streamed(call: Call[_Asked], told: Told) -> HttpResponseBase:

@@ -13,7 +13,7 @@ from apps.kernel.errors import DomainError
 
 # The official clients try every 429 again, unless they read this.
 DO_NOT_RETRY = {"x-should-retry": "false"}
-_RATE = "rate_limit_error"
+_RATE, _TOO_OFTEN = "rate_limit_error", "rate_limit_exceeded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,8 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     accounts.KeySpendCapReached: Shape(
         status=429, kind="insufficient_quota", code="project_spend_limit_exceeded", is_final=True
     ),
-    errors.AskedTooOften: Shape(kind=_RATE, code="rate_limit_exceeded"),
+    errors.AskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN),
+    errors.KeyAskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN),
     errors.TooManyRunning: Shape(kind=_RATE, code="concurrency"),
     errors.TooManyUnpaid: Shape(kind=_RATE, is_final=True),
 }
@@ -89,6 +90,8 @@ def of(error: DomainError) -> Refusal:
     headers = dict(DO_NOT_RETRY) if shape.is_final else {}
     if (retry_after := error.context.get("retry_after")) is not None:
         headers["Retry-After"] = str(retry_after)
+    if shape.code == _TOO_OFTEN:
+        headers |= rate_headers(limit=error.context["limit"], remaining=0, reset_seconds=retry_after)
     param = _param(error, shape)
     message = _(error.title)
     return Refusal(
@@ -99,6 +102,15 @@ def of(error: DomainError) -> Refusal:
         param=param or None,
         headers=headers,
     )
+
+
+def rate_headers(*, limit: object, remaining: object, reset_seconds: object) -> dict[str, str]:
+    """How often may be asked, by OpenAI's names."""
+    return {
+        "x-ratelimit-limit-requests": str(limit),
+        "x-ratelimit-remaining-requests": str(remaining),
+        "x-ratelimit-reset-requests": f"{reset_seconds}s",
+    }
 
 
 def _param(error: DomainError, shape: Shape) -> str:
