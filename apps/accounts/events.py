@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import ClassVar
+from uuid import UUID
 
 from apps.kernel.events import Event
 from apps.kernel.ids import UserId
@@ -18,3 +19,12 @@ class UserRegistered(Event):
     user_id: UserId
     invite_code: str
     is_returning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRevoked(Event):
+    """A key was ended, by its owner or by an operator; what was begun with it should end, too."""
+
+    topic: ClassVar[str] = "accounts.api_key_revoked"
+    user_id: UserId
+    key_id: UUID

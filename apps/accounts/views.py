@@ -167,7 +167,11 @@ def security_page(request: HttpRequest) -> HttpResponse:
 @login_required
 def keys_page(request: HttpRequest) -> HttpResponse:
     """The member's API keys."""
-    context = {"keys": services.api_keys_of(user_id=signed_in(request)), "now": clock.now()}
+    context = {
+        "keys": services.api_keys_of(user_id=signed_in(request)),
+        "base_url": request.build_absolute_uri("/v1"),
+        "now": clock.now(),
+    }
     return _member_page(request, "accounts/keys.html", context)
 
 

@@ -1,13 +1,21 @@
-"""What chat answers when a follower writes to the official account."""
+"""What chat does when something happened, and what it answers when a follower writes to the official account."""
 
 from django.utils.translation import gettext_noop
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import LOGIN_KEYWORD, Command
+from apps.accounts.events import ApiKeyRevoked
 from apps.chat import services
+from apps.kernel import clock, outbox
 from apps.kernel.templatetags.units import credit_number
 
 QUOTA_WORDS = ("额度", "余额", "quota", "balance")
+
+
+@outbox.subscriber(ApiKeyRevoked, queue="chat")
+def on_api_key_revoked(event: ApiKeyRevoked) -> None:
+    """Stop what was begun with the key."""
+    services.stop_answers_of_key(user_id=event.user_id, key_id=event.key_id, now=clock.now())
 
 
 def answer_quota(command: Command) -> str:

@@ -18,10 +18,11 @@ from apps.accounts.errors import (
     NetworkNotAllowed,
     TooManyApiKeys,
 )
+from apps.accounts.events import ApiKeyRevoked
 from apps.accounts.models import ApiKey
 from apps.accounts.services.operators_reach import require_reach_or_self
 from apps.accounts.services.randomness import new_api_key
-from apps.kernel import audit
+from apps.kernel import audit, outbox
 from apps.kernel.db import CompiledUpdate, Given, require_transaction
 from apps.kernel.ids import UserId
 
@@ -93,8 +94,10 @@ def revoke_api_key(*, user_id: UserId, key_id: UUID, now: datetime) -> None:
 
     Raises ApiKeyNotFound.
     """
-    if not selectors.live_keys(user_id).filter(pk=key_id).update(revoked_at=now):
-        raise ApiKeyNotFound()
+    with transaction.atomic():
+        if not selectors.live_keys(user_id).filter(pk=key_id).update(revoked_at=now):
+            raise ApiKeyNotFound()
+        outbox.publish(ApiKeyRevoked(user_id=user_id, key_id=key_id, occurred_at=now))
 
 
 def revoke_api_key_as_operator(*, key_id: UUID, actor: str, reason: str, now: datetime) -> None:
@@ -104,6 +107,7 @@ def revoke_api_key_as_operator(*, key_id: UUID, actor: str, reason: str, now: da
         if row is None or not ApiKey.objects.filter(pk=key_id, revoked_at=None).update(revoked_at=now):
             return
         require_reach_or_self(actor=actor, user=row.user)
+        outbox.publish(ApiKeyRevoked(user_id=UserId(row.user_id), key_id=key_id, occurred_at=now))
         audit.record(
             actor=actor,
             action="accounts.revoke_api_key",

@@ -51,7 +51,7 @@ from apps.chat.services.reports import (
     reveal_report,
     revealed_answer,
 )
-from apps.chat.services.settling import settle_abandoned, stop_generation
+from apps.chat.services.settling import settle_abandoned, stop_answers_of_key, stop_generation
 from apps.chat.services.starting import start_for_program, start_generation
 from apps.chat.services.word_lists import lexicon, listed_words, save_word_list
 
@@ -114,6 +114,7 @@ __all__ = [
     "settle_abandoned",
     "start_for_program",
     "start_generation",
+    "stop_answers_of_key",
     "stop_generation",
     "take_quota",
     "verify_label",

@@ -13,7 +13,7 @@ from apps.accounts import services as accounts
 from apps.chat import rules, selectors
 from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage, UsageBasis
 from apps.chat.engine import feed
-from apps.chat.models import AnswerUsage, Attempt, Conversation, FreeUse, Generation
+from apps.chat.models import UNSETTLED, AnswerUsage, Attempt, Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
 from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
@@ -168,6 +168,13 @@ def stop_generation(*, user_id: UserId, generation_id: UUID, now: datetime) -> G
         if running.update(stop_requested_at=now):
             transaction.on_commit(lambda: feed.announce_stop(row.pk))
     return selectors.generation_detail(selectors.generation_of(user_id=user_id, generation_id=generation_id))
+
+
+def stop_answers_of_key(*, user_id: UserId, key_id: UUID, now: datetime) -> None:
+    """Stop every answer of a member's that was begun with this API key; twice does no more."""
+    begun = Generation.objects.filter(user_id=user_id, api_key_id=key_id, state__in=UNSETTLED)
+    for generation_id in begun.order_by("pk").values_list("pk", flat=True):
+        stop_generation(user_id=user_id, generation_id=generation_id, now=now)
 
 
 def settle_abandoned(*, now: datetime, limit: int = 100) -> int:

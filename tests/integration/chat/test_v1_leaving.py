@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat.api.compatible import completions
 from apps.chat.contracts import GenerationState
 from apps.chat.models import Generation
+from apps.kernel import clock, outbox
 from tests.integration.chat.conftest import EngineThread, wait_for
 from tests.integration.chat.test_abandoned import assert_audit_is_clean
 from tests.integration.chat.test_v1_completions import only, paid, wait_until_settled
@@ -151,3 +153,26 @@ def test_before_the_first_word_the_line_is_kept_alive(
     assert b"\ndata: " not in head
     assert b"late" in rest
     assert only().state == GenerationState.FINISHED
+
+
+@pytest.mark.parametrize("is_streamed", [False, True])
+def test_a_key_that_is_revoked_in_the_middle_ends_its_answers_and_says_why(
+    is_streamed: bool, site: str, rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    upstream.scripts["up-base"] = [piece("one "), threading.Event(), *answer("two")]
+    key = key_of(rich_alice)
+
+    with asking(site, key, is_streamed=is_streamed) as asked:
+        if is_streamed:
+            read_until(asked, b"one ")
+        wait_for(lambda: Generation.objects.filter(text="one ").exists(), what="a text that is saved")
+        (known,) = accounts.api_keys_of(user_id=rich_alice.id)
+        accounts.revoke_api_key(user_id=rich_alice.id, key_id=known.id, now=clock.now())
+        assert outbox.work(queue="chat") == 1
+        rest = read_until(asked, b"invalid_api_key")
+
+    assert (b"401 Unauthorized" in rest) != is_streamed
+    assert b"[DONE]" not in rest
+    row = wait_until_settled()
+    assert (row.state, row.text, row.charged_milli) == (GenerationState.STOPPED, "one ", 1000)
+    assert_audit_is_clean()

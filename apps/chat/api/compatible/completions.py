@@ -11,20 +11,24 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.exceptions import ParseError
 
 from apps.chat import errors, services
+from apps.chat.api.compatible import refusals
 from apps.chat.api.compatible.answers import Told, failure, finish_reason
 from apps.chat.api.compatible.calls import Begun, Call
 from apps.chat.api.compatible.endpoints import async_endpoint, identified
-from apps.chat.api.compatible.refusals import rate_headers
-from apps.chat.contracts import AnswerView
+from apps.chat.api.compatible.refusals import Refusal, rate_headers
+from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
 from apps.chat.rules.admission import Rate
 from apps.chat.rules.completions import Completion, read_completion
 from apps.kernel import clock, event_streams, visitors
+from apps.kernel.errors import DomainError
+from apps.kernel.event_loops import act
 from apps.kernel.event_streams import unnamed_event
 from apps.kernel.parsers import StrictJSONParser
 
 # A channel that fails at once is told by the status; after this a stream begins, and says that it is alive.
 _STATUS_WAITS_SECONDS = 5.0
 _KEEP_ALIVE = b": keep-alive\n\n"
+_KEY_IS_GONE = 401
 _DONE = b"data: [DONE]\n\n"
 
 
@@ -32,6 +36,7 @@ _DONE = b"data: [DONE]\n\n"
 class _Asked(Begun):
     """What was asked, and in which second."""
 
+    request: HttpRequest
     completion: Completion
     created: int
     rate: Rate | None
@@ -52,7 +57,9 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
 
 async def _at_once(call: Call[_Asked], told: Told) -> HttpResponseBase:
     view = await call.end()
-    refusal = failure(view.generation, has_text=False) if not view.text else None
+    refusal = await _why(call, view.generation, has_text=bool(view.text))
+    if view.text and (refusal is None or refusal.status != _KEY_IS_GONE):
+        refusal = None  # what there is of it is paid for
     return refusal.response() if refusal is not None else JsonResponse(told.whole(view))
 
 
@@ -79,6 +86,7 @@ def begin(request: HttpRequest) -> _Asked:
     return _Asked(
         user_id=key.user_id,
         generation=started.generation,
+        request=request,
         completion=completion,
         created=int(now.timestamp()),
         rate=started.rate,
@@ -90,9 +98,21 @@ async def _streamed(call: Call[_Asked], told: Told) -> HttpResponseBase:
     if not await call.begins_within(_STATUS_WAITS_SECONDS):
         return event_streams.response(_late(call, told))
     news = await call.news()
-    if isinstance(news, AnswerView) and (refusal := failure(news.generation, has_text=False)) is not None:
-        return refusal.response()
+    if isinstance(news, AnswerView):
+        refusal = await _why(call, news.generation, has_text=False)
+        if refusal is not None:
+            return refusal.response()
     return event_streams.response(_events(call, told, news))
+
+
+async def _why(call: Call[_Asked], generation: GenerationDetail, *, has_text: bool) -> Refusal | None:
+    """Why an answer did not come to its end: one that was stopped, because its key was revoked meanwhile, if it was."""
+    if generation.state is GenerationState.STOPPED:
+        try:
+            await act(identified, call.begun.request)
+        except DomainError as error:
+            return refusals.of(error)
+    return failure(generation, has_text=has_text)
 
 
 async def _late(call: Call[_Asked], told: Told) -> AsyncIterator[bytes]:
@@ -112,7 +132,7 @@ async def _events(call: Call[_Asked], told: Told, news: str | AnswerView) -> Asy
         has_text = True
         yield unnamed_event(told.chunk({"content": news}) | beside)
         news = await call.news()
-    refusal = failure(news.generation, has_text=has_text)
+    refusal = await _why(call, news.generation, has_text=has_text)
     if refusal is not None:
         yield unnamed_event(refusal.event())
         return
