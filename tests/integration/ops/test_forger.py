@@ -47,11 +47,17 @@ EXPLAINED = {
     "chat.Route",
     "kernel.Switch",
     "chat.ChatModel",
+    "chat.BlockedNetwork",
+    "chat.ChatRule",
+    # Forged in tests/integration/chat/test_reports.py (I-66).
+    "chat.Report",
+    "chat.Reveal",
     # What two people decided: forged column by column (I-63; NAMED in forgeries_kernel.py).
     "kernel.Proposal",
     # Neither money, luck nor rights: they may be lost.
     "chat.Attempt",
     "chat.ChannelHealth",
+    "chat.RefusalCount",
     "kernel.CheckRun",
     "kernel.IdempotencyKey",
     "kernel.RateWindow",
