@@ -12,12 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.contracts import BreakerState
-from apps.chat.models import ChannelHealth
+from apps.chat.models import Channel, ChannelHealth
 from apps.chat.rules import breaker
 from apps.chat.services import routing
 from apps.chat.services.channels import rest_key
 from apps.chat.services.health import has_failed
 from apps.kernel import clock
+from apps.kernel.invariants import all_invariants, find
 from tests.integration.chat.conftest import EngineThread, generation, give_quota, send, settled, wait_for
 from tests.integration.chat.test_failover import second
 from tests.integration.chat.upstream import Drop, Upstream, answer, piece, running_upstream
@@ -182,6 +183,17 @@ def test_a_probe_whose_engine_died_is_followed_by_another(rich: Member, upstream
     assert not services.begin_probe(channel="test", generation_id=asked, now=later + timedelta(seconds=1))
 
     assert services.begin_probe(channel="test", generation_id=asked, now=later + breaker.PROBE)
+
+
+def test_a_channel_that_is_left_alone_for_long_is_no_breach(upstream: Upstream) -> None:
+    now, channel = clock.now(), Channel.objects.get(code="test")
+    health = ChannelHealth.objects.create(channel=channel, state=OPEN, retry_at=now + breaker.LONGEST_PAUSE)
+    ahead = [item for item in all_invariants() if item.number == "I-52"]
+
+    assert [find(item, now=now).breaches for item in ahead] == [()]
+
+    ChannelHealth.objects.update(retry_at=now + 2 * breaker.LONGEST_PAUSE)
+    assert [breach.subject for breach in find(ahead[0], now=now).breaches] == [f"chat_channelhealth {health.pk}"]
 
 
 def test_a_channel_that_is_well_costs_no_statement(rich: Member, upstream: Upstream) -> None:

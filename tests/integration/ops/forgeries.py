@@ -10,7 +10,19 @@ from django.db.models import F, Model
 
 from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey, MemberSession
-from apps.chat.models import AnswerUsage, Conversation, Entitlement, FreeUse, Generation, Message
+from apps.chat.models import (
+    AnswerUsage,
+    Channel,
+    ChannelHealth,
+    Conversation,
+    Entitlement,
+    FreeUse,
+    Generation,
+    Message,
+    Report,
+    Reveal,
+    WordSheet,
+)
 from apps.kernel import clock
 from apps.kernel.models import OutboxDelivery, OutboxEvent
 from apps.ledger.contracts import HoldState, system_account
@@ -77,9 +89,14 @@ def _deleted(rows: Any) -> None:
 
 
 def _forgotten(answers: Any) -> None:
-    """Answers go, and what they took with them."""
-    unguard_all("chat_answerusage")
-    _deleted(AnswerUsage.objects.filter(generation__in=answers))
+    """Answers go, and with them what they took and what was said of them."""
+    for rows in (
+        AnswerUsage.objects.filter(generation__in=answers),
+        Reveal.objects.filter(report__generation__in=answers),
+        Report.objects.filter(generation__in=answers),
+    ):
+        unguard_all(rows.model._meta.db_table)
+        _deleted(rows)
     _deleted(answers)
 
 
@@ -165,6 +182,20 @@ def _last_win() -> Any:
     return OutboxDelivery.objects.filter(handler__endswith="on_prize_won").order_by("-pk").values_list("pk")[:1]
 
 
+def _open() -> Any:
+    return Report.objects.filter(state="open")
+
+
+def _reopened() -> None:
+    decided = Report.objects.exclude(state="open")
+    _forced(decided, state="open", result="", decided_by="", decided_at=None)
+
+
+def _due_next_month() -> None:
+    unguard_all("chat_report")
+    _changed(_open(), due_at=_now(days=30))
+
+
 def _repriced() -> None:
     """A price that no operator set, and an order at it."""
     unguard_all("orders_order")
@@ -223,6 +254,29 @@ WITH_TRIGGERS: list[Forgery] = [
     ),
     ("a key of who left", lambda: _copied(ApiKey.objects.get(), user=_left(), key_hash="0" * 64), "I-64-accounts"),
     ("a session of who left", _a_session, "I-64-accounts"),
+    ("a look without a reason", lambda: _copied(Reveal.objects.get()), "I-66-reveals"),
+    (
+        "a report that nobody decided",
+        lambda: _changed(_open(), state="dismissed", decided_by="staff:1", decided_at=_now()),
+        "I-66-decisions",
+    ),
+    (
+        "a report that another operator decided",
+        lambda: _forced(Report.objects.exclude(state="open"), decided_by="staff:2"),
+        "I-66-decisions",
+    ),
+    (
+        "a report decided otherwise",
+        lambda: _changed(Report.objects.exclude(state="open"), state="dismissed"),
+        "I-66-decisions",
+    ),
+    ("a report that is open again", _reopened, "I-66-decisions"),
+    ("a report that waits for a month", _due_next_month, "I-52"),
+    (
+        "a channel that is left alone for a day",
+        lambda: ChannelHealth.objects.create(channel=Channel.objects.get(), state="open", retry_at=_now(days=1)),
+        "I-52",
+    ),
     ("an adjustment of nothing", lambda: _copied(Adjustment.objects.get(), request_id="x"), "I-51-adjustments"),
 ]
 
@@ -245,6 +299,9 @@ WITHOUT_TRIGGERS: list[Forgery] = [
     ("chat_generation", lambda: _forgotten(Generation.objects.filter(charged_milli__gt=0)), "I-17"),
     ("chat_generation", lambda: _forgotten(Generation.objects.filter(paid_by="free")), "I-17-answers"),
     ("chat_answerusage", lambda: _deleted(AnswerUsage.objects.all()), "I-17-usage"),
+    ("chat_wordsheet", lambda: _changed(WordSheet.objects.exclude(words=""), words="other"), "I-62-words"),
+    ("chat_wordsheet", lambda: _deleted(WordSheet.objects.exclude(words="")), "I-62-words"),
+    ("chat_reveal", lambda: _changed(Reveal.objects.all(), by="staff:2"), "I-66-reveals"),
     ("orders_order", lambda: _changed(Order.objects.filter(state="delivered"), user=_bob(), request_id="x"), "I-07"),
     ("orders_order", lambda: _changed(Order.objects.all(), quota_milli=F("quota_milli") * 2), "I-39"),
     ("orders_product", _repriced, "I-39"),

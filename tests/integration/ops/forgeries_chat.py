@@ -1,30 +1,65 @@
 """What a forger does to conversations and answers once their triggers are gone, and what may hold anything."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.db.models import F, QuerySet
 
-from apps.chat import services
+from apps.accounts.contracts import Member
+from apps.chat import errors, services
 from apps.chat.contracts import ListedWords, TextDirection, WordAction
 from apps.chat.models import (
     AnswerUsage,
+    BlockedNetwork,
     Channel,
     ChannelKey,
     ChatModel,
     ChatPolicy,
+    ChatRule,
     Entitlement,
     Generation,
     Message,
     ModelPrice,
+    Report,
+    Reveal,
     Route,
     RouteCost,
     WordHit,
+    WordList,
+    WordSheet,
 )
+from apps.chat.rules.reports import ReportReason, ReportState
+from apps.chat.services.channels import rest_key
 from apps.kernel import clock
 from apps.kernel.ids import new_id
 from tests.cast import member
+from tests.integration.chat.conftest import send
 from tests.integration.ops.forgeries_orders import Forgery, forced
+
+
+def moderate(alice: Member) -> None:
+    """Operators say words, a rule and a network, and one of two keys rests; Alice is refused for a word, and reports
+    two answers, of which one is looked at and decided.
+    """
+    now = clock.now()
+    by: dict[str, Any] = {"actor": "staff:1", "reason": "a test", "now": now}
+    listed = ListedWords(words=("plum",), allowed=("plum tree",))
+    services.save_word_list(code="plums", name="Plums", action=WordAction.REJECT, listed=listed, **by)
+    services.save_rule(code="black-list", is_on=True, place=5, **by)
+    services.save_channel_key(channel_code="test", name="worn-out", api_key="sk-second", now=now)
+    rest_key(key_id=ChannelKey.objects.get(name="worn-out").pk, reason="upstream_auth", now=now)
+    services.save_network(network="203.0.113.0/24", note="a school", is_enabled=True, **by)
+    with suppress(errors.WordsRefused):
+        send(alice.id, "a plum")
+    reports = [
+        services.report_answer(
+            user_id=alice.id, generation_id=answer, reason=ReportReason.WRONG, note="line 3", now=now
+        ).id
+        for answer in Generation.objects.filter(user_id=alice.id, state="finished").values_list("pk", flat=True)[:2]
+    ]
+    services.reveal_report(report_id=reports[0], **by)
+    services.decide_report(report_id=reports[0], state=ReportState.UPHELD, result="You are right.", **by)
 
 
 def think() -> None:
@@ -124,6 +159,11 @@ NAMED: list[Forgery] = [
     ("a route under another name", lambda: forced(Route.objects.all(), upstream_name="cheaper"), "I-62"),
     ("a channel that is gone", _without_channel, "I-62"),
     ("more free answers", lambda: forced(ChatPolicy.objects.all(), free_per_day=1000), "I-62"),
+    ("a rule that is asked no more", lambda: forced(ChatRule.objects.all(), is_on=False), "I-62"),
+    ("a network that asks again", lambda: forced(BlockedNetwork.objects.all(), is_enabled=False), "I-62"),
+    ("a list that only records", lambda: forced(WordList.objects.all(), action="flag"), "I-62"),
+    ("a list of other words", lambda: forced(WordList.objects.all(), words_digest=F("allowed_digest")), "I-62"),
+    ("a rule that nobody wrote", lambda: forced(ChatRule.objects.all(), code="telepathy"), "I-02-codes"),
     ("a channel of no kind", lambda: forced(Channel.objects.all(), kind="telepathy"), "I-02-codes"),
 ]
 
@@ -134,6 +174,14 @@ REFUSED: list[tuple[str, Callable[[], Any]]] = [
     ("a usage that says another", lambda: AnswerUsage.objects.update(charged_milli=1)),
     ("a usage that is gone", lambda: _used()._raw_delete("default")),
     ("a cost of a route that says another", lambda: RouteCost.objects.update(input_microyuan=1)),
+    ("a sheet of other words", lambda: WordSheet.objects.update(words="x")),
+    ("a hit that says another", lambda: WordHit.objects.update(times=9)),
+    ("a hit that is gone", lambda: WordHit.objects.all()._raw_delete("default")),
+    ("a look of somebody else", lambda: Reveal.objects.update(by="staff:2")),
+    ("a look that is gone", lambda: Reveal.objects.all()._raw_delete("default")),
+    ("a report that is gone", lambda: Report.objects.filter(state="open")._raw_delete("default")),
+    ("a report of another answer", lambda: Report.objects.filter(state="open").update(reason="other")),
+    ("a decision of somebody else", lambda: Report.objects.exclude(state="open").update(decided_by="staff:2")),
     ("a charge above its hold", lambda: forced(_charged(), charged_milli=F("held_milli") + 1)),
     ("a hold of nothing", lambda: forced(_charged(), held_milli=0, charged_milli=0)),
     ("a hold for a free answer", lambda: forced(Generation.objects.filter(paid_by="free"), held_milli=1)),
@@ -142,6 +190,9 @@ REFUSED: list[tuple[str, Callable[[], Any]]] = [
 # Columns whose forged value is neither refused nor named, and why.
 EXPLAINED: dict[str, str] = {
     "chat.Attempt": "how channels were asked, for operators: nothing is decided or charged by it",
+    "chat.BlockedNetwork.created_at": "shown",
+    "chat.BlockedNetwork.id": "a network goes by how it is written, and so does the trail",
+    "chat.BlockedNetwork.updated_at": "shown",
     "chat.Channel.created_at": "shown",
     "chat.Channel.updated_at": "shown",
     "chat.ChannelHealth": "what failed lately: forged, a channel is left alone for minutes, or asked in vain",
@@ -153,6 +204,9 @@ EXPLAINED: dict[str, str] = {
     "chat.ChatModel.created_at": "shown",
     "chat.ChatModel.updated_at": "shown",
     "chat.ChatPolicy.updated_at": "shown",
+    "chat.ChatRule.created_at": "shown",
+    "chat.ChatRule.id": "a rule goes by its code, and so does the trail",
+    "chat.ChatRule.updated_at": "shown",
     "chat.Conversation.archived_at": "its owner's to change",
     "chat.Conversation.deleted_at": "hides a conversation from its owner, and never shows it again",
     "chat.Conversation.head": "which branch its owner sees; one of another conversation shows nothing",
@@ -162,6 +216,9 @@ EXPLAINED: dict[str, str] = {
     "chat.Generation.request": "what was said, as of a message",
     "chat.Generation.text": "what was said, as of a message",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
+    "chat.RefusalCount": "how many questions rules refused, for operators: nothing is decided by it",
+    "chat.Report.note": "what was said, as of a message",
+    "chat.Report.result": "what its member is told; who decided, and what, the trail says",
     "chat.Route.created_at": "shown",
     "chat.Route.updated_at": "shown",
     "chat.WordList.created_at": "shown",

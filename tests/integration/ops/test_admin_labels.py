@@ -12,6 +12,8 @@ from django.utils import translation
 from apps.accounts.models import User
 
 SITE: dict[Any, Any] = admin.site._registry
+# Who is called so in Chinese, too.
+NAMES = {"OpenAI", "DeepSeek", "Ollama"}
 
 
 def labels(page: Any) -> Iterator[Any]:
@@ -36,6 +38,7 @@ def labels(page: Any) -> Iterator[Any]:
 @pytest.mark.parametrize("model", SITE, ids=lambda model: model._meta.label)
 def test_every_label_is_chinese(model: Any) -> None:
     with translation.override("zh-hans"):
-        unread = [str(label) for label in labels(SITE[model]) if not any("一" <= sign <= "鿿" for sign in str(label))]
+        said = {str(label) for label in labels(SITE[model])} - NAMES
+        unread = [label for label in said if not any("一" <= sign <= "鿿" for sign in label)]
 
     assert unread == []

@@ -41,22 +41,18 @@ pytestmark = [pytest.mark.django_db, pytest.mark.xdist_group("forger")]
 EXPLAINED = {
     # Configuration: every row equals its last entry on the trail (I-62; NAMED in forgeries_<app>.py).
     "accounts.ReplyText",
-    "chat.Channel",
+    "chat.BlockedNetwork",
     "chat.ChannelKey",
     "chat.ChatPolicy",
+    "chat.ChatRule",
     "chat.Route",
+    "chat.WordList",
     "kernel.Switch",
     "chat.ChatModel",
-    "chat.BlockedNetwork",
-    "chat.ChatRule",
-    # Forged in tests/integration/chat/test_reports.py (I-66).
-    "chat.Report",
-    "chat.Reveal",
     # What two people decided: forged column by column (I-63; NAMED in forgeries_kernel.py).
     "kernel.Proposal",
     # Neither money, luck nor rights: they may be lost.
     "chat.Attempt",
-    "chat.ChannelHealth",
     "chat.RefusalCount",
     "kernel.CheckRun",
     "kernel.IdempotencyKey",
@@ -183,6 +179,7 @@ def built(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         alice, bob = member("alice"), member("bob")
         shop(alice, bob, connect(patch))
         play(alice, bob)
+        forgeries_chat.moderate(alice)
         rights.rule(alice, bob)
         accounts.register_member(openid="oCharlieOpenid0001", now=clock.now())
         audit_chain.extend(first=UUID(int=0), now=clock.now())
