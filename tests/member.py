@@ -102,6 +102,11 @@ class Member:
         user: dict[str, Any] = self.post(f"/api/v1/auth/login-attempts/{attempt['id']}/code", {"code": code[0]})["user"]
         return user
 
+    def cheapest_model(self) -> str:
+        """The model whose answers cost least, of those that cost the same however long they are."""
+        models = [model for model in self.get("/api/v1/chat/models") if model["price"] is not None]
+        return str(min(models, key=lambda model: model["price"])["id"])
+
     def new_conversation(self) -> str:
         """Start a conversation; its id."""
         return str(self.post("/api/v1/chat/conversations")["id"])

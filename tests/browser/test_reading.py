@@ -39,7 +39,7 @@ def page(context: BrowserContext, site: Site) -> Iterator[Page]:
     with Member(site.url) as member:
         member.sign_in()
         conversation = member.new_conversation()
-        model = min(member.get("/api/v1/chat/models"), key=lambda row: row["price"])["id"]
+        model = member.cheapest_model()
         member.say(conversation, f"repeat: {ANSWER}", model=model)
         context.add_cookies(
             [{"name": name, "value": value, "url": site.url} for name, value in member.http.cookies.items()]

@@ -8,7 +8,7 @@ from tests.member import Member
 def answered(page: Page, member: Member) -> str:
     """A conversation with one answer, open in the browser."""
     conversation = member.new_conversation()
-    model = min(member.get("/api/v1/chat/models"), key=lambda row: row["price"])["id"]
+    model = member.cheapest_model()
     member.say(conversation, "repeat: one two three", model=model)
     page.goto(f"/chat/{conversation}/")
     return conversation

@@ -34,7 +34,7 @@ def test_the_loop_works_and_no_proxy_is_asked(hostile_site: Site) -> None:
     with Member(hostile_site.url) as visitor:
         visitor.sign_in()
         conversation = visitor.new_conversation()
-        model = min(visitor.get("/api/v1/chat/models"), key=lambda row: row["price"])["id"]
+        model = visitor.cheapest_model()
         answer = visitor.say(conversation, "你好", model=model)
         products = visitor.get("/api/v1/products")
         order = visitor.order(products[0])

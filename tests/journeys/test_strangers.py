@@ -14,7 +14,7 @@ from tests.member import Member, eventually
 from tests.site import Site
 
 # Everybody may see these; their addresses are walked by other tests.
-PUBLIC = {"activity_id", "version_id", "channel", "source", "code", "gateway"}
+PUBLIC = {"activity_id", "version_id", "channel", "source", "code", "gateway", "model_id"}
 # Not for members: operators' pages ask for an operator, the sandbox plays the member's own phone and providers.
 ELSEWHERE = ("admin/", "sandbox/", "static/")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -26,6 +26,7 @@ BODIES = {
         "model": "demo-swift",
         "client_id": "stranger-000001",
     },
+    "api/v1/chat/generations/<uuid:generation_id>/report": {"reason": "wrong"},
     "api/v1/auth/login-attempts/<uuid:attempt_id>/code": {"code": "ABCDEF"},
 }
 

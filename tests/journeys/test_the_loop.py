@@ -49,7 +49,7 @@ def test_a_newcomer_walks_the_whole_loop(site: Site, member: Member) -> None:
     # Sign in with the phone.
     user = member.sign_in()
     assert member.get("/api/v1/me")["id"] == user["id"]
-    model = min(member.get("/api/v1/chat/models"), key=lambda row: row["price"])["id"]
+    model = member.cheapest_model()
 
     # Chat on the free allowance, then run out.
     conversation = use_up_free_messages(member, model)
