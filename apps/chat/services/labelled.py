@@ -1,7 +1,9 @@
 """Files with what models wrote: each says so, to people and to programs, and the site recognises its own."""
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
+from lzma import LZMAError
 from typing import Any
 from uuid import UUID
 from zipfile import BadZipFile, ZipFile
@@ -20,6 +22,8 @@ _PURPOSE = "ai_label"
 # In an archive of many files: the record of the whole.
 _OF_AN_ARCHIVE = "AIGC.json"
 _MOST_BYTES = 50_000_000
+# What a broken archive, or one of another kind, raises: zipfile passes on what the way of packing says.
+_BROKEN = (BadZipFile, KeyError, RuntimeError, ValueError, EOFError, OSError, zlib.error, LZMAError)
 
 
 def export_conversation(*, user_id: UserId, conversation_id: UUID, kind: str) -> LabelledFile:
@@ -89,7 +93,7 @@ def _text_of(content: bytes) -> str | None:
         try:
             with ZipFile(BytesIO(content)) as archive, archive.open(_OF_AN_ARCHIVE) as file:
                 content = file.read(_MOST_BYTES)
-        except (BadZipFile, KeyError, RuntimeError, NotImplementedError):
+        except _BROKEN:
             return None
     try:
         return content.decode()

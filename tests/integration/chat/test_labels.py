@@ -4,7 +4,8 @@ import json
 from datetime import timedelta
 from io import BytesIO, StringIO
 from pathlib import Path
-from zipfile import ZipFile
+from random import Random
+from zipfile import ZIP_BZIP2, ZIP_DEFLATED, ZIP_LZMA, ZIP_STORED, ZipFile
 
 import pytest
 from django.conf import LazySettings
@@ -125,6 +126,20 @@ def test_labels_of_others_are_read_and_files_without_one_are_told_apart(tmp_path
         call_command("verify_label", binary)
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("verify_label", tmp_path / "nothing")
+
+
+@pytest.mark.parametrize("packing", [ZIP_STORED, ZIP_DEFLATED, ZIP_BZIP2, ZIP_LZMA])
+def test_a_broken_archive_is_told_as_a_file_without_a_label(packing: int) -> None:
+    whole, dice = BytesIO(), Random(packing)
+    with ZipFile(whole, "w", packing) as archive:
+        archive.writestr("AIGC.json", '{"a": 1}' * 300)
+
+    for _ in range(2000):
+        broken = bytearray(whole.getvalue())
+        for _ in range(dice.randint(1, 4)):
+            broken[dice.randrange(2, len(broken))] = dice.randrange(256)
+        found = services.verify_label(content=bytes(broken[: dice.randrange(4, len(broken) + 1)]))
+        assert not found.label
 
 
 def test_a_file_of_before_the_key_was_changed_is_still_ours(
