@@ -21,17 +21,22 @@ class Fresh(Generic[T]):
         self._read = read
         self._copy: T
         self._read_at = float("-inf")  # monotonic seconds
+        self._changes = 0
         _all.append(self)
 
     def get(self) -> T:
         """The copy, read anew if it is older than a second."""
         if monotonic() - self._read_at > _MAX_AGE_SECONDS:
-            self._copy = self._read()
-            self._read_at = monotonic()
+            began, changes = monotonic(), self._changes
+            copy = self._read()
+            if changes != self._changes:  # by another thread, perhaps behind what was read
+                return copy
+            self._copy, self._read_at = copy, began
         return self._copy
 
     def forget(self) -> None:
         """Read anew next time: what was read has just been changed."""
+        self._changes += 1
         self._read_at = float("-inf")
 
 

@@ -38,8 +38,10 @@ class _Present:
 
     lexicon: Lexicon = EMPTY
     said: Mapping[str, str] | None = None
-    # Held by whoever makes the next one, in whichever thread.
-    making = threading.Lock()
+    # The lists of which another is made beside.
+    coming: Mapping[str, str] | None = None
+    # For whoever makes one, or has one made beside; held for milliseconds, but while the first one is made.
+    lock = threading.Lock()
 
 
 def save_word_list(
@@ -93,21 +95,11 @@ def lexicon() -> Lexicon:
     """
     said = _lists.get()
     if said == _Present.said:
+        _Present.coming = None
         return _Present.lexicon
-    if not _Present.making.acquire(blocking=_Present.said is None):
-        return _Present.lexicon
-    is_beside = False
-    try:
-        if said != _Present.said:
-            words = _words_of(said)
-            is_beside = _Present.said is not None and sum(map(len, words.values())) > MANY_WORDS
-            if is_beside:
-                threading.Thread(target=_make_beside, args=(said, words), name="lexicon", daemon=True).start()
-            else:
-                _make(said, words)
-    finally:
-        if not is_beside:
-            _Present.making.release()
+    if said != _Present.coming:
+        with _Present.lock:
+            _renew(said)
     return _Present.lexicon
 
 
@@ -178,16 +170,28 @@ def _sheet_of(words: tuple[str, ...]) -> str:
     return digest
 
 
-def _make(said: Mapping[str, str], words: Mapping[Source, list[str]]) -> None:
-    _Present.lexicon = build_lexicon(words)
-    _Present.said = said
+def _renew(said: Mapping[str, str]) -> None:
+    """Make the lexicon of these lists, here or beside, unless somebody has done so meanwhile."""
+    if said in (_Present.said, _Present.coming):
+        return
+    words = _words_of(said)
+    if _Present.said is not None and sum(map(len, words.values())) > MANY_WORDS:
+        _Present.coming = said
+        threading.Thread(target=_make_beside, args=(said, words), name="lexicon", daemon=True).start()
+    else:
+        _Present.lexicon, _Present.said, _Present.coming = build_lexicon(words), said, None
 
 
 def _make_beside(said: Mapping[str, str], words: Mapping[Source, list[str]]) -> None:
+    made = None
     try:
-        _make(said, words)
+        made = build_lexicon(words)
     except Exception:
         # The one before goes on to be used, and the next who asks tries again.
         logger.exception("the lexicon could not be made")
-    finally:
-        _Present.making.release()
+    with _Present.lock:
+        if said != _Present.coming:
+            return  # the lists have changed again
+        _Present.coming = None
+        if made is not None:
+            _Present.lexicon, _Present.said = made, said

@@ -1,19 +1,23 @@
 """Operators' words: saved with their history, in force at once, looked for in questions."""
 
 import json
+import threading
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connections, transaction
 from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import errors, rules, services
 from apps.chat.contracts import ListedWords, Role, WordAction
+from apps.chat.gateways.lexicon_builder import build_lexicon
 from apps.chat.models import Generation, Message, WordHit, WordList, WordSheet
 from apps.chat.rules import word_lists as limits
 from apps.chat.services import word_lists
 from apps.chat.words.gate import sift
+from apps.chat.words.lexicon import Lexicon, Source
 from apps.kernel import clock
 from apps.kernel.errors import ReasonMissing
 from apps.kernel.invariants import all_invariants, find
@@ -239,14 +243,60 @@ def test_the_first_lexicon_of_a_process_is_waited_for(monkeypatch: pytest.Monkey
     assert sift("pear", services.lexicon()).text == "＊＊＊＊"
 
 
-def test_while_one_thread_makes_a_lexicon_the_others_go_on_with_the_one_before() -> None:
+def test_who_asks_while_another_thread_makes_one_of_few_words_waits_for_it(
+    monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
     save_list(WordAction.MASK, "plum")
-    first = services.lexicon()
-    save_list(WordAction.MASK, "pear")
+    services.lexicon()
+    begun, may_end = threading.Event(), threading.Event()
+    asked: list[Lexicon] = []
 
-    with word_lists._Present.making:
-        assert services.lexicon() is first
-    assert services.lexicon() is not first
+    def ask() -> None:
+        asked.append(services.lexicon())
+        connections.close_all()
+
+    def slowly(words: Mapping[Source, Sequence[str]]) -> Lexicon:
+        begun.set()
+        assert may_end.wait(20)
+        return build_lexicon(words)
+
+    monkeypatch.setattr(word_lists, "build_lexicon", slowly)
+    save_list(WordAction.MASK, "pear")
+    askers = [threading.Thread(target=ask) for _ in range(2)]
+
+    askers[0].start()
+    assert begun.wait(20)
+    askers[1].start()
+    askers[1].join(0.2)
+    assert asked == []
+    may_end.set()
+    for asker in askers:
+        asker.join(20)
+
+    assert [sift("pear", one).text for one in asked] == ["＊＊＊＊", "＊＊＊＊"]
+
+
+def test_lists_that_change_while_a_long_one_is_made_beside_are_those_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_lists, "MANY_WORDS", 2)
+    save_list(WordAction.MASK, "plum")
+    services.lexicon()
+    may_end = threading.Event()
+
+    def slowly(words: Mapping[Source, Sequence[str]]) -> Lexicon:
+        if sum(map(len, words.values())) > 2:
+            assert may_end.wait(20)
+        return build_lexicon(words)
+
+    monkeypatch.setattr(word_lists, "build_lexicon", slowly)
+    save_list(WordAction.MASK, "pear", "fig", "quince")
+    services.lexicon()
+    (beside,) = [thread for thread in threading.enumerate() if thread.name == "lexicon"]
+    save_list(WordAction.MASK, "cherry")
+
+    assert sift("cherry, pear", services.lexicon()).text == "＊＊＊＊＊＊, pear"
+    may_end.set()
+    beside.join(20)
+    assert sift("cherry, pear", services.lexicon()).text == "＊＊＊＊＊＊, pear"
 
 
 def test_words_are_read_one_a_line_each_once() -> None:

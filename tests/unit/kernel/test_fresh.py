@@ -48,3 +48,18 @@ def test_all_are_read_anew_together(copy: Fresh[int]) -> None:
     fresh.forget_all()
 
     assert (copy.get(), another.get()) == (2, 11)
+
+
+def test_what_was_read_before_a_change_is_not_kept_behind_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fresh, "_all", [])
+    reads = count(1)
+
+    def read() -> int:
+        number = next(reads)
+        if number == 1:
+            fresh.forget_all()  # as another thread does that changes it meanwhile
+        return number
+
+    copied = Fresh(read)
+
+    assert [copied.get(), copied.get(), copied.get()] == [1, 2, 2]
