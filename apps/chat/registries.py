@@ -40,6 +40,16 @@ class Delta(NamedTuple):
         return self.completion_tokens is not None
 
     @property
+    def is_told(self) -> bool:
+        """Whether it says anything of the tokens, sense or not."""
+        return self.has_usage or self.usage_is_garbled
+
+    @property
+    def has_words(self) -> bool:
+        """Whether it brings more of the answer, or of the thoughts before it."""
+        return bool(self.text or self.reasoning)
+
+    @property
     def reported(self) -> Reported:
         """What it says of the tokens."""
         return Reported(

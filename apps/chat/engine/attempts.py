@@ -110,7 +110,7 @@ class Attempts:
             async for delta in answer:
                 if self._first_word_at is not None:
                     yield delta
-                elif delta.text or delta.reasoning:
+                elif delta.has_words:
                     self._first_word_at = self._loop.time()
                     yield ending
                     if self.target.needs_probe:
@@ -118,8 +118,7 @@ class Attempts:
                     yield delta
                 else:
                     reason = delta.finish_reason or ending.finish_reason
-                    is_told = delta.has_usage or delta.usage_is_garbled
-                    ending = (delta if is_told else ending)._replace(finish_reason=reason, events=0)
+                    ending = (delta if delta.is_told else ending)._replace(finish_reason=reason, events=0)
                     yield Delta(events=delta.events)
         if self._first_word_at is None:
             if not ending.finish_reason or ending.finish_reason in BROKEN:
@@ -134,7 +133,8 @@ class Attempts:
             self._later = [target for target in self._later if target.channel != self.target.channel]
         while self._later:
             target = self._later.pop(0)
-            if self._has_room(target):
+            # Another key of the channel where this job has a place already takes no more room.
+            if target.channel == self.target.channel or self._has_room(target):
                 return target
         return None
 

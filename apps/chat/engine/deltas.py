@@ -53,10 +53,14 @@ class Pieces:
 
 
 def joined(told: Sequence[Delta]) -> Delta:
-    """Several deltas of an answer, in their order, as one: of the finish reasons and the usages the last ones."""
+    """Several deltas of an answer, in their order, as one: of the finish reasons and the usages the last ones.
+
+    A usage with words behind it is none: it was told before they were counted.
+    """
     if len(told) == 1:
         return told[0]
-    usage = next((delta for delta in reversed(told) if delta.has_usage or delta.usage_is_garbled), Delta())
+    last = next((delta for delta in reversed(told) if delta.is_told or delta.has_words), Delta())
+    usage = last if last.is_told else Delta()
     return usage._replace(
         text="".join([delta.text for delta in told]),
         reasoning="".join([delta.reasoning for delta in told]),
@@ -106,11 +110,12 @@ def _delta(chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) 
 def _usage(usage: dict[str, Any]) -> dict[str, Any]:
     """What was counted, by the names that a delta has for it."""
     details = _object(usage.get("prompt_tokens_details"))
+    # DeepSeek's word, OpenAI's, Moonshot's; some name one of them and leave it empty.
+    cached = usage.get("prompt_cache_hit_tokens"), details.get("cached_tokens"), usage.get("cached_tokens")
     said = {
         "prompt_tokens": usage.get("prompt_tokens"),
         "completion_tokens": usage.get("completion_tokens"),
-        # DeepSeek's word, OpenAI's, Moonshot's.
-        "cached_tokens": usage.get("prompt_cache_hit_tokens", details.get("cached_tokens", usage.get("cached_tokens"))),
+        "cached_tokens": next((count for count in cached if count is not None), None),
         "reasoning_tokens": _object(usage.get("completion_tokens_details")).get("reasoning_tokens"),
     }
     counts = {name: _count(value) for name, value in said.items()}

@@ -48,7 +48,8 @@ class Dialect:
     def understood(self, error: UpstreamError) -> UpstreamError:
         """The error in our codes; the same where this provider means nothing else by it."""
         code = next((self.codes[word] for word in error.words if word in self.codes), "")
-        return UpstreamError(code, error.detail, words=error.words) if code and code != error.code else error
+        # Its own word tells also what it is about, where the status of HTTP left that open.
+        return UpstreamError(code, error.detail, words=error.words) if code else error
 
 
 def _part(value: Mapping[str, object]) -> str:

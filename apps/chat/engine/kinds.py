@@ -40,6 +40,7 @@ class OpenAI(OpenAICompatible):
             "billing_hard_limit_reached": "upstream_arrears",
             "organization_spend_limit_exceeded": "upstream_arrears",
             "project_spend_limit_exceeded": "upstream_arrears",
+            "billing_not_active": "upstream_arrears",
         }
     )
     ways = MappingProxyType({"limit_name": "max_completion_tokens"})
@@ -53,6 +54,8 @@ class Zhipu(OpenAICompatible):
     codes = MappingProxyType(
         {
             **dict.fromkeys(("1000", "1001", "1002", "1003", "1004", "1005"), "upstream_key_refused"),
+            # The account does not exist, or is locked.
+            **dict.fromkeys(("1110", "1111", "1112", "1121"), "upstream_key_refused"),
             # The day's or month's share of the account is used up, or its plan is over.
             **dict.fromkeys(("1304", "1308", "1309", "1310"), "upstream_arrears"),
             "1211": "upstream_model_unknown",

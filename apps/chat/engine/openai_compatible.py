@@ -5,9 +5,8 @@ client, its retries, its decoder of events and its models stay unused.
 """
 
 import asyncio
-import math
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -22,6 +21,7 @@ from apps.chat.contracts import Job, Target
 from apps.chat.engine import deltas, documents, transport, upstream_errors
 from apps.chat.engine.dialects import Dialect
 from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
+from apps.chat.engine.reading import Reading
 from apps.chat.engine.thoughts import Thoughts
 from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 from apps.chat.registries import Connection, Delta
@@ -32,10 +32,8 @@ _DONE = "[DONE]"
 _USAGE_SECONDS = 3.0
 # Some send a finish_reason with every word. Where one came with words, or words behind it, silence is the end.
 _DOUBT_SECONDS = 15.0
-_DRAIN_SECONDS = 0.1
 _MAX_OPENING_BYTES = 4 * 1024
 _MAX_DOCUMENT_BYTES = 512 * 1024
-_MAX_STREAM_BYTES = 128 * 1024 * 1024
 # Events that are no part of an answer; a provider that sends more of them than this sends something else.
 _MAX_UNREADABLE = 20
 # Lines that complete no event: a hundred heartbeats a second would not be as many in the longest answer.
@@ -89,13 +87,21 @@ class OpenAIConnection(Connection):
         The end of this iteration proves nothing: an answer is whole only if a finish_reason came, or [DONE] after
         its usage, which is then given as the finish_reason "stop". Raises UpstreamError.
         """
+        asked_at = asyncio.get_running_loop().time()
+        begins_by = asked_at + min(target.first_word_seconds, target.total_seconds)
         try:
-            async with aclosing(await self._taken(job, target)) as response, aclosing(response.aiter_raw()) as chunks:
-                reading, thoughts = _Reading(chunks, target), Thoughts()
+            try:
+                async with asyncio.timeout_at(begins_by):
+                    taken = await self._taken(job, target)
+            except TimeoutError as error:
+                raise upstream_errors.of_transport(error) from error
+            async with aclosing(taken) as response, aclosing(response.aiter_raw()) as chunks:
+                reading, thoughts = Reading(chunks, target, asked_at=asked_at), Thoughts()
                 async for delta in _deltas(reading):
                     text, thought = thoughts.sort(delta.text)
                     yield delta._replace(text=text, reasoning=delta.reasoning + thought)
-                yield Delta(*thoughts.rest())
+                # It came with what came before.
+                yield Delta(*thoughts.rest(), events=0)
                 await reading.drain()
         except UpstreamError as error:
             raise self._dialect.understood(error) from error
@@ -188,64 +194,7 @@ def _client(  # noqa: PLR0917  # what it is kept by
     )
 
 
-class _Reading:
-    """The body of a response, chunk by chunk, with our limits on silence and size."""
-
-    def __init__(self, chunks: AsyncIterator[bytes], target: Target) -> None:
-        # Before the answer, and then between two lines; comments that keep the connection alive count as lines.
-        self._silence = target.silence_seconds
-        # To the first word or thought, whatever else is heard: an answer in which nothing begins keeps a place.
-        self._preparation = target.first_word_seconds
-        self._chunks = chunks
-        self._loop = asyncio.get_running_loop()
-        self._left = _MAX_STREAM_BYTES
-        self._until = self._loop.time() + self._silence
-        self._begins_by = self._loop.time() + self._preparation
-        self._ends_by = self._loop.time() + target.total_seconds
-        self._is_ending = False
-
-    def was_heard(self) -> None:
-        """Something that makes sense came: wait again as long as for the first."""
-        if not self._is_ending:
-            self._until = min(self._loop.time() + self._silence, self._begins_by)
-
-    def has_words(self) -> None:
-        """A word or a thought came, so this is no end: from now on only silence is measured."""
-        self._begins_by = math.inf
-        self._is_ending = False
-        self.was_heard()
-
-    def has_yet_to_begin(self) -> None:
-        """It calls itself whole and has said nothing: as long as for the first word, and no longer, we wait for one."""
-        if self._begins_by == math.inf:
-            self._begins_by = self._loop.time() + self._preparation
-
-    def ends_within(self, seconds: float) -> None:
-        """What matters has come: wait so long for the rest, whatever is heard that is no word."""
-        self._is_ending = True
-        self._until = min(self._until, self._loop.time() + seconds)
-
-    async def chunk(self) -> bytes:
-        """The next bytes; none at the end. Raises UpstreamError."""
-        try:
-            async with asyncio.timeout_at(min(self._until, self._ends_by)):
-                chunk = await anext(self._chunks, b"")
-        except transport.ERRORS as error:
-            raise upstream_errors.of_transport(error) from error
-        self._left -= len(chunk)
-        if self._left < 0:
-            raise UpstreamError("upstream_garbled", "more bytes than any answer has")
-        return chunk
-
-    async def drain(self) -> None:
-        """Give the body a moment to end: then the connection can be kept for the next question."""
-        self._until = self._loop.time() + _DRAIN_SECONDS
-        with suppress(UpstreamError):
-            while await self.chunk():
-                pass
-
-
-async def _deltas(reading: _Reading) -> AsyncIterator[Delta]:
+async def _deltas(reading: Reading) -> AsyncIterator[Delta]:
     """What the body says: a stream of events or, from those who do not stream, one document."""
     opening = b""
     while not opening.lstrip(_BLANKS) and len(opening) < _MAX_OPENING_BYTES and (chunk := await reading.chunk()):
@@ -260,7 +209,7 @@ async def _deltas(reading: _Reading) -> AsyncIterator[Delta]:
             yield delta
 
 
-async def _document(reading: _Reading, opening: bytes) -> Delta:
+async def _document(reading: Reading, opening: bytes) -> Delta:
     parts, size = [opening], len(opening)
     while chunk := await reading.chunk():
         reading.was_heard()
@@ -274,7 +223,7 @@ async def _document(reading: _Reading, opening: bytes) -> Delta:
         raise UpstreamError("upstream_garbled", "an unreadable document") from None
 
 
-async def _of_events(reading: _Reading, opening: bytes) -> AsyncIterator[Delta]:
+async def _of_events(reading: Reading, opening: bytes) -> AsyncIterator[Delta]:
     """A delta for each chunk of the body: what came together is cut, read and handed on together."""
     answer, chunk = _Answer(reading), opening
     while not answer.is_over:
@@ -293,7 +242,7 @@ async def _of_events(reading: _Reading, opening: bytes) -> AsyncIterator[Delta]:
 class _Answer:
     """What the events of one answer have said, and whether it is over."""
 
-    def __init__(self, reading: _Reading) -> None:
+    def __init__(self, reading: Reading) -> None:
         self._reading = reading
         self._parser, self._pieces = EventParser(), deltas.Pieces()
         self._lines = self._lines_with_event = self._unreadable = 0
@@ -353,11 +302,11 @@ class _Answer:
 
     def _weigh(self, delta: Delta) -> None:
         """Whether the answer goes on behind this delta, and how long we wait then."""
-        has_words = bool(delta.text or delta.reasoning)
+        has_words = delta.has_words
         if has_words:
             self._reading.has_words()
         self._has_text = self._has_text or bool(delta.text)
-        self._has_usage = self._has_usage or delta.has_usage
+        self._has_usage = delta.has_usage or (self._has_usage and not has_words)
         self._is_whole = self._is_whole or bool(delta.finish_reason)
         if not self._is_whole:
             return

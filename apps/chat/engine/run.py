@@ -16,7 +16,7 @@ from apps.chat.engine.attempts import Attempts
 from apps.chat.engine.feed import Feeder, Piece
 from apps.chat.engine.moderation import Looked, Moderation
 from apps.chat.engine.service_calls import ServiceCalls
-from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
+from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
 from apps.chat.words.lexicon import Lexicon
@@ -120,7 +120,8 @@ class Run:
             async for delta in answer:
                 if self._end is not None:
                     # Stopped: of what still comes only its counts are of interest.
-                    if self._count(delta):
+                    if delta.is_told:
+                        self._usage = delta
                         return
                     continue
                 # A chunk that only says why nothing comes holds no event of an answer.
@@ -150,11 +151,12 @@ class Run:
         return has_more
 
     def _count(self, delta: Delta) -> bool:
-        """Whether the provider says what the answer took."""
-        is_told = delta.has_usage or delta.usage_is_garbled
-        if is_told:
+        """Whether the provider says what the answer took, up to here: what it said before more words is no count."""
+        if delta.is_told:
             self._usage = delta
-        return is_told
+        elif delta.has_words and delta.events:
+            self._usage = Delta()
+        return delta.is_told
 
     @property
     def _is_cut(self) -> bool:
@@ -209,6 +211,8 @@ class Run:
             return state, "" if state is GenerationState.STOPPED else rules.ENGINE_LOST
         error_code = _error_code(error) or _silent_failure(self._finish_reason, str(self._text))
         if not error_code:
+            if self._finish_reason == CONTEXT_FULL:
+                self._finish_reason = "length"
             return GenerationState.FINISHED, ""
         detail = error.detail if isinstance(error, UpstreamError) else ""
         logger.warning("generation %s on channel %s: %s (%s)", self.generation_id, self.channel, error_code, detail)
@@ -269,5 +273,7 @@ def _silent_failure(finish_reason: str, text: str) -> str:
     if not finish_reason:
         return "upstream_cut"
     if not show_something(text):
+        if finish_reason == CONTEXT_FULL:
+            return "context_too_long"
         return "content_refused" if finish_reason in rules.FILTERED else "empty_answer"
     return ""

@@ -7,6 +7,7 @@ no redirect, keeps no cookie and unpacks nothing; and it sees no refusal, whose 
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -58,7 +59,8 @@ class Transport(httpx2.AsyncBaseTransport):
 
         Raises Refused, UpstreamError, and ERRORS as they come.
         """
-        async with asyncio.timeout(request.extensions["timeout"]["read"]):
+        silence = request.extensions["timeout"]["read"]
+        async with asyncio.timeout(silence):
             response = await self._session.post(
                 str(request.url),
                 data=request.content,
@@ -68,7 +70,7 @@ class Transport(httpx2.AsyncBaseTransport):
                 allow_redirects=False,
             )
         try:
-            await _check(response)
+            await _check(response, seconds=min(silence, _REFUSAL_SECONDS))
         except BaseException:
             response.close()
             raise
@@ -117,21 +119,23 @@ async def is_deserted(url: str) -> bool:
     return False
 
 
-async def _check(response: aiohttp.ClientResponse) -> None:
+async def _check(response: aiohttp.ClientResponse, *, seconds: float) -> None:
     if response.status != 200:
-        raise Refused(response.status, await _complaint(response))
+        raise Refused(response.status, await _complaint(response, seconds=seconds))
     if response.headers.get("Content-Encoding", "").strip().lower() not in _PLAIN:
         raise UpstreamError("upstream_garbled", "compressed, though we asked for plain text")
 
 
-async def _complaint(response: aiohttp.ClientResponse) -> Complaint:
+async def _complaint(response: aiohttp.ClientResponse, *, seconds: float) -> Complaint:
     """Why the channel refuses, as far as it says so in time and briefly."""
     body = b""
     try:
-        async with asyncio.timeout(_REFUSAL_SECONDS):
+        async with asyncio.timeout(seconds):
             while len(body) < _MAX_REFUSAL_BYTES and (chunk := await response.content.readany()):
                 body += chunk
         complaint = documents.read(body, Complaint.read)
     except (*ERRORS, documents.Unreadable):
         complaint = Complaint()
-    return replace(complaint, refuses_stream_options=b"stream_options" in body)
+    # One that failed for another reason may repeat the whole question.
+    is_about_question = response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
+    return replace(complaint, refuses_stream_options=is_about_question and b"stream_options" in body)

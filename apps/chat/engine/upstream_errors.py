@@ -8,17 +8,28 @@ import aiohttp
 
 from apps.chat.engine.attempt_notes import Blame
 
+# The context of the model is used up: as an error, or as the end of an answer that had no more room.
+CONTEXT_FULL = "model_context_window_exceeded"
+
 # Upstream's own codes that mean more than their HTTP status (string or number, by provider).
 _CODES = {
     "insufficient_quota": "upstream_arrears",
+    # Of relays.
+    "insufficient_user_quota": "upstream_arrears",
     "1113": "upstream_arrears",
     "Arrearage": "upstream_arrears",
     "context_length_exceeded": "context_too_long",
     "1261": "context_too_long",
-    "model_context_window_exceeded": "context_too_long",
+    CONTEXT_FULL: "context_too_long",
     "content_filter": "content_refused",
+    "content_policy_violation": "content_refused",
     "data_inspection_failed": "content_refused",
+    "DataInspectionFailed": "content_refused",
     "1301": "content_refused",
+    # Also where no status says so: behind a 200.
+    "invalid_api_key": "upstream_key_refused",
+    "rate_limit_exceeded": "upstream_busy",
+    "model_not_found": "upstream_model_unknown",
 }
 _STATUSES = {
     401: "upstream_key_refused",
@@ -31,7 +42,6 @@ _STATUSES = {
 BROKEN = {
     "network_error",
     "insufficient_system_resource",
-    "model_context_window_exceeded",
     "abort",
     "aborted",
     "cancelled",
@@ -58,6 +68,8 @@ _BLAMES_OF_STATUS: dict[int | None, Blame] = {
     403: Blame.CALL,
     **dict.fromkeys((400, 413, 415, 422), Blame.QUESTION),
 }
+# What stands as the code in an error behind a 200 where it is a status of HTTP, as relays have it.
+_STATUSES_IN_WORDS = {str(status) for status in range(400, 600)}
 
 
 class UpstreamError(Exception):
@@ -96,9 +108,14 @@ class Complaint:
     @classmethod
     def read(cls, document: Any) -> "Complaint":
         """From the JSON of a response or an event, whatever its shape."""
-        error = document.get("error") if isinstance(document, dict) else None
+        if isinstance(document, list):
+            document = next(iter(document), None)  # as Gemini sends them
+        if not isinstance(document, dict):
+            return cls()
+        error = document.get("error")
         if not isinstance(error, dict):
-            return cls(code=_word(error))
+            # Without an envelope, or with a sentence in it.
+            error = {**document, "code": document.get("code") or error}
         code, param = _word(error.get("code")), _word(error.get("param"))
         message = error.get("message")
         is_unsupported = code == "unsupported_parameter" and param == "max_tokens"
@@ -113,6 +130,8 @@ class Complaint:
     def as_error(self, status: int | None = None) -> UpstreamError:
         """The error that this complaint is, with the response's status if it was not 200."""
         known = _CODES.get(self.code) or _CODES.get(self.type)
+        if status is None and self.code in _STATUSES_IN_WORDS:
+            status = int(self.code)
         code = known or (_code_of_status(status) if status is not None else "upstream_failed")
         facts = {"status": status, "code": self.code, "type": self.type, "param": self.param}
         detail = ", ".join(f"{name} {value}" for name, value in facts.items() if value)

@@ -18,7 +18,11 @@ def counted(reported: Reported, *, asked_tokens: int, kept_tokens: int, max_outp
     """
     most_input = asked_tokens * _MOST_PER_COUNTED + _ADDED_BY_PROVIDERS
     most_output = max(max_output_tokens * _MOST_PER_ALLOWED, kept_tokens)
-    given = _believed(reported.input_tokens, most_input), _believed(reported.output_tokens, most_output)
+    # Some say 0 for what they did not count. What is there was something.
+    given = (
+        _believed(reported.input_tokens, most_input, least=min(asked_tokens, 1)),
+        _believed(reported.output_tokens, most_output, least=min(kept_tokens, 1)),
+    )
     input_tokens = asked_tokens if given[0] is None else given[0]
     output_tokens = kept_tokens if given[1] is None else given[1]
     cached = _believed(reported.cached_tokens, input_tokens)
@@ -35,8 +39,8 @@ def counted(reported: Reported, *, asked_tokens: int, kept_tokens: int, max_outp
     )
 
 
-def _believed(count: int | None, most: int) -> int | None:
-    return count if count is not None and 0 <= count <= most else None
+def _believed(count: int | None, most: int, *, least: int = 0) -> int | None:
+    return count if count is not None and least <= count <= most else None
 
 
 def _basis(*, is_doubted: bool, is_counted: bool) -> UsageBasis:
