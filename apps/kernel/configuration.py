@@ -14,6 +14,7 @@ from django.db.models.functions import Cast
 
 from apps.kernel import audit
 from apps.kernel.db import IdText
+from apps.kernel.errors import NumberNotPossible
 from apps.kernel.models import AuditEntry
 from apps.kernel.sealing import SealedTextField
 
@@ -21,6 +22,12 @@ M = TypeVar("M", bound=Model)
 
 _STAMPS = ("created_at", "updated_at")
 _SEALED = "sealed"
+# What whole numbers may be, in PostgreSQL's words; SQLite would take any.
+_MOST = {
+    f"{sign}{name}": 2**bits - 1
+    for name, bits in (("SmallIntegerField", 15), ("IntegerField", 31), ("BigIntegerField", 63))
+    for sign in ("", "Positive")
+}
 
 
 @dataclass(frozen=True)
@@ -104,9 +111,10 @@ def save(
 
     `check` may refuse a change; it is given the row as it is, locked until the change is there. With `is_kept` a row
     that exists stays as it is. Who creates what somebody else creates at the same moment comes second. Raises
-    ReasonMissing, and what `check` raises; LookupError for a model that nobody declared.
+    ReasonMissing, NumberNotPossible, and what `check` raises; LookupError for a model that nobody declared.
     """
     audit.require_reason(reason)
+    _check_numbers(model, values)
     trail = _trail(model)
     with transaction.atomic():
         row, is_new = _found_or_made(model, key, {**values, **_stamps(model, now)})
@@ -129,9 +137,10 @@ def change(
 ) -> None:
     """Bring a row, which the caller has locked, to these values. One that counts its versions gets the next one.
 
-    `action` is another than that of saving. Raises ReasonMissing, and what `check` raises.
+    `action` is another than that of saving. Raises ReasonMissing, NumberNotPossible, and what `check` raises.
     """
     audit.require_reason(reason)
+    _check_numbers(type(row), values)
     trail = _trail(type(row), action)
     before = {name: getattr(row, name) for name in values}
     if before == dict(values):
@@ -183,6 +192,17 @@ def _trail(model: type[Model], action: str = "") -> Trail:
 
 def _locked(model: type[M]) -> QuerySet[M]:
     return model._default_manager.select_for_update(of=("self",), no_key=True)
+
+
+def _check_numbers(model: type[Model], values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        kind = str(getattr(model._meta.get_field(name), "get_internal_type", str)())
+        most = _MOST.get(kind)
+        if most is None or not isinstance(value, int):
+            continue
+        least = 0 if kind.startswith("Positive") else -most - 1
+        if not least <= value <= most:
+            raise NumberNotPossible(field=name)
 
 
 def _found_or_made(model: type[M], key: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[M, bool]:

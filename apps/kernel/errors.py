@@ -108,6 +108,13 @@ class ReasonMissing(DomainError):
     title = _("Please give a reason.")
 
 
+class NumberNotPossible(DomainError):
+    """A number that its column cannot hold; `field` is in the context."""
+
+    code = "number_not_possible"
+    title = _("This number is too large or too small.")
+
+
 class SealingKeyNamed(DomainError):
     """What a key has sealed is given up only when the key is lost."""
 

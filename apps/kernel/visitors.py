@@ -9,6 +9,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 # In TRUSTED_PROXIES: whoever reaches us through a unix socket.
 UNIX_SOCKET = "unix"
@@ -53,6 +54,27 @@ def visitor(peer: str, forwarded_for: str, *, proxies: Sequence[str]) -> str:
         if not nearest:
             return ""
     return str(_parsed(nearest) or "")
+
+
+def network(text: str) -> Network | None:
+    """A network as somebody writes it, host bits cleared; None for none, and for one in which no visitor can be.
+
+    Addresses never come in their IPv6 form of an IPv4 one, nor with a zone: a network of those is read as what it
+    means, or is none.
+    """
+    try:
+        found = ipaddress.ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
+    if isinstance(found, ipaddress.IPv4Network):
+        return found
+    if "%" in text:
+        return None
+    first = found.network_address.ipv4_mapped
+    if first is None:
+        return found
+    bits = found.prefixlen - (found.max_prefixlen - first.max_prefixlen)
+    return ipaddress.ip_network((str(first), bits))
 
 
 def _is_ours(peer: str, proxies: tuple[str, ...]) -> bool:

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import pytest
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey, Member
-from apps.accounts.errors import KeySpendCapReached, TooManyApiKeys
+from apps.accounts.errors import ApiKeyNotValid, KeySpendCapReached, TooManyApiKeys
 from apps.accounts.models import ApiKey
-from apps.chat import services
-from apps.chat.models import Generation
+from apps.chat import errors, services
+from apps.chat.models import UNSETTLED, Generation
 from apps.kernel import clock
 from tests.integration.chat.conftest import give_quota, make_model, send, set_limits
 from tests.race.concurrency import run_concurrently, run_together
-from tests.race.guards import Rewritten, dropped, guarded_by, locks, taken_as_read
+from tests.race.guards import Rewritten, dropped, guarded_by, locks, nothing, replaced, taken_as_read
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -34,9 +35,9 @@ def rich(alice: Member) -> Member:
     return alice
 
 
-def key_with_cap(member: Member, cap: int) -> IdentifiedKey:
+def key_with_cap(member: Member, cap: int | None, **limits: Any) -> IdentifiedKey:
     made = accounts.create_api_key(
-        user_id=member.id, name="script", scopes=("chat",), spend_cap_milli=cap, now=clock.now()
+        user_id=member.id, name="script", scopes=("chat",), spend_cap_milli=cap, now=clock.now(), **limits
     )
     return accounts.identify_key(key=made.key, address="127.0.0.1", now=clock.now())
 
@@ -75,6 +76,42 @@ def test_giving_back_and_spending_at_once_add_up(rich: Member) -> None:
     assert outcomes.kinds <= {KeySpendCapReached}
     running = Generation.objects.filter(state="queued").count()
     assert ApiKey.objects.get().spent_milli == 1000 * running <= 10_000
+
+
+@guarded_by(replaced("apps.chat.services.paying._check_room_of_key", nothing), seen="8 == 2")
+def test_a_key_for_two_answers_at_once_admits_exactly_two_of_fifty(rich: Member) -> None:
+    outcomes = run_together(asking(rich, key_with_cap(rich, None, max_parallel=2)))
+
+    assert len(outcomes.results) == 2
+    assert outcomes.kinds == {errors.TooManyRunning}
+    assert ApiKey.objects.get().spent_milli == 2000
+    assert services.quota_of(user_id=rich.id, now=clock.now()).held_milli == 2000
+
+
+@pytest.mark.parametrize("free_per_day", [0, WORKERS], ids=["quota", "free"])
+@guarded_by(
+    taken_as_read('UPDATE "accounts_apikey" SET "spent_milli"', r'"accounts_apikey"\."revoked_at" IS NULL'),
+    # One of those who ask, and whoever revokes it, who is through by then.
+    meet='UPDATE "accounts_apikey" SET "spent_milli"',
+    wait_for=2,
+    seen="not stopped",
+    each=True,
+)
+def test_what_begins_while_its_key_is_revoked_is_refused_or_stopped(rich: Member, free_per_day: int) -> None:
+    set_limits(free_per_day=free_per_day, max_running=2 * WORKERS)
+    key = key_with_cap(rich, None)
+
+    def revoke() -> None:
+        accounts.revoke_api_key(user_id=rich.id, key_id=key.key_id, now=clock.now())
+        # As the event does, as soon as the key is gone.
+        services.stop_answers_of_key(user_id=rich.id, key_id=key.key_id, now=clock.now())
+
+    outcomes = run_together([revoke, *asking(rich, key)])
+
+    assert outcomes.kinds <= {ApiKeyNotValid}
+    assert not Generation.objects.filter(state__in=UNSETTLED).exists(), "not stopped"
+    assert ApiKey.objects.get().spent_milli == 0
+    assert services.quota_of(user_id=rich.id, now=clock.now()).held_milli == 0
 
 
 @guarded_by(locks("accounts_user"), meet='INSERT INTO "accounts_apikey"', seen="8, 26")

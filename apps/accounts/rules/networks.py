@@ -3,6 +3,8 @@
 import ipaddress
 from collections.abc import Iterable
 
+from apps.kernel import visitors
+
 _LOCAL = tuple(
     ipaddress.ip_network(network)
     for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::/48", "fc00::/7", "fe80::/10")
@@ -55,11 +57,9 @@ def beginning_of(network: str) -> str:
 
 
 def normalise_network(text: str) -> str | None:
-    """A network in CIDR form, host bits cleared ("10.0.0.7" is "10.0.0.7/32"); None if it is none."""
-    try:
-        return str(ipaddress.ip_network(text.strip(), strict=False))
-    except ValueError:
-        return None
+    """A network in CIDR form, host bits cleared ("10.0.0.7" is "10.0.0.7/32"); None if no visitor can be in it."""
+    network = visitors.network(text)
+    return None if network is None else str(network)
 
 
 def is_in_networks(address: str, networks: Iterable[str]) -> bool:

@@ -156,11 +156,15 @@ def check_key_model(*, key: IdentifiedKey, model: str) -> None:
 def spend_with_key(*, key: IdentifiedKey, amount_milli: int) -> None:
     """Count what a request may cost against the key's cap, in the caller's transaction: one statement.
 
-    Raises KeySpendCapReached, also when the key was revoked meanwhile.
+    What costs nothing is counted, too: of a key and its revocation one waits for the other, so that whatever was begun
+    before it can be found behind it. Raises KeySpendCapReached; ApiKeyNotValid when the key was revoked meanwhile.
     """
     require_transaction("accounts.spend_with_key()")
-    if not _SPENT.run(key_id=key.key_id, amount_milli=amount_milli):
-        raise KeySpendCapReached(amount_milli=amount_milli)
+    if _SPENT.run(key_id=key.key_id, amount_milli=amount_milli):
+        return
+    if not ApiKey.objects.filter(pk=key.key_id, revoked_at=None).exists():
+        raise ApiKeyNotValid
+    raise KeySpendCapReached(amount_milli=amount_milli)
 
 
 def give_back_to_key(*, key_id: UUID, amount_milli: int) -> None:

@@ -268,6 +268,13 @@ class Job:
     targets: tuple[Target, ...]
     max_output_tokens: int
     turns: tuple[Turn, ...] = field(repr=False)
+    # Whether nobody has seen any of its turns before: a program makes up what was said earlier, too.
+    is_all_new: bool = False
+
+    @property
+    def new_text(self) -> str:
+        """What of it nobody has looked at yet: the question, or all of a program's request."""
+        return "\n\n".join(turn.text for turn in (self.turns if self.is_all_new else self.turns[-1:]))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -112,7 +112,7 @@ class Run:
         self._reading.cancel()
 
     async def _read(self) -> None:
-        self._asked = await self._moderation.look(self.job.turns[-1].text, TextDirection.QUESTION)
+        self._asked = await self._moderation.look(self.job.new_text, TextDirection.QUESTION)
         if self._asked.error_code:
             return
         async with asyncio.timeout(limits.MAX_ANSWER_SECONDS), aclosing(self._attempts.deltas()) as answer:
@@ -275,5 +275,5 @@ def _silent_failure(finish_reason: str, text: str) -> str:
     if not show_something(text):
         if finish_reason == CONTEXT_FULL:
             return "context_too_long"
-        return "content_refused" if finish_reason in rules.FILTERED else "empty_answer"
+        return "content_refused" if finish_reason in rules.FILTERED else rules.EMPTY_ANSWER
     return ""

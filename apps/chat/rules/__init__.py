@@ -31,6 +31,7 @@ from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
 from apps.chat.rules.outcomes import (
     ANSWER_FILTERED,
+    EMPTY_ANSWER,
     ENGINE_LOST,
     FILTERED,
     INTERNAL,
@@ -53,6 +54,7 @@ from apps.chat.rules.requests import (
     request_of,
     text_turn,
     turns_of,
+    unanswered,
 )
 from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
@@ -69,6 +71,7 @@ from apps.chat.rules.word_lists import (
 __all__ = [
     "CHANNEL_LIMITS",
     "ANSWER_FILTERED",
+    "EMPTY_ANSWER",
     "ENGINE_LOST",
     "FILTERED",
     "FIRST_KEY",
@@ -128,5 +131,6 @@ __all__ = [
     "text_turn",
     "title_from",
     "turns_of",
+    "unanswered",
     "word_file",
 ]

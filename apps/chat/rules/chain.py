@@ -50,7 +50,8 @@ class Lately:
 class Question:
     """All that is known of a question before anything is paid for it; each rule hands it on, changed or not."""
 
-    # What is asked; of a conversation only the new message, the last turn of all.
+    # What is asked; of a conversation the new message, the last turn of all, and before it the questions right above
+    # that were not answered: models are asked them together.
     turns: tuple[Turn, ...] = field(repr=False)
     asker: Standing
     key: IdentifiedKey | None

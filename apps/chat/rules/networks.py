@@ -6,16 +6,16 @@ from functools import lru_cache
 
 from apps.chat import errors
 from apps.chat.rules import limits
+from apps.kernel import visitors
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def read_network(text: str) -> str:
     """A network or an address in its one way of writing. Raises ConfigurationNotValid for none, or for too much."""
-    try:
-        network = ipaddress.ip_network(text.strip(), strict=False)
-    except ValueError:
-        raise errors.ConfigurationNotValid(field="network") from None
+    network = visitors.network(text)
+    if network is None:
+        raise errors.ConfigurationNotValid(field="network")
     if network.prefixlen < limits.SHORTEST_PREFIX[network.version]:
         raise errors.ConfigurationNotValid(field="network")
     return str(network)

@@ -14,6 +14,8 @@ _OURS = frozenset({ENGINE_LOST, INTERNAL})
 FILTERED = frozenset({"content_filter", "sensitive"})
 # That of an answer that operators' words ended.
 ANSWER_FILTERED = "answer_filtered"
+# That of an answer that came to its end without a word, though there may have been thoughts.
+EMPTY_ANSWER = "empty_answer"
 
 _SETTLED = frozenset(
     {

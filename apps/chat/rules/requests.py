@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import Any
 
 from apps.chat import errors
@@ -18,13 +18,19 @@ _MAX_REQUEST_CHARS = 400_000
 _TOKENS_PER_MESSAGE = 4
 # What PostgreSQL keeps in no text: NUL, and half of a surrogate pair.
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
-_WIDE = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]")
+# Of Latin script a token is several letters long; of others it is a letter, and some models count each digit. Behind
+# Unicode's first plane a character is as many tokens as tokenisers make of its bytes.
+_OTHER = re.compile(r"[0-9\u0250-\U0010ffff]")
+_RARE = re.compile(r"[\U00010000-\U0010ffff]")
+_TOKENS_PER_RARE = 3
 
 
 def estimate_tokens(text: str) -> int:
-    """Tokens of a text, roughly and rather too many: one per wide (CJK) character, one per three others."""
-    wide = len(_WIDE.findall(text))
-    return wide + -(-(len(text) - wide) // 3)
+    """Tokens of a text, roughly and rather too many: one for three signs of Latin script, one for each digit and each
+    sign of another, three for those behind Unicode's first plane (pictures, rare Chinese).
+    """
+    other, rare = len(_OTHER.findall(text)), len(_RARE.findall(text))
+    return other + (_TOKENS_PER_RARE - 1) * rare + -(-(len(text) - other) // 3)
 
 
 def read_request(request: object) -> tuple[Turn, ...]:
@@ -108,6 +114,12 @@ def fit_history(turns: Sequence[Turn], *, budget_tokens: int) -> tuple[Turn, ...
     while len(kept) > 1 and kept[-1].role is not Role.USER:
         kept.pop()
     return tuple(_joined(role, run) for role, run in groupby(reversed(kept), key=lambda turn: turn.role))
+
+
+def unanswered(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+    """The user's turns at the end of a branch that no answer followed; they are asked together with the next."""
+    said = reversed([turn for turn in turns if show_something(turn.text)])
+    return tuple(reversed(list(takewhile(lambda turn: turn.role is Role.USER, said))))
 
 
 def asked_tokens(turns: Iterable[Turn]) -> int:

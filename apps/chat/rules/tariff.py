@@ -48,7 +48,7 @@ ENDS = (
         error_code=outcomes.ANSWER_FILTERED,
     ),
     End(code="cut", state=GenerationState.INTERRUPTED, error_code="upstream_cut"),
-    End(code="nothing", state=GenerationState.FAILED, error_code="empty_answer", has_output=False),
+    End(code="nothing", state=GenerationState.FAILED, error_code=outcomes.EMPTY_ANSWER, has_output=False),
     End(code="ours", state=GenerationState.INTERRUPTED, error_code=outcomes.ENGINE_LOST),
 )
 # Prices and an answer that tell the shares apart: two tokens of output, of which one was kept.

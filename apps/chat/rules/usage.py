@@ -3,8 +3,8 @@
 from apps.chat.contracts import Reported, Usage, UsageBasis
 
 # No tokeniser makes more tokens of a text than it has bytes, which are at most so many for each that we count
-# (rules.estimate_tokens: four bytes in each of three characters); and what a provider may add of its own to a question.
-_MOST_PER_COUNTED = 12
+# (rules.estimate_tokens: two bytes in each of three signs of Latin script); and what a provider may add to a question.
+_MOST_PER_COUNTED = 6
 _ADDED_BY_PROVIDERS = 2_000
 # Some give more than the output that was asked for, thoughts above all; more than so many times is no count.
 _MOST_PER_ALLOWED = 4

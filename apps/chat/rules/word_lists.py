@@ -4,8 +4,9 @@ import csv
 import hashlib
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from apps.chat import errors
 from apps.chat.contracts import ListedWords, TextPart, Turn
@@ -122,15 +123,33 @@ class SensitiveWords(Rule):
 
     def judge(self, question: Question) -> Question:
         """Says what was found, and hands on what may be asked. Raises WordsRefused."""
-        sifted = {part.text: question.sift(part.text) for turn in question.turns for part in turn.parts}
-        found = tuple(found for one in sifted.values() for found in one.found)
-        if any(one.is_rejected for one in sifted.values()):
+        sifted = [(run, question.sift(text_of_run(run))) for run in runs_of(question.turns)]
+        found = tuple(found for _run, one in sifted for found in one.found)
+        if any(one.is_rejected for _run, one in sifted):
             raise errors.WordsRefused(found=found)
-        turns = tuple(
-            Turn(role=turn.role, parts=tuple(TextPart(text=sifted[part.text].text) for part in turn.parts))
-            for turn in question.turns
-        )
+        turns = tuple(turn for run, one in sifted for turn in _said_again(run, one.text))
         return replace(question, turns=turns, found=found)
+
+
+def runs_of(turns: Iterable[Turn]) -> list[tuple[Turn, ...]]:
+    """What one role says turn after turn: for whoever reads it one text, through which words are looked for."""
+    return [tuple(run) for _role, run in groupby(turns, key=lambda turn: turn.role)]
+
+
+def text_of_run(run: Iterable[Turn]) -> str:
+    """That text: a word may be cut between two parts, or two turns, as anywhere else."""
+    return "\n".join(turn.text for turn in run)
+
+
+def _said_again(run: Iterable[Turn], text: str) -> Iterator[Turn]:
+    """The same turns with what was made of their text, in which every sign has its place still."""
+    at = 0
+    for turn in run:
+        parts = []
+        for part in turn.parts:
+            parts.append(TextPart(text=text[at : at + len(part.text)]))
+            at += len(part.text) + 1
+        yield Turn(role=turn.role, parts=tuple(parts))
 
 
 def is_same_question(kept: str, asked: str) -> bool:

@@ -22,6 +22,7 @@ from apps.chat.services.generations import (
     keep_text,
     read_answer,
     read_progress,
+    read_thoughts,
 )
 from apps.chat.services.health import begin_probe, has_begun
 from apps.chat.services.labelled import export_conversation, label_of_archive, registered_models, verify_label
@@ -93,6 +94,7 @@ __all__ = [
     "quota_of",
     "read_answer",
     "read_progress",
+    "read_thoughts",
     "record_attempt",
     "refusals_by_rule",
     "regenerate_answer",

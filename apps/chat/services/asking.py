@@ -10,11 +10,12 @@ from django.db.models import Exists, QuerySet
 
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role
+from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role, Turn
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import asking
 from apps.chat.services.word_lists import sifting
+from apps.kernel.characters import show_something
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
@@ -78,7 +79,7 @@ def ask_question(
         created_at=now,
     )
     answer = _answer_to(question, now=now)
-    turns = (rules.text_turn(Role.USER, text),)
+    turns = (*_unanswered(None if parent_id is None else above), rules.text_turn(Role.USER, text))
     # Looked through before the transaction.
     sift = sifting(turns)
     try:
@@ -116,7 +117,7 @@ def regenerate_answer(
     question = _question_of(user_id=user_id, message_id=message_id)
     answer = _answer_to(question, now=now)
     answer.client_id = client_id
-    turns = (rules.text_turn(Role.USER, question.text),)
+    turns = (*_unanswered(question.parent), rules.text_turn(Role.USER, question.text))
     sift = sifting(turns)
     try:
         with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
@@ -167,6 +168,13 @@ def _tokens_above(answer: Message | None) -> int | None:
     if answer is None:
         return 0
     return _sum(answer.generation.branch_tokens, rules.message_tokens(answer.generation.text))
+
+
+def _unanswered(answer: Message | None) -> tuple[Turn, ...]:
+    """The questions above that no word came to, if this answer is none: the model reads them and the next as one."""
+    if answer is None or show_something(answer.generation.text):
+        return ()
+    return rules.unanswered(selectors.turns_above([answer])[answer.pk])
 
 
 def _sum(branch_tokens: int | None, more: int) -> int | None:

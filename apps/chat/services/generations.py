@@ -114,6 +114,11 @@ def read_answer(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     return AnswerView(generation=generation, text=text, balance_milli=balance)
 
 
+def read_thoughts(*, user_id: UserId, generation_id: UUID) -> str:
+    """What the model thought before it answered, "" for nothing. Raises GenerationNotFound."""
+    return selectors.generation_of(user_id=user_id, generation_id=generation_id).reasoning
+
+
 def read_progress(*, generation_ids: Collection[UUID]) -> dict[UUID, Progress]:
     """How far these answers have come, in one statement, for those who may read them; unknown ones are left out."""
     rows = Generation.objects.filter(pk__in=generation_ids).values_list("pk", "state", "text")
@@ -179,6 +184,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         targets=targets,
         max_output_tokens=row.max_output_tokens,
         turns=turns,
+        is_all_new=row.message is None,
     )
 
 

@@ -75,10 +75,10 @@ def paid_generation(asker: Admitted, asks: Asks) -> Generation:
         created_at=asker.now,
     )
     _pay(row, asker)
-    if key is not None and row.paid_by == PaidBy.QUOTA:
+    if key is not None:
         accounts.spend_with_key(key=key, amount_milli=row.held_milli)
-    if key is not None and key.max_parallel is not None:
-        _check_room_of_key(key, limit=key.max_parallel)
+        if key.max_parallel is not None:
+            _check_room_of_key(key, limit=key.max_parallel)
     return row
 
 

@@ -14,7 +14,7 @@ from apps.chat import errors
 from apps.chat.contracts import ListedWords, TextDirection, Turn, WordAction, WordsFound
 from apps.chat.gateways.lexicon_builder import MANY_WORDS, build_lexicon
 from apps.chat.models import WordHit, WordList, WordSheet
-from apps.chat.rules.word_lists import MAX_WORDS_OF_ALL, digest_of
+from apps.chat.rules.word_lists import MAX_WORDS_OF_ALL, digest_of, runs_of, text_of_run
 from apps.chat.words.gate import Sifted, sift
 from apps.chat.words.lexicon import EMPTY, Lexicon, Source
 from apps.kernel import configuration
@@ -106,7 +106,7 @@ def lexicon() -> Lexicon:
 def sifting(turns: Iterable[Turn]) -> Callable[[str], Sifted]:
     """What the words make of a text. Those of these turns are looked through here, before any transaction begins."""
     present = lexicon()
-    known = {part.text: sift(part.text, present) for turn in turns for part in turn.parts}
+    known = {text: sift(text, present) for text in map(text_of_run, runs_of(turns))}
     return lambda text: known.get(text) or sift(text, present)
 
 

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey, Member
-from apps.accounts.errors import KeySpendCapReached, ModelNotAllowed
+from apps.accounts.errors import ApiKeyNotValid, KeySpendCapReached, ModelNotAllowed
 from apps.chat import errors, services
 from apps.chat.contracts import Asked, GenerationState, Outcome, PaidBy
 from apps.chat.models import Generation, Message
@@ -154,12 +154,16 @@ def test_a_key_asks_only_the_models_that_it_may(rich_alice: Member, model: str) 
         )
 
 
-def test_a_key_revoked_meanwhile_spends_nothing(rich_alice: Member, model: str) -> None:
+@pytest.mark.parametrize("free_per_day", [0, 5], ids=["quota", "free"])
+def test_a_key_revoked_meanwhile_begins_nothing(rich_alice: Member, model: str, free_per_day: int) -> None:
+    set_limits(free_per_day=free_per_day)
     key = key_of(rich_alice)
     accounts.revoke_api_key(user_id=rich_alice.id, key_id=key.key_id, now=clock.now())
 
-    with pytest.raises(KeySpendCapReached):
+    with pytest.raises(ApiKeyNotValid):
         send(rich_alice.id, key=key)
+
+    assert not Generation.objects.exists()
 
 
 def test_over_http_the_key_is_remembered_and_refusals_have_their_codes(rich_alice: Member, model: str) -> None:

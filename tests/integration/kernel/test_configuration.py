@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from apps.accounts.models import ReplyText
-from apps.chat.models import Channel, ChannelKey, ChatModel, ModelPrice, Route
+from apps.chat.models import Channel, ChannelKey, ChatModel, ChatPolicy, ModelPrice, Route
 from apps.kernel import clock, configuration, sealing, switches
-from apps.kernel.errors import ReasonMissing
+from apps.kernel.errors import NumberNotPossible, ReasonMissing
 from apps.kernel.invariants import all_invariants, find
 from apps.kernel.models import AuditEntry, CheckRun, Switch
 from apps.marketing import services as marketing
@@ -54,6 +55,42 @@ def test_a_change_of_nothing_leaves_no_trace() -> None:
 
     assert save().version == 1
     assert len(told()) == 1
+
+
+@pytest.mark.parametrize("model", sorted({trail.model for trail in configuration.trails()}, key=str))
+def test_no_number_is_saved_that_its_column_cannot_hold(model: Any) -> None:
+    bits = {"SmallIntegerField": 15, "IntegerField": 31, "BigIntegerField": 63}
+    for field in model._meta.concrete_fields:
+        kind = field.get_internal_type()
+        if (size := bits.get(kind.removeprefix("Positive"))) is None:
+            continue
+        least = 0 if kind.startswith("Positive") else -(2**size)
+        for number in (least - 1, 2**size, 10**30):
+            with pytest.raises(NumberNotPossible) as refusal:
+                configuration.save(model, key={"pk": None}, values={field.name: number}, **said())
+            assert refusal.value.context["field"] == field.name
+    assert not AuditEntry.objects.exists()
+
+
+def test_a_change_to_such_a_number_is_refused_and_leaves_no_trace() -> None:
+    save()
+
+    with pytest.raises(NumberNotPossible):
+        save(points=2**63)
+
+    assert RebateRule.objects.get().points == RULE["points"]
+    assert len(told()) == 1
+
+
+def test_the_admin_says_at_the_field_that_a_number_is_too_large(operator_browser: Client) -> None:
+    limits = {"free_per_day": 1, "max_running": 40_000, "max_unpaid_per_day": 1, "max_message_chars": 1}
+    form = {**limits, "max_per_minute": 1, "reason": "a test"}
+
+    response = operator_browser.post("/admin/chat/chatpolicy/add/", form)
+
+    assert response.status_code == 200
+    assert set(response.context["adminform"].form.errors) == {"max_running"}
+    assert not ChatPolicy.objects.exists()
 
 
 def test_nothing_is_saved_without_a_reason() -> None:

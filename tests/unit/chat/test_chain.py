@@ -148,6 +148,9 @@ def test_a_white_list_lifts_the_number_of_free_answers_where_there_are_any(limit
         (" 203.0.113.77 ", "203.0.113.77/32"),
         ("2001:DB8::1/48", "2001:db8::/48"),
         ("10.0.0.0/8", "10.0.0.0/8"),
+        # Visitors never come in this form, so nobody would be held back.
+        ("::ffff:203.0.113.77", "203.0.113.77/32"),
+        ("::ffff:203.0.113.77/120", "203.0.113.0/24"),
     ],
 )
 def test_a_network_is_written_in_one_way(written: str, network: str) -> None:
@@ -155,7 +158,19 @@ def test_a_network_is_written_in_one_way(written: str, network: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "0.0.0.0/0", "10.0.0.0/7", "::/0", "2000::/18", "example.com", "1.2.3.4/33", "\0"]
+    "text",
+    [
+        "",
+        "0.0.0.0/0",
+        "10.0.0.0/7",
+        "::/0",
+        "2000::/18",
+        "example.com",
+        "1.2.3.4/33",
+        "\0",
+        "fe80::1%eth0",
+        "::ffff:0:0/96",
+    ],
 )
 def test_what_is_no_network_or_a_continent_is_not_held_back(text: str) -> None:
     with pytest.raises(errors.ConfigurationNotValid):

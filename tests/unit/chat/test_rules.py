@@ -104,7 +104,22 @@ def test_our_own_model_server_is_the_one_that_we_name(url: str, own: str, is_our
     assert rules.is_our_own(url, own=own) is is_ours
 
 
-@pytest.mark.parametrize(("text", "tokens"), [("", 0), ("abc", 1), ("abcd", 2), ("你好", 2), ("你好ab", 3)])
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("", 0),
+        ("abc", 1),
+        ("abcd", 2),
+        ("¿Qué?", 2),
+        ("你好", 2),
+        ("你好ab", 3),
+        ("2026", 4),
+        ("สวัสดี", 6),
+        ("дом", 3),
+        ("😀", 3),
+        ("𠀀a", 4),
+    ],
+)
 def test_tokens_are_estimated_by_script(text: str, tokens: int) -> None:
     assert rules.estimate_tokens(text) == tokens
 

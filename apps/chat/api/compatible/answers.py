@@ -6,7 +6,7 @@ from django.utils.translation import gettext as _
 
 from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
-from apps.chat.rules import ANSWER_FILTERED, ENGINE_LOST, FILTERED, INTERNAL
+from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED, INTERNAL
 
 # The code of an answer that its owner, or whoever revoked its key, has stopped.
 _STOPPED = "stopped"
@@ -28,9 +28,11 @@ class Told:
     def __init__(self, generation: GenerationDetail, *, created: int) -> None:
         self._head = {"id": f"chatcmpl-{generation.id.hex}", "created": created, "model": generation.model}
 
-    def whole(self, view: AnswerView) -> dict[str, Any]:
+    def whole(self, view: AnswerView, *, thoughts: str) -> dict[str, Any]:
         """The answer at once. One that broke off in the middle ends as if for its length: its text was paid for."""
         message = {"role": "assistant", "content": view.text, "refusal": None}
+        if thoughts:
+            message["reasoning_content"] = thoughts
         reason = finish_reason(view.generation) or _LENGTH
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
         return {**self._head, "object": "chat.completion", "choices": [choice], "usage": usage(view.generation)}
@@ -55,20 +57,22 @@ def finish_reason(generation: GenerationDetail) -> str:
     """Why a settled answer ended where it did, in OpenAI's words; "" where it did not come to an end of its own."""
     if generation.error_code in _HELD_BACK or generation.finish_reason in FILTERED:
         return "content_filter"
-    if generation.state is not GenerationState.FINISHED:
+    # Thoughts without a word are paid for, and no failure: asked again by itself, they would be paid for again.
+    is_thought = generation.is_delivered and generation.error_code == EMPTY_ANSWER
+    if generation.state is not GenerationState.FINISHED and not is_thought:
         return ""
     return _LENGTH if generation.finish_reason == _LENGTH else "stop"
 
 
-def failure(generation: GenerationDetail, *, has_text: bool) -> Refusal | None:
-    """Why a settled answer did not come to its end; None if it did."""
+def failure(generation: GenerationDetail, *, has_output: bool) -> Refusal | None:
+    """Why a settled answer did not come to its end; None if it did. `has_output` says whether any of it was kept."""
     if finish_reason(generation):
         return None
     code = generation.error_code or _STOPPED
     status = _STATUSES.get(code, 502)
     # Asked for again by itself, what was stopped would not have been.
     headers = DO_NOT_RETRY if code == _STOPPED else {}
-    if has_text:
+    if has_output:
         message = _("The answer broke off. What was written is kept.")
     elif code == "context_too_long":
         message = _(

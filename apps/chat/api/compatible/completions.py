@@ -21,7 +21,7 @@ from apps.chat.rules.admission import Rate
 from apps.chat.rules.completions import Completion, read_completion
 from apps.kernel import clock, event_streams, visitors
 from apps.kernel.errors import DomainError
-from apps.kernel.event_loops import act
+from apps.kernel.event_loops import act, look
 from apps.kernel.event_streams import unnamed_event
 from apps.kernel.parsers import StrictJSONParser
 
@@ -57,10 +57,13 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
 
 async def _at_once(call: Call[_Asked], told: Told) -> HttpResponseBase:
     view = await call.end()
-    refusal = await _why(call, view.generation, has_text=bool(view.text))
-    if view.text and (refusal is None or refusal.status != _KEY_IS_GONE):
+    has_output = bool(view.text) or view.generation.is_delivered
+    refusal = await _why(call, view.generation, has_output=has_output)
+    if has_output and (refusal is None or refusal.status != _KEY_IS_GONE):
         refusal = None  # what there is of it is paid for
-    return refusal.response() if refusal is not None else JsonResponse(told.whole(view))
+    if refusal is not None:
+        return refusal.response()
+    return JsonResponse(told.whole(view, thoughts=await _thoughts(call, view.generation)))
 
 
 def begin(request: HttpRequest) -> _Asked:
@@ -98,21 +101,28 @@ async def _streamed(call: Call[_Asked], told: Told) -> HttpResponseBase:
     if not await call.begins_within(_STATUS_WAITS_SECONDS):
         return event_streams.response(_late(call, told))
     news = await call.news()
-    if isinstance(news, AnswerView):
-        refusal = await _why(call, news.generation, has_text=False)
+    if isinstance(news, AnswerView) and not news.generation.is_delivered:
+        refusal = await _why(call, news.generation, has_output=False)
         if refusal is not None:
             return refusal.response()
     return event_streams.response(_events(call, told, news))
 
 
-async def _why(call: Call[_Asked], generation: GenerationDetail, *, has_text: bool) -> Refusal | None:
+async def _why(call: Call[_Asked], generation: GenerationDetail, *, has_output: bool) -> Refusal | None:
     """Why an answer did not come to its end: one that was stopped, because its key was revoked meanwhile, if it was."""
     if generation.state is GenerationState.STOPPED:
         try:
             await act(identified, call.begun.request)
         except DomainError as error:
             return refusals.of(error)
-    return failure(generation, has_text=has_text)
+    return failure(generation, has_output=has_output)
+
+
+async def _thoughts(call: Call[_Asked], generation: GenerationDetail) -> str:
+    """What the model thought before it answered, "" for nothing."""
+    if not generation.has_thoughts:
+        return ""
+    return await look(services.read_thoughts, user_id=call.begun.user_id, generation_id=generation.id)
 
 
 async def _late(call: Call[_Asked], told: Told) -> AsyncIterator[bytes]:
@@ -132,7 +142,10 @@ async def _events(call: Call[_Asked], told: Told, news: str | AnswerView) -> Asy
         has_text = True
         yield unnamed_event(told.chunk({"content": news}) | beside)
         news = await call.news()
-    refusal = await _why(call, news.generation, has_text=has_text)
+    if not has_text and (thoughts := await _thoughts(call, news.generation)):
+        # All that there is of the answer; where words came, they stand before what follows here.
+        yield unnamed_event(told.chunk({"reasoning_content": thoughts}) | beside)
+    refusal = await _why(call, news.generation, has_output=has_text or news.generation.is_delivered)
     if refusal is not None:
         yield unnamed_event(refusal.event())
         return
