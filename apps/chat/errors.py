@@ -36,6 +36,14 @@ class ModelNotFound(DomainError):
     title = _("This model is not available.")
 
 
+class ModelWritesNoText(DomainError):
+    """A model of images or embeddings was asked for an answer."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "model_writes_no_text"
+    title = _("This model does not write answers. Choose another one. Nothing was charged.")
+
+
 class ModelNotEntitled(DomainError):
     """The user has no entitlement for this model."""
 

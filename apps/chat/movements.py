@@ -9,7 +9,7 @@ from django.db.models import BigIntegerField, Case, CharField, Exists, F, OuterR
 from django.db.models.functions import Cast, Concat
 
 from apps.chat import rules
-from apps.chat.contracts import QUOTA, GenerationState, PaidBy, PriceKind, Role, Usage
+from apps.chat.contracts import QUOTA, GenerationState, ModelKind, PaidBy, PriceKind, Role, Usage
 from apps.chat.models import UNSETTLED, AnswerUsage, ChatModel, Entitlement, Generation, Message
 from apps.chat.rules import charging
 from apps.chat.services.quota import entitlement_causes
@@ -93,6 +93,8 @@ _INPUT, _OUTPUT = (
 # charging.most() in the database's words.
 _MOST = Case(
     When(price__kind=PriceKind.PER_ANSWER, then=Cast("price__answer_milli", BigIntegerField())),
+    # Of one image: nobody asks for more yet.
+    When(price__kind=PriceKind.PER_IMAGE, then=Cast("price__image_milli", BigIntegerField())),
     default=(_INPUT + _OUTPUT + 999) / 1000,
 )
 
@@ -101,7 +103,12 @@ _MOST = Case(
     "I-17-price", "every answer was asked at a price of its model, and no more is held than that asks", windowed=True
 )
 def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
-    """Models and generations with another model's price, and holds that are not the most that the price can ask."""
+    """Models and generations with another model's price, models whose price counts what they do not make, and holds
+    that are not the most that the price can ask.
+    """
+    for model in ChatModel.objects.select_related("price").order_by("pk"):
+        if not rules.is_fitting(model.price.terms, kind=ModelKind(model.kind)):
+            yield Breach(f"model {model.pk}", f"of {model.kind} at price {model.price.code}, {model.price.kind}")
     for model in ChatModel.objects.exclude(price__code=_price_of("code")).order_by("pk")[:SHOWN]:
         yield Breach(f"model {model.pk}", f"at price {model.price_id}, which is another's")
     asked = Generation.objects.select_related("price", "model").defer("request", "text", "reasoning")

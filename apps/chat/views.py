@@ -16,7 +16,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from apps.chat import errors, selectors, services
-from apps.chat.contracts import ConversationSummary, MessageDetail, Role
+from apps.chat.contracts import ConversationSummary, MessageDetail, ModelKind, Role
 from apps.chat.gateways import rendered
 from apps.chat.rules import labels, limits
 from apps.chat.rules.reports import LISTED_REPORTS, MAX_NOTE, REASONS, STATES, ReportDetail, ReportState
@@ -78,9 +78,10 @@ def _report_row(report: ReportDetail) -> dict[str, Any]:
 @require_safe
 def prices(request: HttpRequest) -> HttpResponse:
     """What each model asks, and what is charged of it, however an answer ends; for everybody."""
-    policy = services.policy_on_show()
+    policy, models = services.policy_on_show(), selectors.priced_models()
     page = {
-        "models": selectors.priced_models(),
+        "models": models,
+        "has_images": any(model.image_milli for model in models),
         "tariff": tariff(),
         "least": limits.LEAST_OUTPUT_TOKENS,
         "free_per_day": policy.free_per_day,
@@ -93,7 +94,7 @@ def _page(
     user_id: UserId, *, conversation: ConversationSummary | None, messages: tuple[MessageDetail, ...]
 ) -> dict[str, Any]:
     now = clock.now()
-    offers = services.models_for(user_id=user_id, now=now)
+    offers = [offer for offer in services.models_for(user_id=user_id, now=now) if offer.kind is ModelKind.TEXT]
     last_model = next((m.generation.model for m in reversed(messages) if m.generation), "")
     usable = next((offer for offer in offers if not offer.reason), offers[0] if offers else None)
     policy = services.policy_on_show()

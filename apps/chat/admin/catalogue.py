@@ -1,7 +1,7 @@
 """Models, their prices, and the limits for all, as operators set them."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, services
-from apps.chat.contracts import PerAnswer, Policy, Price, PriceKind
+from apps.chat.contracts import PerAnswer, PerImage, Policy, Price, PriceKind
 from apps.chat.models import ChatModel, ChatPolicy, ModelPrice, price_of
 from apps.kernel.admin import SHOWN, ConfigurationAdmin, Happening, ReasonedForm, Task, tell
 from apps.kernel.errors import DomainError
@@ -21,7 +21,12 @@ _NEEDED = {
     "price_milli": gettext_lazy("A price per answer is a positive number."),
     "input_milli": gettext_lazy("A thousand tokens cost at most 500 credits."),
     "cached_milli": gettext_lazy("Cached input costs no more than other input."),
-    "output_milli": gettext_lazy("A thousand tokens of output cost something, at most 500 credits."),
+    "output_milli": gettext_lazy(
+        "A thousand tokens of output cost something, at most 500 credits; of embeddings, which write nothing, nothing."
+    ),
+    "image_milli": gettext_lazy("An image costs something, at most 10,000 credits."),
+    "price_kind": gettext_lazy("Texts are paid per answer or by the token, images per image, embeddings by the token."),
+    "kind": gettext_lazy("Only models of texts see images, think or use tools."),
     "max_output_tokens": gettext_lazy(
         "The longest answer is shorter than the context, which has at most 2,000,000 tokens."
     ),
@@ -35,7 +40,10 @@ class ModelForm(ReasonedForm):
         required=False,
         choices=PriceKind.choices,
         label=gettext_lazy("What is paid"),
-        help_text=gettext_lazy("Per answer only its price counts, by the token only the three below it."),
+        help_text=gettext_lazy(
+            "Only the numbers of what is chosen here count. Texts: per answer or by the token; images: per image; "
+            "embeddings: by the token, without output."
+        ),
     )
     price_milli = forms.IntegerField(
         required=False, min_value=1, max_value=2**31 - 1, label=gettext_lazy("price (thousandths of a credit)")
@@ -50,13 +58,17 @@ class ModelForm(ReasonedForm):
         help_text=gettext_lazy("Of input that the provider says it still knew. At most what other input costs."),
     )
     output_milli = forms.IntegerField(
-        required=False, min_value=1, label=gettext_lazy("a thousand tokens of output (thousandths of a credit)")
+        required=False, min_value=0, label=gettext_lazy("a thousand tokens of output (thousandths of a credit)")
+    )
+    image_milli = forms.IntegerField(
+        required=False, min_value=1, label=gettext_lazy("an image (thousandths of a credit)")
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         if (model := options.get("instance")) is not None:
             price = model.price
-            present = {name: getattr(price, name) for name in ("input_milli", "cached_milli", "output_milli")}
+            names = ("input_milli", "cached_milli", "output_milli", "image_milli")
+            present = {name: getattr(price, name) for name in names}
             present |= {"price_kind": price.kind, "price_milli": price.answer_milli}
             options["initial"] = {**present, **(options.get("initial") or {})}
         super().__init__(*args, **options)
@@ -70,6 +82,7 @@ class ModelForm(ReasonedForm):
             input_milli=said["input_milli"] or 0,
             cached_milli=said["cached_milli"] or 0,
             output_milli=said["output_milli"] or 0,
+            image_milli=said["image_milli"] or 0,
         )
 
     class Meta:
@@ -77,18 +90,40 @@ class ModelForm(ReasonedForm):
         fields = (
             "code",
             "name",
+            "kind",
+            "has_vision",
+            "has_reasoning",
+            "has_tools",
             "context_tokens",
             "max_output_tokens",
             "is_in_free_allowance",
             "needs_entitlement",
             "is_enabled",
+            "is_visible",
             "sort",
         )
+        help_texts: ClassVar = {
+            "code": gettext_lazy("What programs call it. It stays; prices and rights are known by it."),
+            "kind": gettext_lazy("Only text models can be asked yet; a question to another one is refused and free."),
+            "has_vision": gettext_lazy("For later: images in questions are not handed on yet, and nobody is told."),
+            "has_reasoning": gettext_lazy("Programs are told. Thoughts that its provider shows are kept and paid for."),
+            "has_tools": gettext_lazy("For later: tools are not handed on yet, and nobody is told."),
+            "context_tokens": gettext_lazy("What is asked and answered fits in these."),
+            "is_in_free_allowance": gettext_lazy("A free message of the day pays for its answer, while one is left."),
+            "needs_entitlement": gettext_lazy("Only who bought or won the right to it may ask it; else everybody."),
+            "is_enabled": gettext_lazy("Switched off, nobody asks it, whoever has a right to it."),
+            "is_visible": gettext_lazy(
+                "Otherwise it stands on no page and in no list; whoever knows its code may ask it, as any other."
+            ),
+            "sort": gettext_lazy("The lowest stands first."),
+        }
 
 
 def _price_in_words(price: Price) -> str:
     if isinstance(price, PerAnswer):
         return _("%(n)s credits per answer") % {"n": credit_number(price.answer_milli)}
+    if isinstance(price, PerImage):
+        return _("%(n)s credits per image") % {"n": credit_number(price.image_milli)}
     return _("%(input)s / %(cached)s / %(output)s credits per 1,000 tokens of input / cached / output") % {
         "input": credit_number(price.input_milli),
         "cached": credit_number(price.cached_milli),
@@ -121,14 +156,30 @@ class ChatModelAdmin(ConfigurationAdmin):
     empty_text = gettext_lazy(
         "There is nothing to talk to yet. Add a channel first, then a model, then the route from one to the other."
     )
-    list_display = ("name", "code", "served_by", "price_now", "needs_entitlement", "is_enabled", "sort")
-    list_filter = ("is_enabled",)
+    list_display = (
+        "name",
+        "code",
+        "kind",
+        "can",
+        "served_by",
+        "price_now",
+        "needs_entitlement",
+        "is_enabled",
+        "is_visible",
+        "sort",
+    )
+    list_filter = ("kind", "is_enabled", "is_visible")
     list_select_related = ("price",)
     ordering = ("sort", "code")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChatModel]:
         """With the routes, which a column names."""
         return super().get_queryset(request).prefetch_related("routes__channel")
+
+    @admin.display(description=gettext_lazy("can"), empty_value="–")
+    def can(self, model: ChatModel) -> str:
+        """What it can beside writing."""
+        return ", ".join(str(each.label) for each in model.capabilities)
 
     @admin.display(description=gettext_lazy("channels"))
     def served_by(self, model: ChatModel) -> str:

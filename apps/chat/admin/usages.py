@@ -29,6 +29,9 @@ class CostFields(forms.Form):
     output_microyuan = forms.IntegerField(
         required=False, min_value=0, label=gettext_lazy("a thousand tokens of output (millionths of a yuan)")
     )
+    image_microyuan = forms.IntegerField(
+        required=False, min_value=0, label=gettext_lazy("an image (millionths of a yuan)")
+    )
 
     def __init__(self, *args: Any, **options: Any) -> None:
         if (route := options.get("instance")) is not None and (last := _versions_of(route).first()) is not None:
@@ -57,11 +60,12 @@ def _costs(request: HttpRequest, route: Any) -> Iterable[Happening]:
         yield Happening(
             at=cost.created_at,
             title=title % {"code": cost.code},
-            detail=_("%(input)s / %(cached)s / %(output)s millionths of a yuan per 1,000 tokens")
+            detail=_("%(input)s / %(cached)s / %(output)s millionths of a yuan per 1,000 tokens, %(image)s per image")
             % {
                 "input": cost.input_microyuan,
                 "cached": cost.cached_microyuan,
                 "output": cost.output_microyuan,
+                "image": cost.image_microyuan,
             },
             tone="jade" if is_present else "",
         )

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from apps.chat import selectors, services
-from apps.chat.contracts import WRITERS, GenerationState, PaidBy, Place
+from apps.chat.contracts import WRITERS, Capability, GenerationState, ModelKind, PaidBy, Place
 from apps.chat.rules import limits
 from apps.kernel import clock, visitors
 from apps.kernel.api import Endpoint, IdempotentPost, PageQuery, StrictSerializer, page_response, shown
@@ -99,7 +99,7 @@ class SearchHitOutput(serializers.Serializer[Any]):
 
 
 class Models(Endpoint):
-    """GET /api/v1/chat/models: what can be asked, at which flat price per answer, and if not now, why."""
+    """GET /api/v1/chat/models: what is on offer, at which price, and if it cannot be asked now, why."""
 
     scope = "chat"
     unpaged_list = True
@@ -109,11 +109,15 @@ class Models(Endpoint):
 
         id = serializers.CharField()
         name = serializers.CharField()
-        kind = serializers.ChoiceField(choices=["text"])
+        kind = serializers.ChoiceField(choices=ModelKind.choices, help_text="only text models can be asked yet")
+        capabilities = serializers.ListField(
+            child=serializers.ChoiceField(choices=Capability.choices), help_text="what it can that can be used here"
+        )
         price = serializers.IntegerField(
-            source="price_milli", allow_null=True, help_text="milli-credits per answer; null by the token"
+            source="price_milli", allow_null=True, help_text="milli-credits per answer; null by the token and per image"
         )
         price_per_1000_tokens = PerTokensOutput(source="per_tokens", allow_null=True)
+        price_per_image_milli = serializers.IntegerField(source="image_milli", allow_null=True)
         context_tokens = serializers.IntegerField(help_text="what is asked and answered fits in these")
         max_output_tokens = serializers.IntegerField(help_text="the longest answer")
         in_free_allowance = serializers.BooleanField(help_text="free uses of the day pay for it first")

@@ -26,9 +26,11 @@ from apps.chat.contracts.answers import (
     TextPart,
     Turn,
 )
+from apps.chat.contracts.catalogue import Capability, ModelKind
 from apps.chat.contracts.channels import BreakerState
 from apps.chat.contracts.prices import (
     PerAnswer,
+    PerImage,
     PerTokens,
     Price,
     Priced,
@@ -45,17 +47,20 @@ __all__ = [
     "AnswerView",
     "Asked",
     "BreakerState",
+    "Capability",
     "ConversationSummary",
     "GenerationDetail",
     "GenerationState",
     "Job",
     "ListedWords",
     "MessageDetail",
+    "ModelKind",
     "ModelOffer",
     "OPENAI_COMPATIBLE",
     "Outcome",
     "PaidBy",
     "PerAnswer",
+    "PerImage",
     "PerTokens",
     "Place",
     "Policy",

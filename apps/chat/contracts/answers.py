@@ -3,12 +3,12 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Literal
 from uuid import UUID
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
+from apps.chat.contracts.catalogue import Capability, ModelKind
 from apps.chat.contracts.prices import (
     Price,
     Priced,
@@ -84,12 +84,14 @@ class Policy:
 class ModelOffer(Priced):
     """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
 
-    `entitled_until` is when the right that opens it ends, None for never.
+    `capabilities` are those that can be used here. `entitled_until` is when the right that opens it ends, None for
+    never.
     """
 
     id: str
     name: str
-    kind: Literal["text"]
+    kind: ModelKind
+    capabilities: tuple[Capability, ...]
     created_at: datetime
     price: Price
     context_tokens: int

@@ -7,10 +7,11 @@ from django.utils.translation import gettext_lazy as _
 
 
 class PriceKind(TextChoices):
-    """What a price counts. Another kind comes with its first model: here, beside PerTokens and in rules.charging."""
+    """What a price counts. Another kind comes here, beside PerTokens, and in rules.charging and rules.catalogue."""
 
     PER_ANSWER = "per_answer", _("Per answer")
     PER_TOKENS = "per_tokens", _("By the token")
+    PER_IMAGE = "per_image", _("Per image")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,14 @@ class PerTokens:
     output_milli: int
 
 
-Price = PerAnswer | PerTokens
+@dataclass(frozen=True, kw_only=True)
+class PerImage:
+    """What each image costs that is made and kept."""
+
+    image_milli: int
+
+
+Price = PerAnswer | PerTokens | PerImage
 
 
 class Priced:
@@ -39,13 +47,18 @@ class Priced:
 
     @property
     def price_milli(self) -> int | None:
-        """What an answer costs, however long; None by the token."""
+        """What an answer costs, however long; None by the token and per image."""
         return self.price.answer_milli if isinstance(self.price, PerAnswer) else None
 
     @property
     def per_tokens(self) -> PerTokens | None:
-        """What a thousand tokens cost; None per answer."""
+        """What a thousand tokens cost; None otherwise."""
         return self.price if isinstance(self.price, PerTokens) else None
+
+    @property
+    def image_milli(self) -> int | None:
+        """What an image costs; None otherwise."""
+        return self.price.image_milli if isinstance(self.price, PerImage) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +94,10 @@ class UsageBasis(TextChoices):
 
 @dataclass(frozen=True, kw_only=True)
 class Usage:
-    """The tokens of an answer that decide what it costs. `kept_tokens` is our count of the output that was kept."""
+    """What an answer took and gave, which decides what it costs.
+
+    `kept_tokens` is our count of the output that was kept, `images` how many images were.
+    """
 
     input_tokens: int
     cached_tokens: int
@@ -89,12 +105,14 @@ class Usage:
     reasoning_tokens: int
     kept_tokens: int
     basis: UsageBasis
+    images: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class UpstreamCost:
-    """What a thousand tokens cost us at a channel, in millionths of a yuan."""
+    """What a thousand tokens, and an image, cost us at a channel, in millionths of a yuan."""
 
     input_microyuan: int
     cached_microyuan: int
     output_microyuan: int
+    image_microyuan: int = 0

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import PerAnswer, PerTokens, Price, PriceKind
+from apps.chat.contracts import Capability, ModelKind, PerAnswer, PerImage, PerTokens, Price, PriceKind
 from apps.kernel.models import Row
 
 
@@ -22,6 +22,7 @@ class ModelPrice(Row):
     input_milli = models.PositiveIntegerField(_("a thousand tokens of input"), null=True, blank=True)
     cached_milli = models.PositiveIntegerField(_("a thousand cached tokens of input"), null=True, blank=True)
     output_milli = models.PositiveIntegerField(_("a thousand tokens of output"), null=True, blank=True)
+    image_milli = models.PositiveIntegerField(_("an image"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("price")
@@ -38,9 +39,11 @@ class ModelPrice(Row):
                     input_milli=None,
                     cached_milli=None,
                     output_milli=None,
+                    image_milli=None,
                 )
-                # What is set aside takes all input for new: cached input costs no more.
+                # What is set aside takes all input for new: cached input costs no more. Embeddings have no output.
                 | Q(
+                    Q(input_milli__gt=0) | Q(output_milli__gt=0),
                     kind=PriceKind.PER_TOKENS,
                     answer_milli=None,
                     input_milli__isnull=False,
@@ -48,7 +51,17 @@ class ModelPrice(Row):
                     output_milli__isnull=False,
                     input_milli__gte=F("cached_milli"),
                     cached_milli__gte=0,
-                    output_milli__gt=0,
+                    output_milli__gte=0,
+                    image_milli=None,
+                )
+                | Q(
+                    kind=PriceKind.PER_IMAGE,
+                    answer_milli=None,
+                    input_milli=None,
+                    cached_milli=None,
+                    output_milli=None,
+                    image_milli__isnull=False,
+                    image_milli__gt=0,
                 ),
                 name="chat_modelprice_terms",
             ),
@@ -66,11 +79,16 @@ class ModelPrice(Row):
             input_milli=self.input_milli,
             cached_milli=self.cached_milli,
             output_milli=self.output_milli,
+            image_milli=self.image_milli,
         )
 
 
-def price_of(*, kind: str, answer_milli: Any, input_milli: Any, cached_milli: Any, output_milli: Any) -> Price:
+def price_of(
+    *, kind: str, answer_milli: Any, input_milli: Any, cached_milli: Any, output_milli: Any, image_milli: Any
+) -> Price:
     """The terms that a price's columns say."""
+    if kind == PriceKind.PER_IMAGE:
+        return PerImage(image_milli=image_milli)
     if kind == PriceKind.PER_TOKENS:
         return PerTokens(input_milli=input_milli, cached_milli=cached_milli, output_milli=output_milli)
     return PerAnswer(answer_milli=answer_milli)
@@ -81,6 +99,11 @@ class ChatModel(Row):
 
     code = models.CharField(_("code"), max_length=64)
     name = models.CharField(_("name"), max_length=64)
+    kind = models.CharField(_("kind"), max_length=9, choices=ModelKind, default=ModelKind.TEXT)
+    # What it can beside writing; what of it reaches those who ask, rules.offered() says.
+    has_vision = models.BooleanField(_("sees images"), default=False)
+    has_reasoning = models.BooleanField(_("thinks before it answers"), default=False)
+    has_tools = models.BooleanField(_("uses tools"), default=False)
     # The present version. Every generation names its own, so a change concerns only later ones.
     price = models.ForeignKey(
         ModelPrice, verbose_name=_("price"), on_delete=models.PROTECT, related_name="+", db_index=False
@@ -90,6 +113,8 @@ class ChatModel(Row):
     is_in_free_allowance = models.BooleanField(_("in the free allowance"), default=True)
     needs_entitlement = models.BooleanField(_("needs an entitlement"), default=False)
     is_enabled = models.BooleanField(_("enabled"), default=True)
+    # Otherwise it stands on no page and in no list, and answers who asks it by name.
+    is_visible = models.BooleanField(_("visible"), default=True)
     sort = models.PositiveSmallIntegerField(_("sort order"), default=100)
     updated_at = models.DateTimeField(_("changed at"))
 
@@ -102,10 +127,20 @@ class ChatModel(Row):
                 condition=Q(max_output_tokens__gt=0, context_tokens__gt=F("max_output_tokens")),
                 name="chat_chatmodel_output_fits_context",
             ),
+            models.CheckConstraint(condition=Q(kind__in=ModelKind.values), name="chat_chatmodel_kind_known"),
+            models.CheckConstraint(
+                condition=Q(kind=ModelKind.TEXT) | Q(has_vision=False, has_reasoning=False, has_tools=False),
+                name="chat_chatmodel_capabilities_of_text",
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def capabilities(self) -> tuple[Capability, ...]:
+        """What it can beside writing."""
+        return tuple(each for each in Capability if getattr(self, f"has_{each.value}"))
 
     @property
     def price_milli(self) -> int | None:

@@ -24,6 +24,7 @@ class RouteCost(Row):
     input_microyuan = models.PositiveIntegerField(_("a thousand tokens of input (millionths of a yuan)"))
     cached_microyuan = models.PositiveIntegerField(_("a thousand cached tokens of input (millionths of a yuan)"))
     output_microyuan = models.PositiveIntegerField(_("a thousand tokens of output (millionths of a yuan)"))
+    image_microyuan = models.PositiveIntegerField(_("an image (millionths of a yuan)"), default=0)
 
     class Meta:
         verbose_name = _("cost of a route")
@@ -43,6 +44,7 @@ class RouteCost(Row):
             input_microyuan=self.input_microyuan,
             cached_microyuan=self.cached_microyuan,
             output_microyuan=self.output_microyuan,
+            image_microyuan=self.image_microyuan,
         )
 
 
@@ -68,6 +70,7 @@ class AnswerUsage(models.Model):
     reasoning_tokens = models.PositiveIntegerField(_("of it thoughts (tokens)"))
     # Our count of the output that was kept.
     kept_tokens = models.PositiveIntegerField(_("kept by our count (tokens)"))
+    images = models.PositiveSmallIntegerField(_("images"), default=0)
     basis = models.CharField(_("counted by"), max_length=8, choices=UsageBasis)
     charged_milli = models.PositiveIntegerField(_("charged (thousandths of a credit)"))
     # What it would have cost beyond its hold, which its owner does not pay.

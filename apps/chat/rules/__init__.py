@@ -14,6 +14,7 @@ from apps.chat.rules.breaker import (
     after_first_word,
     after_nothing,
 )
+from apps.chat.rules.catalogue import check_price_fits, is_fitting, offered
 from apps.chat.rules.chain import (
     Question,
     Rule,
@@ -100,6 +101,7 @@ __all__ = [
     "check_fits",
     "check_key_may_stay",
     "check_price",
+    "check_price_fits",
     "check_title",
     "check_transition",
     "counted",
@@ -109,6 +111,7 @@ __all__ = [
     "fit_history",
     "in_force",
     "is_delivered",
+    "is_fitting",
     "hint_of",
     "is_header_value",
     "is_on_this_machine",
@@ -119,6 +122,7 @@ __all__ = [
     "is_within",
     "lengthened",
     "message_tokens",
+    "offered",
     "order_of_asking",
     "pass_through",
     "read_network",

@@ -169,18 +169,21 @@ class AccountStatus(Rule):
 
 
 class ModelPermission(Rule):
-    """The model is on offer, its right is there if it needs one, and the API key may use it."""
+    """The model is on offer and writes texts, its right is there if it needs one, and the API key may use it."""
 
     code = "model-permission"
     label = _("Right to the model")
     purpose = _("The model is on offer, and the member and the API key may use it.")
     may_move = may_switch = False
-    refusals = (errors.ModelNotFound, errors.ModelNotEntitled, ModelNotAllowed)
+    refusals = (errors.ModelNotFound, errors.ModelWritesNoText, errors.ModelNotEntitled, ModelNotAllowed)
 
     def judge(self, question: Question) -> Question:
-        """Raises ModelNotFound, ModelNotAllowed, ModelNotEntitled."""
+        """Raises ModelNotFound, ModelWritesNoText, ModelNotAllowed, ModelNotEntitled."""
         if not question.is_model_enabled:
             raise errors.ModelNotFound(model=question.model)
+        # Before the right to it: nobody shall buy one for this.
+        if not question.is_model_of_text:
+            raise errors.ModelWritesNoText(model=question.model)
         key = question.key
         if key is not None and key.allowed_models and question.model not in key.allowed_models:
             raise ModelNotAllowed(model=question.model)

@@ -57,6 +57,8 @@ class Question:
     key: IdentifiedKey | None
     model: str
     is_model_enabled: bool
+    # Whether it writes texts; others are not asked questions.
+    is_model_of_text: bool
     is_in_free_allowance: bool
     needs_entitlement: bool
     is_entitled: bool

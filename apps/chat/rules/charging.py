@@ -6,21 +6,22 @@ A price by the token is for a thousand of them; what an answer costs is rounded 
 from dataclasses import asdict
 
 from apps.chat import errors
-from apps.chat.contracts import PerAnswer, PerTokens, Price, UpstreamCost, Usage
+from apps.chat.contracts import PerAnswer, PerImage, PerTokens, Price, UpstreamCost, Usage
 from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
 
 _PER = 1000
 # The dearest: the largest hold fits its column, whatever is asked (with MOST_CONTEXT_TOKENS).
 _MOST_MILLI_PER_ANSWER = 10**9
+_MOST_MILLI_PER_IMAGE = 10**7
 _MOST_MILLI_PER_THOUSAND = 500_000
-_MOST_MICROYUAN_PER_THOUSAND = 10**9
+_MOST_MICROYUAN = 10**9
 MOST_CONTEXT_TOKENS = 2_000_000
 
 
 def check_cost(terms: UpstreamCost) -> None:
     """Raise ConfigurationNotValid for what no provider asks."""
     for name, value in asdict(terms).items():
-        if not 0 <= value <= _MOST_MICROYUAN_PER_THOUSAND:
+        if not 0 <= value <= _MOST_MICROYUAN:
             raise errors.ConfigurationNotValid(field=name)
 
 
@@ -30,8 +31,13 @@ def check_price(price: Price) -> None:
         case PerAnswer():
             if not 0 < price.answer_milli <= _MOST_MILLI_PER_ANSWER:
                 raise errors.ConfigurationNotValid(field="price_milli")
+        case PerImage():
+            if not 0 < price.image_milli <= _MOST_MILLI_PER_IMAGE:
+                raise errors.ConfigurationNotValid(field="image_milli")
         case PerTokens():
-            if not 0 < price.output_milli <= _MOST_MILLI_PER_THOUSAND:
+            # Where nothing is written, what is read costs something.
+            least_output = 0 if price.input_milli > 0 else 1
+            if not least_output <= price.output_milli <= _MOST_MILLI_PER_THOUSAND:
                 raise errors.ConfigurationNotValid(field="output_milli")
             if not 0 <= price.input_milli <= _MOST_MILLI_PER_THOUSAND:
                 raise errors.ConfigurationNotValid(field="input_milli")
@@ -40,11 +46,13 @@ def check_price(price: Price) -> None:
                 raise errors.ConfigurationNotValid(field="cached_milli")
 
 
-def most(price: Price, *, input_tokens: int, output_tokens: int) -> int:
-    """The most that an answer of so many tokens can cost: what is set aside before it is begun."""
+def most(price: Price, *, input_tokens: int, output_tokens: int, images: int = 1) -> int:
+    """The most that an answer of so many tokens, or so many images, can cost: what is set aside before it is begun."""
     match price:
         case PerAnswer():
             return price.answer_milli
+        case PerImage():
+            return images * price.image_milli
         case PerTokens():
             return _rounded_up(input_tokens * price.input_milli + output_tokens * price.output_milli)
 
@@ -59,9 +67,11 @@ def payable_output(price: Price, *, input_tokens: int, output_tokens: int, avail
     if available_milli < least(price, input_tokens=input_tokens, output_tokens=output_tokens):
         return None
     match price:
-        case PerAnswer():
+        case PerAnswer() | PerImage():
             return output_tokens
         case PerTokens():
+            if not price.output_milli:
+                return output_tokens
             paid = (available_milli * _PER - input_tokens * price.input_milli) // price.output_milli
             return min(output_tokens, paid)
 
@@ -69,13 +79,16 @@ def payable_output(price: Price, *, input_tokens: int, output_tokens: int, avail
 def cost(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool) -> int:
     """What an answer costs by its price, whatever was set aside for it; nothing unless it was delivered.
 
-    By the token one that is not whole costs no more output than we kept of it; per answer it costs the same.
+    By the token one that is not whole costs no more output than we kept of it; per answer it costs the same. Per image
+    the whole price of each that was kept is charged, and nothing where none was.
     """
     if not is_delivered:
         return 0
     match price:
         case PerAnswer():
             return price.answer_milli
+        case PerImage():
+            return usage.images * price.image_milli
         case PerTokens():
             output = usage.output_tokens if is_whole else min(usage.output_tokens, usage.kept_tokens)
             fresh = usage.input_tokens - usage.cached_tokens
@@ -91,7 +104,7 @@ def charge(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool, he
 
 def upstream_cost(terms: UpstreamCost, *, usage: Usage) -> int:
     """What an answer of this usage costs us, in millionths of a yuan, rounded up: whoever broke it off, all of it."""
-    return _rounded_up(
+    return usage.images * terms.image_microyuan + _rounded_up(
         (usage.input_tokens - usage.cached_tokens) * terms.input_microyuan
         + usage.cached_tokens * terms.cached_microyuan
         + usage.output_tokens * terms.output_microyuan

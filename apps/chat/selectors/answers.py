@@ -67,7 +67,7 @@ def _with_message() -> QuerySet[Generation]:
 
 
 # The columns that say what a price asks.
-_PRICE = ("kind", "answer_milli", "input_milli", "cached_milli", "output_milli")
+_PRICE = ("kind", "answer_milli", "input_milli", "cached_milli", "output_milli", "image_milli")
 # What generation_detail() says, by the column that says it, and the text.
 _COLUMNS = {
     "id": "pk",

@@ -4,10 +4,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from apps.chat.contracts import Policy, PricedModel
+from apps.chat.contracts import ModelKind, Policy, PricedModel
 from apps.chat.models import ChatModel, ChatPolicy, ChatRule, Entitlement, FreeUse
 from apps.chat.rules.admission import AccessLimit
 from apps.chat.selectors.routes import is_served
@@ -48,7 +48,13 @@ def policy_on_show() -> Policy:
     """
     is_off = Exists(ChatRule.objects.filter(code=AccessLimit.code, is_on=False))
     takers = ChatModel.objects.filter(
-        ~is_off, is_served(), is_enabled=True, is_in_free_allowance=True, needs_entitlement=False
+        ~is_off,
+        is_served(),
+        is_enabled=True,
+        is_visible=True,
+        kind=ModelKind.TEXT,
+        is_in_free_allowance=True,
+        needs_entitlement=False,
     )
     taker = takers.annotate(**_limits()).first()
     return replace(policy(), free_per_day=0) if taker is None else _policy_beside(taker)
@@ -60,21 +66,23 @@ def model_facts(*, user_id: UserId, code: str, now: datetime) -> ModelFacts | No
     return None if row is None else _facts_of(row)
 
 
-def offers(*, user_id: UserId, now: datetime) -> list[ModelFacts]:
-    """The models that are switched on, in the operators' order."""
-    enabled = _models_for(user_id, now).filter(is_served(), is_enabled=True)
+def offers(*, user_id: UserId, now: datetime, code: str | None = None) -> list[ModelFacts]:
+    """The visible models that are switched on, in the operators' order; or the one of this code, visible or not."""
+    asked = Q(is_visible=True) if code is None else Q(code=code)
+    enabled = _models_for(user_id, now).filter(asked, is_served(), is_enabled=True)
     return [_facts_of(row) for row in enabled.order_by("sort", "code")]
 
 
 def priced_models() -> list[PricedModel]:
-    """The models that can be asked, with their prices, in the operators' order; whoever looks."""
-    rows = ChatModel.objects.filter(is_served(), is_enabled=True).select_related("price").order_by("sort", "code")
+    """The visible models that are switched on, with their prices, in the operators' order; whoever looks."""
+    rows = ChatModel.objects.filter(is_served(), is_enabled=True, is_visible=True).select_related("price")
+    rows = rows.order_by("sort", "code")
     return [PricedModel(id=row.code, name=row.name, price=row.price.terms) for row in rows]
 
 
 def models_on_offer() -> list[tuple[str, str]]:
-    """Code and name of each model that is switched on, in the operators' order; whoever looks."""
-    rows = ChatModel.objects.filter(is_enabled=True).order_by("sort", "code")
+    """Code and name of each visible model that writes answers, in the operators' order; whoever looks."""
+    rows = ChatModel.objects.filter(is_enabled=True, is_visible=True, kind=ModelKind.TEXT).order_by("sort", "code")
     return list(rows.values_list("code", "name"))
 
 

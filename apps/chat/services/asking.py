@@ -62,8 +62,8 @@ def ask_question(
     `address` is the visitor's, "" for nobody's.
     Raises ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and by the rules
     of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, NetworkBlocked, WordsRefused,
-    ModelNotFound, ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen,
-    MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
+    ModelNotFound, ModelWritesNoText, ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts
+    MemberFrozen, MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
     conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)

@@ -1,6 +1,6 @@
 """What operators configure: models, limits. Saving the same again changes nothing and leaves no entry."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -8,13 +8,18 @@ from typing import Any
 from django.db import transaction
 
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import PerAnswer, Policy, Price, PriceKind
+from apps.chat.contracts import ModelKind, PerAnswer, PerImage, PerTokens, Policy, Price, PriceKind
 from apps.chat.models import ChatModel, ChatPolicy, ModelPrice
 from apps.chat.services import routing
 from apps.kernel import audit, configuration
 from apps.kernel.db import one_at_a_time
 from apps.kernel.fresh import Fresh
 
+_KINDS: Mapping[type[Price], PriceKind] = {
+    PerAnswer: PriceKind.PER_ANSWER,
+    PerTokens: PriceKind.PER_TOKENS,
+    PerImage: PriceKind.PER_IMAGE,
+}
 _policy_on_show = Fresh(selectors.policy_on_show)
 
 
@@ -23,6 +28,10 @@ def save_model(
     code: str,
     name: str,
     now: datetime,
+    kind: str = ModelKind.TEXT,
+    has_vision: bool = False,
+    has_reasoning: bool = False,
+    has_tools: bool = False,
     price: Price | None = None,
     price_milli: int | None = None,
     context_tokens: int = 16_000,
@@ -30,25 +39,35 @@ def save_model(
     is_in_free_allowance: bool = True,
     needs_entitlement: bool = False,
     is_enabled: bool = True,
+    is_visible: bool = True,
     sort: int = 100,
     actor: str = audit.SYSTEM,
     reason: str = "configuration",
 ) -> None:
     """Create or change the model of this code. Another price is a new version, for generations from now on.
 
-    `price_milli` is short for a price per answer. Raises ConfigurationNotValid.
+    `price_milli` is short for a price per answer; a price counts what models of this `kind` make. One that is not
+    visible stands on no page and in no list, and answers who names it. Raises ConfigurationNotValid.
     """
     terms = price or PerAnswer(answer_milli=price_milli or 0)
+    if kind not in ModelKind.values or (kind != ModelKind.TEXT and (has_vision or has_reasoning or has_tools)):
+        raise errors.ConfigurationNotValid(field="kind")
     rules.check_price(terms)
+    rules.check_price_fits(terms, kind=ModelKind(kind))
     if not 0 < max_output_tokens < context_tokens <= rules.MOST_CONTEXT_TOKENS:
         raise errors.ConfigurationNotValid(field="max_output_tokens")
     values: dict[str, Any] = {
         "name": name,
+        "kind": ModelKind(kind).value,
+        "has_vision": has_vision,
+        "has_reasoning": has_reasoning,
+        "has_tools": has_tools,
         "context_tokens": context_tokens,
         "max_output_tokens": max_output_tokens,
         "is_in_free_allowance": is_in_free_allowance,
         "needs_entitlement": needs_entitlement,
         "is_enabled": is_enabled,
+        "is_visible": is_visible,
         "sort": sort,
     }
     with transaction.atomic():
@@ -92,7 +111,7 @@ def _price(*, code: str, terms: Price, actor: str, reason: str, now: datetime) -
     if model is not None and model.price.terms == terms:
         return model.price
     number = 1 if model is None else model.price.number + 1
-    kind = PriceKind.PER_ANSWER if isinstance(terms, PerAnswer) else PriceKind.PER_TOKENS
+    kind = _KINDS[type(terms)]
     return configuration.save(
         ModelPrice,
         key={"code": f"{code}/{number}"},

@@ -6,7 +6,7 @@ from uuid import UUID
 from apps.accounts import services as accounts
 from apps.accounts.contracts import ListScope
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import QUOTA, ModelOffer, Policy, QuotaEntry, QuotaState
+from apps.chat.contracts import QUOTA, ModelKind, ModelOffer, Policy, QuotaEntry, QuotaState
 from apps.chat.models import ChatModel, Entitlement
 from apps.chat.rules import charging, limits
 from apps.chat.services.chain import as_ruled
@@ -110,9 +110,12 @@ def quota_entries(*, user_id: UserId, cursor: str | None, size: int = 20) -> Pag
     return ledger.entries(account=account, cursor=cursor, size=size).map(_entry)
 
 
-def models_for(*, user_id: UserId, now: datetime) -> list[ModelOffer]:
-    """The models on offer and, for each, whether this user can ask it now and if not, why."""
-    facts = selectors.offers(user_id=user_id, now=now)
+def models_for(*, user_id: UserId, now: datetime, code: str | None = None) -> list[ModelOffer]:
+    """The models on offer and, for each, whether this user can ask it now and if not, why.
+
+    With a code the one of it, if it can be asked; also one that is not visible.
+    """
+    facts = selectors.offers(user_id=user_id, now=now, code=code)
     if not facts:
         return []
     available = ledger.balance(account=ledger.user_account(user_id, QUOTA)).available
@@ -137,14 +140,17 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
     needed = charging.least(price, input_tokens=limits.SHORT_QUESTION_TOKENS, output_tokens=model.max_output_tokens)
     is_affordable = available >= needed or (model.is_in_free_allowance and free_left > 0)
     reason = ""
-    if not facts.is_entitled:
+    if model.kind != ModelKind.TEXT:
+        reason = errors.ModelWritesNoText.code
+    elif not facts.is_entitled:
         reason = errors.ModelNotEntitled.code
     elif not is_affordable:
         reason = errors.QuotaExhausted.code
     return ModelOffer(
         id=model.code,
         name=model.name,
-        kind="text",
+        kind=ModelKind(model.kind),
+        capabilities=rules.offered(model.capabilities),
         created_at=model.created_at,
         price=price,
         context_tokens=model.context_tokens,

@@ -10,7 +10,7 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey, ListScope
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import GenerationDetail, TextDirection, Turn, WordsFound
+from apps.chat.contracts import GenerationDetail, ModelKind, TextDirection, Turn, WordsFound
 from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.chat.rules.admission import Rate, rate_of
@@ -113,6 +113,7 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
         key=asked.key,
         model=facts.model.code,
         is_model_enabled=facts.is_enabled,
+        is_model_of_text=facts.model.kind == ModelKind.TEXT,
         is_in_free_allowance=facts.model.is_in_free_allowance,
         needs_entitlement=facts.model.needs_entitlement,
         is_entitled=facts.is_entitled,

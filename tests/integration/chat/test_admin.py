@@ -128,6 +128,8 @@ def test_a_price_changes_with_a_reason_and_leaves_a_trail(operator_browser: Clie
     row = ChatModel.objects.get()
     form = {
         "name": row.name,
+        "kind": "text",
+        "is_visible": "on",
         "price_milli": "2500",
         "context_tokens": "16000",
         "max_output_tokens": "2000",

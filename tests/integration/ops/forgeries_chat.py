@@ -116,6 +116,10 @@ def _at_anothers_price() -> None:
     forced(ChatModel.objects.filter(code="base"), price=_price("vip"))
 
 
+def _of_images() -> None:
+    forced(ChatModel.objects.filter(code="base"), kind="image")
+
+
 def _at_a_question() -> None:
     """An answer that no conversation asked for is put where somebody asked something."""
     alone = Generation.objects.filter(message=None)
@@ -143,6 +147,7 @@ NAMED: list[Forgery] = [
     ("a model at another's price", _at_anothers_price, "I-62"),
     ("an answer at another's price", lambda: forced(Generation.objects.all(), price=_price("vip")), "I-17-price"),
     ("an answer at a price below its hold", lambda: forced(_flat(), answer_milli=7), "I-17-price"),
+    ("a model at a price of what it does not make", _of_images, "I-17-price"),
     ("a longer answer", lambda: forced(_by_token(), max_output_tokens=9), "I-17-price"),
     ("a usage that charges less", lambda: forced(_used(), charged_milli=1), "I-17-usage"),
     ("a usage of fewer tokens", lambda: forced(_used(), output_tokens=3), "I-17-usage"),
@@ -152,6 +157,7 @@ NAMED: list[Forgery] = [
     ("an answer that was filtered", lambda: forced(_by_token(), finish_reason="content_filter"), "I-17-usage"),
     ("a route that costs us less", lambda: forced(RouteCost.objects.all(), output_microyuan=1), "I-62"),
     ("a price of another number", lambda: forced(ModelPrice.objects.all(), number=9), "I-17-price"),
+    ("a model that nobody sees", lambda: forced(ChatModel.objects.filter(code="vip"), is_visible=False), "I-62"),
     ("a model for everybody", lambda: forced(ChatModel.objects.all(), needs_entitlement=False), "I-62"),
     ("a model of nobody", lambda: forced(ChatModel.objects.filter(code="base"), code="other"), "I-62"),
     ("a channel to elsewhere", lambda: forced(Channel.objects.all(), base_url="http://127.0.0.1:1/v1"), "I-62"),

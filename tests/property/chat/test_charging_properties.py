@@ -1,10 +1,12 @@
 """What holds of every price, every usage and whatever a provider says it was."""
 
+from dataclasses import replace
+
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apps.chat import rules
-from apps.chat.contracts import PerAnswer, PerTokens, Price, Reported, Usage, UsageBasis
+from apps.chat.contracts import PerAnswer, PerImage, PerTokens, Price, Reported, Usage, UsageBasis
 from apps.chat.rules import charging
 from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
 
@@ -16,14 +18,16 @@ per_tokens = st.builds(
     milli,
     st.integers(1, 500_000),
 )
-prices = st.one_of(st.builds(PerAnswer, answer_milli=st.integers(1, 10**9)), per_tokens)
+per_image = st.builds(PerImage, image_milli=st.integers(1, 10**7))
+prices = st.one_of(st.builds(PerAnswer, answer_milli=st.integers(1, 10**9)), per_tokens, per_image)
 said = st.none() | st.integers(-5, 5) | st.integers() | tokens
 reports = st.builds(
     Reported, input_tokens=said, cached_tokens=said, output_tokens=said, reasoning_tokens=said, is_garbled=st.booleans()
 )
-usages = st.builds(
+counted = st.builds(
     rules.counted, reports, asked_tokens=tokens, kept_tokens=tokens, max_output_tokens=st.integers(1, 100_000)
 )
+usages = st.builds(lambda usage, images: replace(usage, images=images), counted, st.integers(0, 20))
 
 
 @given(price=prices, usage=usages, is_delivered=st.booleans(), is_whole=st.booleans(), held=tokens)
@@ -47,6 +51,20 @@ def test_an_answer_that_was_cut_costs_no_more_than_a_whole_one_nor_than_what_was
 
     assert cut <= charging.cost(price, usage=usage, is_delivered=True, is_whole=True)
     assert cut <= kept
+
+
+@given(price=per_image, usage=usages, asked=st.integers(1, 20), is_whole=st.booleans())
+def test_images_cost_their_price_for_each_that_was_kept(
+    price: PerImage, usage: Usage, asked: int, is_whole: bool
+) -> None:
+    cost = charging.cost(price, usage=usage, is_delivered=True, is_whole=is_whole)
+
+    assert cost == sum(price.image_milli for _ in range(usage.images))
+    assert (cost == 0) is (usage.images == 0)
+    held = charging.most(price, input_tokens=usage.input_tokens, output_tokens=1, images=asked)
+    how = {"usage": usage, "is_delivered": True, "is_whole": is_whole, "held_milli": held}
+    assert charging.charge(price, **how) == min(cost, held)  # type: ignore[arg-type]
+    assert (cost > held) is (usage.images > asked)
 
 
 @given(price=prices, read=st.integers(0, 10_000), written=st.integers(1, 10_000), available=st.integers(0, 10**9))

@@ -35,6 +35,7 @@ QUESTION = rules.Question(
     key=None,
     model="m",
     is_model_enabled=True,
+    is_model_of_text=True,
     is_in_free_allowance=True,
     needs_entitlement=False,
     is_entitled=False,

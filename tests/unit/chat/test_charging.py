@@ -5,10 +5,23 @@ from dataclasses import replace
 import pytest
 
 from apps.chat import errors, rules
-from apps.chat.contracts import GenerationState, PerAnswer, PerTokens, Price, Reported, Usage, UsageBasis
+from apps.chat.contracts import (
+    GenerationState,
+    ModelKind,
+    PerAnswer,
+    PerImage,
+    PerTokens,
+    Price,
+    Reported,
+    UpstreamCost,
+    Usage,
+    UsageBasis,
+)
 from apps.chat.rules import charging
 
 FLAT = PerAnswer(answer_milli=700)
+BY_IMAGE = PerImage(image_milli=2_500)
+TO_READ = PerTokens(input_milli=20, cached_milli=20, output_milli=0)
 BY_TOKEN = PerTokens(input_milli=200, cached_milli=50, output_milli=800)
 USAGE = Usage(
     input_tokens=1000,
@@ -17,6 +30,7 @@ USAGE = Usage(
     reasoning_tokens=100,
     kept_tokens=120,
     basis=UsageBasis.REPORTED,
+    images=3,
 )
 
 
@@ -30,10 +44,28 @@ USAGE = Usage(
         (BY_TOKEN, True, True, 120 + 20 + 240),
         (BY_TOKEN, True, False, 120 + 20 + 96),
         (BY_TOKEN, False, False, 0),
+        # The whole price for each image that was kept, however it ended.
+        (BY_IMAGE, True, True, 7_500),
+        (BY_IMAGE, True, False, 7_500),
+        (BY_IMAGE, False, True, 0),
+        (TO_READ, True, True, 20),
     ],
 )
 def test_an_answer_costs_what_the_table_says(price: Price, is_delivered: bool, is_whole: bool, cost: int) -> None:
     assert charging.cost(price, usage=USAGE, is_delivered=is_delivered, is_whole=is_whole) == cost
+
+
+def test_no_image_costs_nothing() -> None:
+    usage = replace(USAGE, images=0)
+
+    assert charging.cost(BY_IMAGE, usage=usage, is_delivered=True, is_whole=True) == 0
+
+
+def test_an_image_costs_us_its_own_price_beside_the_tokens() -> None:
+    terms = UpstreamCost(input_microyuan=2000, cached_microyuan=500, output_microyuan=8000, image_microyuan=60_000)
+
+    assert charging.upstream_cost(terms, usage=USAGE) == 3 * 60_000 + 1200 + 200 + 2400
+    assert charging.upstream_cost(replace(terms, image_microyuan=0), usage=USAGE) == 3800
 
 
 def test_a_cut_answer_costs_less_where_its_provider_counts_less_than_we() -> None:
@@ -58,6 +90,9 @@ def test_no_more_is_charged_than_was_held(held: int, charged: int) -> None:
 def test_all_input_is_held_for_as_if_it_were_new() -> None:
     assert charging.most(BY_TOKEN, input_tokens=1000, output_tokens=2000) == 200 + 1600
     assert charging.most(FLAT, input_tokens=1000, output_tokens=2000) == 700
+    assert charging.most(BY_IMAGE, input_tokens=1000, output_tokens=2000) == 2_500
+    assert charging.most(BY_IMAGE, input_tokens=1000, output_tokens=2000, images=4) == 10_000
+    assert charging.most(TO_READ, input_tokens=1001, output_tokens=2000) == 21
 
 
 @pytest.mark.parametrize(
@@ -88,7 +123,9 @@ def test_a_model_of_short_answers_has_a_lower_floor() -> None:
         (PerAnswer(answer_milli=0), "price_milli"),
         (PerAnswer(answer_milli=-1), "price_milli"),
         (PerAnswer(answer_milli=10**9 + 1), "price_milli"),
-        (replace(BY_TOKEN, output_milli=0), "output_milli"),
+        (replace(TO_READ, input_milli=0, cached_milli=0), "output_milli"),
+        (PerImage(image_milli=0), "image_milli"),
+        (PerImage(image_milli=10**7 + 1), "image_milli"),
         (replace(BY_TOKEN, output_milli=500_001), "output_milli"),
         (replace(BY_TOKEN, input_milli=-1, cached_milli=-1), "input_milli"),
         (replace(BY_TOKEN, cached_milli=201), "cached_milli"),
@@ -102,12 +139,36 @@ def test_a_price_that_nobody_could_be_asked_is_refused(price: Price, field: str)
     assert refused.value.context == {"field": field}
 
 
+@pytest.mark.parametrize("kind", ModelKind)
+@pytest.mark.parametrize(
+    ("price", "of", "field"),
+    [
+        (FLAT, ModelKind.TEXT, "price_kind"),
+        (BY_TOKEN, ModelKind.TEXT, "output_milli"),
+        (BY_IMAGE, ModelKind.IMAGE, "price_kind"),
+        (TO_READ, ModelKind.EMBEDDING, "output_milli"),
+    ],
+)
+def test_a_price_counts_what_models_of_its_kind_make(price: Price, of: ModelKind, field: str, kind: ModelKind) -> None:
+    assert rules.is_fitting(price, kind=kind) is (kind is of)
+    if kind is of:
+        rules.check_price_fits(price, kind=kind)
+        return
+    with pytest.raises(errors.ConfigurationNotValid) as refused:
+        rules.check_price_fits(price, kind=kind)
+
+    assert refused.value.context == {"field": "price_kind" if kind is ModelKind.IMAGE else field}
+
+
 def test_the_largest_hold_fits_its_column() -> None:
     dearest = PerTokens(input_milli=500_000, cached_milli=0, output_milli=500_000)
     rules.check_price(dearest)
 
     whole_context = charging.most(dearest, input_tokens=rules.MOST_CONTEXT_TOKENS, output_tokens=1)
     assert whole_context < 2**31 - 1
+    images = PerImage(image_milli=10**7)
+    rules.check_price(images)
+    assert charging.most(images, input_tokens=0, output_tokens=1, images=100) < 2**31 - 1
 
 
 @pytest.mark.parametrize(

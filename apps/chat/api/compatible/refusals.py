@@ -33,6 +33,7 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.ModelNotFound: Shape(param="model"),
     accounts.ModelNotAllowed: Shape(param="model"),
     errors.ModelNotEntitled: Shape(param="model"),
+    errors.ModelWritesNoText: Shape(status=400, param="model"),
     errors.SystemPromptRefused: Shape(param="messages"),
     errors.RequestNotValid: Shape(code="invalid_value", param="messages"),
     errors.ParameterMissing: Shape(code="missing_required_parameter"),

@@ -1,0 +1,36 @@
+"""What a model is: which prices fit its kind, and what of what it can reaches those who ask."""
+
+from collections.abc import Iterable
+
+from apps.chat import errors
+from apps.chat.contracts import Capability, ModelKind, PerAnswer, PerImage, PerTokens, Price
+
+_FITTING: dict[ModelKind, tuple[type, ...]] = {
+    ModelKind.TEXT: (PerAnswer, PerTokens),
+    ModelKind.IMAGE: (PerImage,),
+    ModelKind.EMBEDDING: (PerTokens,),
+}
+# Images of a question and tools are not handed on yet: who asks with them is refused, so nobody is told of them.
+_HANDED_ON = frozenset({Capability.REASONING})
+
+
+def is_fitting(price: Price, *, kind: ModelKind) -> bool:
+    """Whether models of this kind may be sold at such a price: what it counts is what they make.
+
+    By the token, a text costs something to write, and an embedding, of which nothing is written, only to read.
+    """
+    if not isinstance(price, _FITTING[kind]):
+        return False
+    return not isinstance(price, PerTokens) or (price.output_milli > 0) is (kind is ModelKind.TEXT)
+
+
+def check_price_fits(price: Price, *, kind: ModelKind) -> None:
+    """Raise ConfigurationNotValid for a price that counts something else than models of this kind make."""
+    if not is_fitting(price, kind=kind):
+        is_about_output = isinstance(price, PerTokens) and kind is not ModelKind.IMAGE
+        raise errors.ConfigurationNotValid(field="output_milli" if is_about_output else "price_kind")
+
+
+def offered(capabilities: Iterable[Capability]) -> tuple[Capability, ...]:
+    """Those of a model's capabilities that can be used here."""
+    return tuple(each for each in capabilities if each in _HANDED_ON)
