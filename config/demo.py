@@ -93,6 +93,7 @@ def follow_port(*, now: datetime) -> None:
 def _load_chat(now: datetime) -> None:
     chat.save_channel(
         code="demo",
+        kind="sandbox",
         base_url=settings.OWN_MODELS_URL,
         api_key=settings.SANDBOX["MODEL_API_KEY"],
         now=now,

@@ -116,6 +116,23 @@ def _usage_twice(events: Events) -> Iterator[bytes]:
         yield completions.event({**_read(event), "usage": usage}) if _is_end(event) else event
 
 
+def _usage_first(events: Events) -> Iterator[bytes]:
+    """The usage before the first word alone, as relays of Anthropic's answers do it."""
+    all_events = list(events)
+    usage = next((_read(event)["usage"] for event in all_events if _read(event).get("usage")), None)
+    if usage is not None:
+        yield completions.event({"choices": [], "usage": {**usage, "completion_tokens": 1}})
+    yield from (event for event in all_events if not _read(event).get("usage"))
+
+
+def _usage_zero(events: Events) -> Iterator[bytes]:
+    """A usage with every event, and nothing in it, as LocalAI does it."""
+    for event in events:
+        chunk = _read(event)
+        usage = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+        yield completions.event({**chunk, "usage": usage}) if chunk else event
+
+
 def _without_end(events: Events) -> Iterator[bytes]:
     return (event for event in events if not _is_end(event))
 
@@ -140,6 +157,8 @@ _CHANGES: dict[str, Callable[[Events], Iterator[bytes]]] = {
     "fault-crlf-lines": _crlf_lines,
     "fault-keepalive": _with_comments,
     "fault-usage_twice": _usage_twice,
+    "fault-usage-first": _usage_first,
+    "fault-usage-zero": _usage_zero,
     "fault-empty-delta": _between(
         *[completions.event({"choices": [{"index": 0, "delta": {}, "finish_reason": None}]})] * 3,
         completions.event({"choices": [{"index": 0, "delta": {"content": ""}, "finish_reason": None}]}),

@@ -1,53 +1,11 @@
 """Sending events at a model's pace, and the faults that a real upstream shows.
 
-Faults are chosen by the model's name, answer like `demo-swift` otherwise, and are not listed:
+Which there are stands in rules/faults.py. A model of such a name answers like `demo-swift` but for it, and is not
+listed; a fault that is switched on strikes the demo models. Those that only change the events of a good answer are in
+engine/oddities.py.
 
-    fault-500             HTTP 500 server_error
-    fault-429             HTTP 429 rate_limit_exceeded with Retry-After: 1
-    fault-hang            headers, then silence
-    fault-drop-mid        a few chunks, then the connection breaks inside the body
-    fault-eof-no-done     a few chunks, then a clean end: no finish_reason, no usage, no [DONE]
-    fault-error-in-stream a few chunks, then an event {"error": …} and a clean end
-    fault-no-usage        a good answer that never says its usage
-    fault-split-utf8      a good answer whose network chunks end inside a character
-    fault-empty           finish_reason stop without a word of content
-    fault-401, fault-402, fault-429-1113, fault-400-1301, fault-502-html   refused so, before it begins
-    fault-hang-before-first  silence in place of headers
-    fault-hang-mid        a few chunks, then silence
-    fault-sensitive, fault-length, fault-network_error   half of the answer, with this finish_reason
-
-Odd, and yet good answers (engine/oddities.py):
-
-    fault-bom             a byte order mark before the first event
-    fault-cr-lines        lines that end at CR
-    fault-data-lines      JSON over several data lines
-    fault-separators      U+2028, U+2029 and U+0085 inside the text
-    fault-half-emoji      an emoji whose halves come in two events
-    fault-unreadable      one event that is no JSON among the others
-    fault-list-content    content as a list of parts
-    fault-refusal         the answer as delta.refusal
-    fault-number-reason   finish_reason as a number
-    fault-done-no-reason  usage and [DONE], but no finish_reason
-    fault-heartbeats      comments for ever after the finish_reason
-    fault-silent-end      silence for ever after the finish_reason
-    fault-error-after-end an error after the finish_reason
-    fault-json            one JSON document, though a stream was asked for
-    fault-usage_twice     usage once with the finish_reason and again behind it
-    fault-keepalive       a comment between any two events
-    fault-slow            twenty tokens a second
-    fault-crlf-lines      lines that end at CR and LF
-    fault-empty-delta     events with nothing in them between the others
-    fault-max-tokens      takes max_completion_tokens only, else HTTP 400 unsupported_parameter
-
-And hostile ones:
-
-    fault-huge-delta      one delta of eight million characters
-    fault-gzip            a compressed body that unfolds to 50 MB
-    fault-redirect        HTTP 307 to another host
-    fault-json-error      HTTP 200 with an error as its body
-
-Without `stream` the first three do the same; drop-mid and eof-no-done send half of the JSON;
-error-in-stream sends the error as the body; no-usage leaves the usage out.
+Without `stream`, 500, 429 and hang do the same; drop-mid and eof-no-done send half of the JSON; error-in-stream sends
+the error as the body; no-usage leaves the usage out.
 """
 
 import asyncio
@@ -58,18 +16,9 @@ from itertools import islice
 from apps.sandbox.engine import completions, oddities
 from apps.sandbox.engine.completions import CompletionRequest, Plan
 from apps.sandbox.engine.paces import Pace
+from apps.sandbox.rules.faults import KINDS, Area
 
-FAULTS = frozenset(
-    f"fault-{name}"
-    for name in (
-        "500", "429", "hang", "drop-mid", "eof-no-done", "error-in-stream", "no-usage", "split-utf8", "empty",
-        "bom", "cr-lines", "data-lines", "separators", "half-emoji", "unreadable", "list-content", "refusal",
-        "number-reason", "done-no-reason", "heartbeats", "silent-end", "error-after-end", "json", "max-tokens",
-        "huge-delta", "gzip", "redirect", "json-error",
-        "401", "402", "429-1113", "400-1301", "502-html", "hang-before-first", "hang-mid", "sensitive", "length",
-        "network_error", "usage_twice", "keepalive", "slow", "crlf-lines", "empty-delta",
-    )
-)  # fmt: skip
+FAULTS = frozenset(kind.name for kind in KINDS if kind.area is Area.MODEL)
 
 STREAM_ERROR = {"error": {"message": "The demo model broke off.", "type": "server_error", "code": "stream_error"}}
 
@@ -79,7 +28,10 @@ _KEEP_ALIVE_SECONDS = 0.5
 _HANG_SECONDS = 3600.0
 
 
-_REASONS = {f"fault-{reason}": reason for reason in ("sensitive", "length", "network_error")}
+_REASONS = {
+    "fault-context-full": "model_context_window_exceeded",
+    **{f"fault-{reason}": reason for reason in ("sensitive", "length", "network_error")},
+}
 _SLOW_SECONDS_PER_TOKEN = 0.05
 
 

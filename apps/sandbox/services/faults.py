@@ -7,10 +7,15 @@ from django.db import transaction
 from django.db.models import F
 from django.utils.translation import gettext as _
 
+from apps.kernel.fresh import Fresh
 from apps.sandbox.contracts import FaultState
 from apps.sandbox.errors import UnknownFault
 from apps.sandbox.models import Fault
 from apps.sandbox.rules.faults import BY_NAME, KINDS, Area, FaultKind
+
+_MODEL_FAULTS = [kind.name for kind in KINDS if kind.area is Area.MODEL]
+# Answers of models are many, and faults are on seldom.
+_are_models_struck = Fresh(lambda: Fault.objects.filter(name__in=_MODEL_FAULTS).exists())
 
 
 def list_faults() -> list[FaultState]:
@@ -28,6 +33,7 @@ def switch_on(*, name: str, times: int | None, now: datetime) -> FaultState:
     fault, _is_new = Fault.objects.update_or_create(
         name=name, defaults=values, create_defaults={**values, "created_at": now}
     )
+    _are_models_struck.forget()
     return _state(kind, fault)
 
 
@@ -36,6 +42,7 @@ def switch_off(*, name: str = "") -> None:
     if name and name not in BY_NAME:
         raise UnknownFault(name=name)
     (Fault.objects.filter(name=name) if name else Fault.objects.all()).delete()
+    _are_models_struck.forget()
 
 
 def count_on() -> int:
@@ -51,6 +58,11 @@ def take(*, area: Area, among: Iterable[str] | None = None) -> str:
     candidates = [kind.name for kind in KINDS if kind.area is area and (among is None or kind.name in among)]
     on = dict(Fault.objects.filter(name__in=candidates).values_list("name", "times_left"))
     return next((name for name in candidates if name in on and (on[name] is None or _use(name))), "")
+
+
+def strike_model() -> str:
+    """The fault that the next answer of a demo model has, or ""; one that is switched on counts within two seconds."""
+    return take(area=Area.MODEL) if _are_models_struck.get() else ""
 
 
 def _use(name: str) -> bool:

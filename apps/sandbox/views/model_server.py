@@ -1,8 +1,8 @@
-"""An OpenAI-compatible model server of demo models. Async, and without the database.
+"""An OpenAI-compatible model server of demo models. Async; of the database it asks only which faults are on.
 
 Models: `demo-swift` (fast), `demo-steady` (types at 40 tokens a second), `demo-deep` (thinks 1.5 s,
 shows reasoning_content, answers at length). How tokens are counted: engine/tokens.py. Which model
-names misbehave, and how: engine/streams.py.
+names misbehave, and how: rules/faults.py, engine/streams.py.
 """
 
 import json
@@ -24,10 +24,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST
 
 from apps.kernel import clock
+from apps.kernel.event_loops import act
 from apps.sandbox.engine import completions, oddities, streams
 from apps.sandbox.engine.completions import CompletionRequest, Plan
 from apps.sandbox.engine.paces import MODELS, SWIFT, Pace
 from apps.sandbox.rules import model_keys
+from apps.sandbox.services import faults
 
 P = ParamSpec("P")
 _CREATED = 1_790_000_000
@@ -60,6 +62,8 @@ async def completions_view(request: HttpRequest, *, counts_at_end: bool = False)
     pace = MODELS.get(asked.model, SWIFT if asked.model in streams.FAULTS else None)
     if pace is None:
         return _refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
+    if asked.model in MODELS and (fault := await act(faults.strike_model)):
+        asked = replace(asked, model=fault)
     if (failure := _failure(asked)) is not None:
         return failure
     if asked.model == "fault-hang-before-first":
@@ -92,6 +96,8 @@ _FAILURES: dict[str, Callable[[], HttpResponseBase]] = {
     "fault-429-1113": lambda: JsonResponse(
         {"error": {"code": "1113", "message": "The account is in arrears."}}, status=429
     ),
+    "fault-400-arrearage": lambda: JsonResponse({"code": "Arrearage", "message": "Access denied."}, status=400),
+    "fault-200-429": lambda: JsonResponse({"error": {"code": 429, "message": "Rate limit reached."}}),
     "fault-400-1301": lambda: JsonResponse(
         {
             "contentFilter": [{"level": 1, "role": "user"}],

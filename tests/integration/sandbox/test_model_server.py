@@ -1,7 +1,6 @@
 """The model server behind a real uvicorn, read by the real `openai` client.
 
-No test here may touch the database: the server runs in this process, so the guard of
-pytest-django would fail its answers.
+Of the database it asks only which faults are on.
 """
 
 import json
@@ -13,9 +12,14 @@ import httpx2
 import openai
 import pytest
 from django.conf import settings
+from django.test import Client
 from openai import OpenAI
 
-from apps.sandbox.engine import tokens
+from apps.kernel import clock
+from apps.sandbox.engine import streams, tokens
+from apps.sandbox.services import faults
+
+pytestmark = pytest.mark.django_db(transaction=True)
 
 QUESTION = "怎么安排一天的学习？"
 
@@ -201,6 +205,37 @@ def test_fault_hang_is_left_by_its_reader_and_counted(model: OpenAI, model_url: 
     while (now := httpx2.get(f"{model_url}/stat", headers=bearer(), trust_env=False).json())["open"]:
         assert time.monotonic() < deadline, now
     assert now["abandoned"] == before["abandoned"] + 1
+
+
+@pytest.mark.parametrize("name", sorted(streams.FAULTS))
+def test_each_fault_can_be_switched_on_and_strikes_as_often_as_was_said(name: str) -> None:
+    faults.switch_on(name=name, times=2, now=clock.now())
+
+    assert [faults.strike_model() for _ in range(3)] == [name, name, ""]
+
+
+def test_a_fault_that_is_on_strikes_the_demo_models_and_no_others(model: OpenAI, model_url: str) -> None:
+    for name in ("fault-402", "fault-length"):
+        Client().post("/sandbox/faults", {"name": name, "times": 1}, content_type="application/json")
+
+    # Who misbehaves by its own name uses up nothing.
+    assert ends_of(streamed(model, "fault-bom")) == ["stop"]
+    with pytest.raises(openai.APIStatusError) as refusal:
+        streamed(model, "demo-swift")
+    assert refusal.value.status_code == 402
+    assert ends_of(streamed(model, "demo-steady", max_tokens=8)) == ["length"]
+    assert ends_of(streamed(model, "demo-swift")) == ["stop"]
+
+
+def test_a_fault_is_over_when_it_is_switched_off(model: OpenAI) -> None:
+    faults.switch_on(name="fault-500", times=None, now=clock.now())
+    for _ in range(2):
+        with pytest.raises(openai.InternalServerError):
+            streamed(model, "demo-swift")
+
+    faults.switch_off(name="fault-500")
+
+    assert ends_of(streamed(model, "demo-swift")) == ["stop"]
 
 
 def bearer(key: str | None = None) -> dict[str, str]:
