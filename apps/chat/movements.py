@@ -111,7 +111,7 @@ def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> 
             yield Breach(f"model {model.pk}", f"of {model.kind} at price {model.price.code}, {model.price.kind}")
     for model in ChatModel.objects.exclude(price__code=_price_of("code")).order_by("pk")[:SHOWN]:
         yield Breach(f"model {model.pk}", f"at price {model.price_id}, which is another's")
-    asked = Generation.objects.select_related("price", "model").defer("request", "text", "reasoning")
+    asked = Generation.objects.select_related("price", "model").defer("request", "options", "text", "reasoning")
     if since is not None:
         asked = asked.filter(pk__gte=first_id_at(since))
     for row in asked.filter(~Q(price__code=_price_of("model__code"))).order_by("pk")[:SHOWN]:
@@ -128,7 +128,7 @@ def charges_follow_from_their_usage(now: datetime, since: datetime | None = None
     """
     settled = Generation.objects.exclude(state__in=UNSETTLED)
     usages = AnswerUsage.objects.select_related("generation", "price", "route", "cost").defer(
-        "generation__request", "generation__text", "generation__reasoning"
+        "generation__request", "generation__options", "generation__text", "generation__reasoning"
     )
     if since is not None:
         settled, usages = settled.filter(pk__gte=first_id_at(since)), usages.filter(pk__gte=first_id_at(since))

@@ -69,11 +69,11 @@ class GenerationAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "user", "model", "state", "paid_by", "charged_milli", "error_code", "settled_at")
     list_filter = ("state", "paid_by", "model")
     search_fields = ("=id", "=user__id")
-    exclude = ("message", "lease_token", "request", "text", "reasoning")
+    exclude = ("message", "lease_token", "request", "options", "text", "reasoning")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Generation]:
         """Without the texts, which nobody here reads."""
-        return super().get_queryset(request).defer("request", "text", "reasoning")
+        return super().get_queryset(request).defer("request", "options", "text", "reasoning")
 
 
 @admin.register(Conversation)

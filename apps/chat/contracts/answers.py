@@ -1,8 +1,10 @@
 """What chat tells others, and the words that it uses for states. Amounts are milli-credits, times are aware."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from typing import Any
 from uuid import UUID
 
 from django.db.models import TextChoices
@@ -270,6 +272,8 @@ class Job:
     targets: tuple[Target, ...]
     max_output_tokens: int
     turns: tuple[Turn, ...] = field(repr=False)
+    # What else the answer shall be like, by OpenAI's names (rules.options).
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     # Whether nobody has seen any of its turns before: a program makes up what was said earlier, too.
     is_all_new: bool = False
 

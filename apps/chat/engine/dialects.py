@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import Any
 
+from apps.chat.engine.option_ways import OptionWay
 from apps.chat.engine.upstream_errors import UpstreamError
 
 _TOKEN_LIFE = timedelta(minutes=5)
@@ -44,6 +46,15 @@ class Dialect:
     limit_name: str = "max_tokens"
     wants_usage: bool = True
     authorization: Callable[..., str] = plain
+    # What becomes of the options that it does not take as OpenAI does (engine/option_ways.py).
+    option_ways: Mapping[str, OptionWay] = field(default_factory=lambda: MappingProxyType({}))
+
+    def options(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """What is asked of the answer, in this provider's words."""
+        said: dict[str, Any] = {}
+        for name, value in asked.items():
+            said |= self.option_ways[name](value) if name in self.option_ways else {name: value}
+        return said
 
     def understood(self, error: UpstreamError) -> UpstreamError:
         """The error in our codes; the same where this provider means nothing else by it."""

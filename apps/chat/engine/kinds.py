@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 
 from apps.chat.contracts import OPENAI_COMPATIBLE
+from apps.chat.engine import option_ways
+from apps.chat.engine.option_ways import OptionWay, at_most, without
 from apps.chat.registries import ChannelKind, Connection
 
 
@@ -17,6 +19,8 @@ class OpenAICompatible(ChannelKind):
     label = _("OpenAI compatible")
     # What its errors mean beyond those that all share, by the provider's own code or type.
     codes: ClassVar[Mapping[str, str]] = MappingProxyType({})
+    # What becomes of the options that it does not take as OpenAI does.
+    option_ways: ClassVar[Mapping[str, OptionWay]] = MappingProxyType({})
     # Else of a Dialect.
     ways: ClassVar[Mapping[str, Any]] = MappingProxyType({})
 
@@ -26,7 +30,7 @@ class OpenAICompatible(ChannelKind):
         from apps.chat.engine.dialects import Dialect  # noqa: PLC0415
         from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: PLC0415
 
-        return OpenAIConnection(Dialect(codes=self.codes, **self.ways))
+        return OpenAIConnection(Dialect(codes=self.codes, option_ways=self.option_ways, **self.ways))
 
 
 class OpenAI(OpenAICompatible):
@@ -63,13 +67,24 @@ class Zhipu(OpenAICompatible):
             **dict.fromkeys(("1302", "1303", "1305", "1312"), "upstream_busy"),
         }
     )
+    option_ways = MappingProxyType(
+        {
+            **without("presence_penalty", "frequency_penalty", "seed", "logit_bias", "verbosity"),
+            **at_most("temperature", 1),
+            "stop": option_ways.one_stop,
+            "response_format": option_ways.no_schema,
+            "reasoning_effort": option_ways.thinking,
+        }
+    )
 
     def connect(self) -> Connection:
         """As the others, with tokens in place of keys."""
         from apps.chat.engine.dialects import Dialect, zhipu_token  # noqa: PLC0415
         from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: PLC0415
 
-        return OpenAIConnection(Dialect(codes=self.codes, wants_usage=False, authorization=zhipu_token))
+        return OpenAIConnection(
+            Dialect(codes=self.codes, option_ways=self.option_ways, wants_usage=False, authorization=zhipu_token)
+        )
 
 
 class DeepSeek(OpenAICompatible):
@@ -77,6 +92,13 @@ class DeepSeek(OpenAICompatible):
 
     code = "deepseek"
     label = _("DeepSeek")
+    option_ways = MappingProxyType(
+        {
+            **without("seed", "logit_bias", "verbosity"),
+            "response_format": option_ways.no_schema,
+            "reasoning_effort": option_ways.thinking_or_effort,
+        }
+    )
 
 
 class Qwen(OpenAICompatible):
@@ -93,6 +115,14 @@ class Qwen(OpenAICompatible):
             "ModelNotFound": "upstream_model_unknown",
         }
     )
+    option_ways = MappingProxyType(
+        {
+            **without("frequency_penalty", "logit_bias", "verbosity"),
+            # Less than two, it says.
+            **at_most("temperature", 1.99),
+            "reasoning_effort": option_ways.thinking_enabled,
+        }
+    )
 
 
 class Moonshot(OpenAICompatible):
@@ -107,6 +137,13 @@ class Moonshot(OpenAICompatible):
             "engine_overloaded_error": "upstream_busy",
         }
     )
+    option_ways = MappingProxyType(
+        {
+            **without("seed", "logit_bias", "verbosity"),
+            **at_most("temperature", 1),
+            "reasoning_effort": option_ways.thinking,
+        }
+    )
 
 
 class Ollama(OpenAICompatible):
@@ -114,6 +151,7 @@ class Ollama(OpenAICompatible):
 
     code = "ollama"
     label = _("Ollama")
+    option_ways = MappingProxyType(without("logit_bias", "verbosity"))
 
 
 class Sandbox(OpenAICompatible):

@@ -7,7 +7,6 @@ client, its retries, its decoder of events and its models stay unused.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
@@ -24,6 +23,7 @@ from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.reading import Reading
 from apps.chat.engine.thoughts import Thoughts
 from apps.chat.engine.upstream_errors import Complaint, UpstreamError
+from apps.chat.engine.ways import Way
 from apps.chat.registries import Connection, Delta
 from apps.kernel import clock
 
@@ -44,27 +44,13 @@ _ABOUT_THE_QUESTION = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
 
-@dataclass(frozen=True)
-class _Way:
-    """How a model wants to be asked, where providers differ."""
-
-    limit_name: str = "max_tokens"
-    wants_usage: bool = True
-
-    def after(self, complaint: Complaint) -> Self:
-        """How to ask again after this refusal; the same where it is about something else."""
-        limit_name = "max_completion_tokens" if complaint.wants_max_completion_tokens else self.limit_name
-        wants_usage = self.wants_usage and not complaint.refuses_stream_options
-        return replace(self, limit_name=limit_name, wants_usage=wants_usage)
-
-
 class OpenAIConnection(Connection):
     """The way to all channels that speak as OpenAI does."""
 
     def __init__(self, dialect: Dialect = _COMMON) -> None:
         self._dialect = dialect
         # How models want to be asked: learnt from their refusals.
-        self._ways: dict[tuple[str, str], _Way] = {}
+        self._ways: dict[tuple[str, str], Way] = {}
 
     async def __aenter__(self) -> Self:
         """Open the connections' pools."""
@@ -109,7 +95,7 @@ class OpenAIConnection(Connection):
     async def _taken(self, job: Job, target: Target) -> httpx2.Response:
         """The response to a question that the channel took, asked as it wants. Raises UpstreamError."""
         key = (target.base_url, target.upstream_model)
-        way = self._ways.get(key, _Way(limit_name=self._dialect.limit_name, wants_usage=self._dialect.wants_usage))
+        way = self._ways.get(key, Way(limit_name=self._dialect.limit_name, wants_usage=self._dialect.wants_usage))
         while True:
             try:
                 response = await self._ask(job, target, way)
@@ -125,7 +111,7 @@ class OpenAIConnection(Connection):
                 self._ways[key] = way
                 return response
 
-    async def _ask(self, job: Job, target: Target, way: _Way) -> httpx2.Response:
+    async def _ask(self, job: Job, target: Target, way: Way) -> httpx2.Response:
         """Send the question; once more when the channel hangs up before it answers. Raises Refused, UpstreamError."""
         try:
             try:
@@ -139,15 +125,7 @@ class OpenAIConnection(Connection):
         except transport.ERRORS as error:
             raise upstream_errors.of_transport(error) from error
 
-    async def _post(self, session: aiohttp.ClientSession, job: Job, target: Target, way: _Way) -> httpx2.Response:
-        body: dict[str, Any] = {
-            "model": target.upstream_model,
-            "messages": [{"role": turn.role.value, "content": turn.text} for turn in job.turns],
-            "stream": True,
-            way.limit_name: job.max_output_tokens,
-        }
-        if way.wants_usage:
-            body["stream_options"] = {"include_usage": True}
+    async def _post(self, session: aiohttp.ClientSession, job: Job, target: Target, way: Way) -> httpx2.Response:
         client = self._client(
             session, target.base_url, target.api_key, target.proxy_url, target.connect_seconds, target.silence_seconds
         )
@@ -158,7 +136,7 @@ class OpenAIConnection(Connection):
             return await client.post(
                 "/chat/completions",
                 cast_to=httpx2.Response,
-                body=body,
+                body=way.question(job, target, self._dialect),
                 options={"headers": {"Authorization": f"Bearer {token}"}},
                 stream=True,
             )

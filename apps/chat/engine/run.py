@@ -182,7 +182,7 @@ class Run:
             finish_reason=self._finish_reason,
             error_code=error_code,
             reported=self._usage.reported,
-            asked_tokens=rules.asked_tokens(self.job.turns),
+            asked_tokens=rules.asked_tokens(self.job.turns) + rules.option_tokens(self.job.options),
             route_id=self._attempts.target.route_id,
             first_output_ms=self._ms_until(self._first_output_at),
             latency_ms=self._ms_until(ended_at),

@@ -64,6 +64,8 @@ class Generation(Row):
 
     # What is asked (rules.request_of) if no conversation did, whose branch says it; NULL, too, when it is erased.
     request = models.JSONField(null=True, blank=True)
+    # What else the answer to it shall be like (rules.options); NULL for nothing, and erased with it.
+    options = models.JSONField(null=True, blank=True)
     # What was written: it grows while the job runs, and is erased with what shows it.
     text = models.TextField(blank=True)
     # What the model thought before, as far as its provider shows it: no part of the answer.
@@ -102,6 +104,10 @@ class Generation(Row):
                 | Q(message=None, request__isnull=False)
                 | (Q(message=None) & ~Q(state__in=UNSETTLED)),
                 name="chat_generation_asks_a_branch_or_a_request",
+            ),
+            models.CheckConstraint(
+                condition=Q(options__isnull=True) | Q(request__isnull=False),
+                name="chat_generation_options_of_a_request",
             ),
             models.UniqueConstraint(fields=["hold_id"], name="chat_generation_hold_once"),
         ]

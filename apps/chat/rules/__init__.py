@@ -30,6 +30,7 @@ from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_pric
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
+from apps.chat.rules.options import option_tokens, texts_of
 from apps.chat.rules.outcomes import (
     ANSWER_FILTERED,
     EMPTY_ANSWER,
@@ -123,6 +124,7 @@ __all__ = [
     "lengthened",
     "message_tokens",
     "offered",
+    "option_tokens",
     "order_of_asking",
     "pass_through",
     "read_network",
@@ -133,6 +135,7 @@ __all__ = [
     "request_of",
     "sources_of",
     "text_turn",
+    "texts_of",
     "title_from",
     "turns_of",
     "unanswered",

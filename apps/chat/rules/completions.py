@@ -1,11 +1,13 @@
 """What a program may say to /v1/chat/completions, by OpenAI's names, and what of it is carried (docs/api.md)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from apps.chat import errors
+from apps.chat.rules import options
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
+from apps.chat.rules.options import Check, number_within
 from apps.chat.rules.requests import MAX_TURNS
 
 _MAX_MODEL_CHARS = 64
@@ -17,30 +19,22 @@ _ROLES_OF_TOOLS = {"tool", "function"}
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """What is asked. `request` is as start_generation() takes it; no limit of its own is None."""
+    """What is asked. `request` and `options` are as start_generation() takes them; no limit of its own is None."""
 
     model: str
     request: list[dict[str, Any]] = field(repr=False)
+    options: dict[str, Any] = field(repr=False)
     max_output_tokens: int | None
     is_streamed: bool
     tells_usage: bool
 
 
-def _number(least: float, most: float) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
-
-
-def _is(*kinds: type) -> Callable[[Any], bool]:
+def _is(*kinds: type) -> Check:
     return lambda value: isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
-# An answer without them is still an answer to what was asked.
-_IGNORED: Mapping[str, Callable[[Any], bool]] = {
-    "temperature": _number(0, 2),
-    "top_p": _number(0, 1),
-    "presence_penalty": _number(-2, 2),
-    "frequency_penalty": _number(-2, 2),
-    "seed": _is(int),
+# An answer without them is still an answer to what was asked; who asks here is told to nobody.
+_IGNORED: Mapping[str, Check] = {
     "user": _is(str),
     "metadata": _is(dict),
     "store": _is(bool),
@@ -48,19 +42,14 @@ _IGNORED: Mapping[str, Callable[[Any], bool]] = {
     "safety_identifier": _is(str),
     "prompt_cache_key": _is(str),
     "prompt_cache_retention": _is(str),
-    "reasoning_effort": _is(str),
-    "verbosity": _is(str),
     "prediction": _is(dict),
     "parallel_tool_calls": _is(bool),
 }
 # These would make it another answer: carried only where they ask for what is so anyway.
-_AS_IT_IS: Mapping[str, tuple[Callable[[Any], bool], tuple[Any, ...]]] = {
-    "n": (_number(1, 128), (1,)),
-    "stop": (_is(str, list), ([], "")),
+_AS_IT_IS: Mapping[str, tuple[Check, tuple[Any, ...]]] = {
+    "n": (number_within(1, 128), (1,)),
     "logprobs": (_is(bool), (False,)),
-    "top_logprobs": (_number(0, 20), (0,)),
-    "logit_bias": (_is(dict), ({},)),
-    "response_format": (_is(dict), ({"type": "text"},)),
+    "top_logprobs": (number_within(0, 20), (0,)),
     "tools": (_is(list), ([],)),
     "tool_choice": (_is(str, dict), ("none", "auto")),
     "functions": (_is(list), ([],)),
@@ -69,7 +58,7 @@ _AS_IT_IS: Mapping[str, tuple[Callable[[Any], bool], tuple[Any, ...]]] = {
     "audio": (_is(dict), ()),
     "web_search_options": (_is(dict), ()),
 }
-_READ = {"model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options"}
+_READ = {"model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", *options.NAMES}
 _STREAM_OPTIONS = {"include_usage", "include_obfuscation"}
 # Of a message, beside its role and content: what clients send back of an answer says nothing more, or has to be empty.
 _SAID_BESIDE = {"name", "reasoning_content", "reasoning", "annotations"}
@@ -91,6 +80,7 @@ def read_completion(body: Any) -> Completion:
     return Completion(
         model=_model(said),
         request=_request(said),
+        options=options.read_options(said),
         max_output_tokens=min(limits, default=None),
         is_streamed=_flag(said, "stream"),
         tells_usage=_flag(_stream_options(said), "include_usage", of="stream_options."),

@@ -17,7 +17,7 @@ _MAX_REQUEST_CHARS = 400_000
 # What a message costs beside its words: role markers and separators, as the common tokenisers count them.
 _TOKENS_PER_MESSAGE = 4
 # What PostgreSQL keeps in no text: NUL, and half of a surrogate pair.
-_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 # Of Latin script a token is several letters long; of others it is a letter, and some models count each digit. Behind
 # Unicode's first plane a character is as many tokens as tokenisers make of its bytes.
 _OTHER = re.compile(r"[0-9\u0250-\U0010ffff]")
@@ -48,7 +48,7 @@ def read_request(request: object) -> tuple[Turn, ...]:
     if turns[-1].role is not Role.USER:
         raise errors.RequestNotValid(at=str(len(turns) - 1))
     for number, turn in enumerate(turns):
-        if _UNSTORABLE.search(turn.text):
+        if UNSTORABLE.search(turn.text):
             raise errors.RequestNotValid(at=str(number))
     if sum(len(turn.text) for turn in turns) > _MAX_REQUEST_CHARS:
         raise errors.MessageTooLong(limit=_MAX_REQUEST_CHARS)
@@ -92,9 +92,12 @@ def _part(part: Any, *, at: str) -> TextPart:
     return TextPart(text=part["text"])
 
 
-def check_fits(turns: Sequence[Turn], *, budget_tokens: int) -> None:
-    """Raise RequestTooLong for more than fit_history() lets through: an answer costs the same however much it reads."""
-    if asked_tokens(turns) > max(budget_tokens, asked_tokens(turns[-1:])):
+def check_fits(turns: Sequence[Turn], *, beside_tokens: int = 0, budget_tokens: int) -> None:
+    """Raise RequestTooLong for more than fit_history() lets through: an answer costs the same however much it reads.
+
+    `beside_tokens` is our count of what it reads beside the turns.
+    """
+    if asked_tokens(turns) + beside_tokens > max(budget_tokens, asked_tokens(turns[-1:])):
         raise errors.RequestTooLong(limit=budget_tokens)
 
 

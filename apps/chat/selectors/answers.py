@@ -63,7 +63,7 @@ def generation_detail(row: Generation) -> GenerationDetail:
 
 
 def _with_message() -> QuerySet[Generation]:
-    return Generation.objects.select_related("message", "model", "price").defer("request")
+    return Generation.objects.select_related("message", "model", "price").defer("request", "options")
 
 
 # The columns that say what a price asks.

@@ -173,7 +173,7 @@ def _full(conversation_id: UUID) -> QuerySet[Message]:
 
 def _with_generation(rows: QuerySet[Message]) -> QuerySet[Message]:
     related = ("generation__model", "generation__price", "generation__report")
-    return rows.select_related(*related).defer("generation__request")
+    return rows.select_related(*related).defer("generation__request", "generation__options")
 
 
 def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:

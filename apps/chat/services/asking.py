@@ -19,6 +19,7 @@ from apps.kernel.characters import show_something
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
+_NOT_SHOWN = ("generation__request", "generation__options")
 # With what was counted of the branch that ends in the answer.
 _OWN = CompiledRead(
     lambda: (
@@ -271,14 +272,12 @@ def _repeat(question: Message) -> Asked:
     is_same = first.role == Role.USER and first.conversation_id == question.conversation_id
     if not is_same or not rules.is_same_question(first.text, question.text):
         raise errors.ClientIdReused
-    answers = Message.objects.select_related("generation__model", "generation__price").defer("generation__request")
+    answers = Message.objects.select_related("generation__model", "generation__price").defer(*_NOT_SHOWN)
     return _asked(first, answers.filter(parent=first).order_by("pk")[0])
 
 
 def _repeat_of_answer(answer: Message) -> Asked:
-    answers = Message.objects.select_related("parent", "generation__model", "generation__price").defer(
-        "generation__request"
-    )
+    answers = Message.objects.select_related("parent", "generation__model", "generation__price").defer(*_NOT_SHOWN)
     first = answers.get(user_id=answer.user_id, client_id=answer.client_id)
     if first.role != Role.ASSISTANT or first.parent is None or first.parent_id != answer.parent_id:
         raise errors.ClientIdReused

@@ -30,7 +30,7 @@ LEASE = timedelta(seconds=15)
 _Queued = tuple[Generation, tuple[Target, ...]]
 
 _TO_SETTLE = CompiledRead(
-    lambda: Generation.objects.select_related("price").defer("request").filter(pk=Given("generation_id"))
+    lambda: Generation.objects.select_related("price").defer("request", "options").filter(pk=Given("generation_id"))
 )
 
 
@@ -185,6 +185,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         max_output_tokens=row.max_output_tokens,
         turns=turns,
         is_all_new=row.message is None,
+        options=row.options or {},
     )
 
 

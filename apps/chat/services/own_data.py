@@ -48,6 +48,7 @@ def export_generations(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
         yield {
             "id": row.pk,
             "request": row.request,
+            "options": row.options,
             "text": row.text,
             "reasoning": row.reasoning or None,
             "created_at": row.created_at,
@@ -95,5 +96,5 @@ def erase_texts(*, user_id: UserId, now: datetime) -> None:
     """Erase everything that the member and the models wrote; what was paid stays in the ledger."""
     Conversation.objects.filter(user_id=user_id, deleted_at=None).update(title="", deleted_at=now)
     Message.objects.filter(user_id=user_id).update(text="")
-    Generation.objects.filter(user_id=user_id).update(request=None, text="", reasoning="")
+    Generation.objects.filter(user_id=user_id).update(request=None, options=None, text="", reasoning="")
     Report.objects.filter(user_id=user_id).update(note="", result="")

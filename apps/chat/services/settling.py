@@ -139,7 +139,7 @@ def keep_what_was_shown(*, generation_id: UUID, lease_token: UUID, text: str) ->
 
     Only the engine whose lease it was may, and only while the text is still there: an erased one stays erased.
     """
-    rows = Generation.objects.select_related("message").defer("request")
+    rows = Generation.objects.select_related("message").defer("request", "options")
     row = rows.filter(pk=generation_id, lease_token=lease_token, error_code=rules.ENGINE_LOST).first()
     if row is None or len(text) <= len(row.text) or not text.startswith(row.text):
         return
@@ -185,7 +185,9 @@ def settle_abandoned(*, now: datetime, limit: int = 100) -> int:
     waited_too_long = Q(state=GenerationState.QUEUED, created_at__lt=now - limits.QUEUE_LIMIT)
     over = Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE_BOUND)
     lease_ran_out = Q(over, state=GenerationState.RUNNING)
-    rows = Generation.objects.filter(waited_too_long | lease_ran_out).select_related("price").defer("request")
+    rows = (
+        Generation.objects.filter(waited_too_long | lease_ran_out).select_related("price").defer("request", "options")
+    )
     return sum(_settle_abandoned(row, now=now) for row in rows.order_by("pk")[:limit])
 
 

@@ -1,8 +1,9 @@
 """Starting a generation: what is refused, and the queue. A conversation is one of those who ask for it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db import transaction
@@ -24,6 +25,8 @@ from apps.kernel import switches
 from apps.kernel.db import insert
 from apps.kernel.ids import UserId
 
+_NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
@@ -44,6 +47,8 @@ class Asking:
     # What the operators' words make of a text.
     sift: Callable[[str], Sifted]
     now: datetime
+    # Texts that go with the question (Question.beside).
+    beside: tuple[str, ...] = ()
 
 
 def start_generation(
@@ -55,17 +60,19 @@ def start_generation(
     key: IdentifiedKey | None = None,
     address: str = "",
     max_output_tokens: int | None = None,
+    options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> GenerationDetail:
     """Start the answer to a request that belongs to no conversation; each call starts and pays another.
 
     `request` is JSON: a list of turns, each a role and its parts (`rules.read_request`). Paid as in ask_question(), for
-    at most `max_output_tokens` (1 or more) of an answer where it is to be shorter than the model's longest.
+    at most `max_output_tokens` (1 or more) of an answer where it is to be shorter than the model's longest. `options`,
+    what else the answer shall be like, is what rules.options.read_options() gave.
     Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, and what ask_question() raises
     but for conversations and messages.
     """
     return start_for_program(
         user_id=user_id, model=model, request=request, now=now, key=key, address=address,
-        max_output_tokens=max_output_tokens,
+        max_output_tokens=max_output_tokens, options=options,
     ).generation  # fmt: skip
 
 
@@ -78,19 +85,22 @@ def start_for_program(
     key: IdentifiedKey | None = None,
     address: str = "",
     max_output_tokens: int | None = None,
+    options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> Started:
     """start_generation(), and how often more may be asked. Raises what that raises."""
-    turns = rules.read_request(request)
-    asked = Asking(user_id=user_id, model=model, key=key, address=address, sift=sifting(turns), now=now)
+    turns, beside = rules.read_request(request), rules.texts_of(options)
+    sift = sifting(turns, beside=beside)
+    asked = Asking(user_id=user_id, model=model, key=key, address=address, sift=sift, beside=beside, now=now)
     with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
         asker = admit(asked, turns=turns, lately=lately)
         turns = asker.question.turns
-        rules.check_fits(turns, budget_tokens=asker.facts.model.prompt_tokens)
-        tokens = rules.asked_tokens(turns)
+        beside_tokens = rules.option_tokens(options)
+        rules.check_fits(turns, beside_tokens=beside_tokens, budget_tokens=asker.facts.model.prompt_tokens)
+        tokens = rules.asked_tokens(turns) + beside_tokens
         asks = paying.Asks(question_tokens=tokens, branch_tokens=tokens, most_output_tokens=max_output_tokens)
         row = paying.paid_generation(asker, asks)
         paying.check_room(asker)
-        row.request = rules.request_of(turns)
+        row.request, row.options = rules.request_of(turns), dict(options) or None
         queue(row, found=asker.question.found)
     return Started(generation=selectors.generation_detail(row), rate=rate_of(asker.question))
 
@@ -119,6 +129,7 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
         is_entitled=facts.is_entitled,
         policy=facts.policy,
         sift=asked.sift,
+        beside=asked.beside,
         now=asked.now,
         lately=lately,
         address=asked.address,

@@ -69,6 +69,8 @@ class Upstream:
     refusals: dict[str, tuple[int, Any]] = field(default_factory=dict)
     # By what stands in Authorization.
     refused_keys: dict[str, tuple[int, Any]] = field(default_factory=dict)
+    # By an option that is asked for.
+    refused_options: dict[str, Any] = field(default_factory=dict)
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -88,6 +90,9 @@ def running_upstream() -> Iterator[Upstream]:
             upstream.keys.append(self.headers["Authorization"])
             if upstream.keys[-1] in upstream.refused_keys:
                 self._refuse(*upstream.refused_keys[upstream.keys[-1]])
+                return
+            if refused := [upstream.refused_options[name] for name in body if name in upstream.refused_options]:
+                self._refuse(400, refused[0])
                 return
             if body["model"] in upstream.refusals:
                 self._refuse(*upstream.refusals[body["model"]])

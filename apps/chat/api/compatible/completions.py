@@ -81,6 +81,7 @@ def begin(request: HttpRequest) -> _Asked:
         user_id=key.user_id,
         model=completion.model,
         request=completion.request,
+        options=completion.options,
         max_output_tokens=completion.max_output_tokens,
         key=key,
         address=visitors.address_of(request),

@@ -1,4 +1,4 @@
-"""Addresses of OpenAI's API, below /v1: its clients' contract, which not ours to describe (docs/adr/0020)."""
+"""Addresses of OpenAI's API, below /v1: its clients' contract, which is not ours to describe (docs/adr/0022)."""
 
 from django.urls import path, re_path
 

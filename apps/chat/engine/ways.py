@@ -1,0 +1,44 @@
+"""How one model wants to be asked, as its refusals teach it."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+from apps.chat.contracts import Job, Target
+from apps.chat.engine.dialects import Dialect
+from apps.chat.engine.upstream_errors import Complaint
+
+# A model that refuses one of these is asked without it; without any other it would be asked for something else.
+_DISPENSABLE = {
+    "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "reasoning_effort",
+    "verbosity", "thinking", "enable_thinking",
+}  # fmt: skip
+_UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
+
+
+@dataclass(frozen=True)
+class Way:
+    """What to call the longest answer, whether to ask for usage, and which options to leave out."""
+
+    limit_name: str = "max_tokens"
+    wants_usage: bool = True
+    without: frozenset[str] = frozenset()
+
+    def after(self, complaint: Complaint) -> Self:
+        """How to ask again after this refusal; the same where it is about something else."""
+        limit_name = "max_completion_tokens" if complaint.wants_max_completion_tokens else self.limit_name
+        wants_usage = self.wants_usage and not complaint.refuses_stream_options
+        refused = {complaint.param} & _DISPENSABLE if complaint.code in _UNSUPPORTED else set()
+        return replace(self, limit_name=limit_name, wants_usage=wants_usage, without=self.without | refused)
+
+    def question(self, job: Job, target: Target, dialect: Dialect) -> dict[str, Any]:
+        """The body of the request."""
+        body: dict[str, Any] = {
+            "model": target.upstream_model,
+            "messages": [{"role": turn.role.value, "content": turn.text} for turn in job.turns],
+            "stream": True,
+            self.limit_name: job.max_output_tokens,
+        }
+        if self.wants_usage:
+            body["stream_options"] = {"include_usage": True}
+        options = dialect.options(job.options)
+        return body | {name: value for name, value in options.items() if name not in self.without}

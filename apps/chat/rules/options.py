@@ -1,0 +1,153 @@
+"""What a program asks of its answer beside the question: typed and bounded here, kept with the request, sent as it is.
+
+What one kind of channel does not take, or calls otherwise, its dialect knows (engine/dialects.py).
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
+from typing import Any
+
+from apps.chat import errors
+from apps.chat.rules.requests import UNSTORABLE, estimate_tokens
+
+Check = Callable[[Any], bool]
+
+_MAX_STOPS, _MAX_STOP_CHARS = 4, 256
+_MAX_BIASES = 1024
+# A format is read by the model and paid for with the question; nobody writes one by hand that is longer, or deeper.
+_MAX_FORMAT_CHARS = 64_000
+_MAX_DEPTH = 32
+_LARGEST_SEED = 2**63
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_LEVEL = re.compile(r"[a-z]{1,16}\Z")
+_TOKEN_ID = re.compile(r"[0-9]{1,9}\Z")
+
+
+def number_within(least: float, most: float) -> Check:
+    """Whether a value is a number from here to there."""
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and least <= value <= most
+
+
+def _is_level(value: Any) -> bool:
+    """How much of it; which levels there are, each model says itself."""
+    return isinstance(value, str) and bool(_LEVEL.match(value))
+
+
+def _are_stops(value: Any) -> bool:
+    stops = [value] if isinstance(value, str) else value
+    return (
+        isinstance(stops, list)
+        and len(stops) <= _MAX_STOPS
+        and all(isinstance(stop, str) and 0 < len(stop) <= _MAX_STOP_CHARS and _is_text(stop) for stop in stops)
+    )
+
+
+def _are_biases(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and len(value) <= _MAX_BIASES
+        and all(_TOKEN_ID.match(token) and _CAN_BIAS(bias) for token, bias in value.items())
+    )
+
+
+def _is_format(value: Any) -> bool:
+    kind = value.get("type") if isinstance(value, dict) else None
+    if kind in ("text", "json_object"):
+        return bool(value.keys() == {"type"})
+    return kind == "json_schema" and bool(value.keys() == {"type", "json_schema"}) and _is_schema(value["json_schema"])
+
+
+def _is_schema(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= {"name", "description", "schema", "strict"}
+        and isinstance(value.get("name"), str)
+        and bool(_NAME.match(value["name"]))
+        and isinstance(value.get("description"), str | None)
+        and isinstance(value.get("schema"), dict | None)
+        and isinstance(value.get("strict"), bool | None)
+        and is_plain(value, max_chars=_MAX_FORMAT_CHARS)
+    )
+
+
+_CAN_BIAS = number_within(-100, 100)
+_OPTIONS: Mapping[str, Check] = {
+    "temperature": number_within(0, 2),
+    "top_p": number_within(0, 1),
+    "presence_penalty": number_within(-2, 2),
+    "frequency_penalty": number_within(-2, 2),
+    "seed": lambda value: isinstance(value, int) and number_within(-_LARGEST_SEED, _LARGEST_SEED - 1)(value),
+    "stop": _are_stops,
+    "logit_bias": _are_biases,
+    "response_format": _is_format,
+    "reasoning_effort": _is_level,
+    "verbosity": _is_level,
+}
+NAMES = frozenset(_OPTIONS)
+# Asked for like this, it is as if it were not asked for.
+_AS_IT_IS: Mapping[str, tuple[Any, ...]] = {
+    "stop": ("", []),
+    "logit_bias": ({},),
+    "response_format": ({"type": "text"},),
+}
+
+
+def read_options(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the options that are among what was said, as they go upstream. Raises ParameterNotValid."""
+    options = {}
+    for name in _OPTIONS:
+        if name not in said or said[name] in _AS_IT_IS.get(name, ()):
+            continue
+        if not _OPTIONS[name](said[name]):
+            raise errors.ParameterNotValid(param=name)
+        options[name] = said[name]
+    return options
+
+
+def is_plain(value: Any, *, max_chars: int) -> bool:
+    """Whether JSON is of a size and a depth that people write, of texts and numbers that can be kept and sent."""
+    try:
+        return all(_is_text(text) for text in _texts_in(value)) and len(_as_json(value)) <= max_chars
+    except _NotPlain:
+        return False
+
+
+def texts_of(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of the options is text that a model reads, or that may come back in its answer."""
+    carriers = [options[name] for name in ("response_format", "stop") if name in options]
+    # They were found flat enough, from a step within.
+    return tuple(dict.fromkeys(text for carrier in carriers for text in _texts_in(carrier, _MAX_DEPTH + 1)))
+
+
+def option_tokens(options: Mapping[str, Any]) -> int:
+    """Our count of what the model reads of them."""
+    return estimate_tokens(_as_json(options["response_format"])) if "response_format" in options else 0
+
+
+class _NotPlain(Exception):
+    """Too deep, or a number that is none."""
+
+
+def _texts_in(value: Any, depth: int = _MAX_DEPTH) -> Iterator[str]:
+    """All texts in a value, names included. Raises _NotPlain."""
+    if not depth or (isinstance(value, float) and not isfinite(value)):
+        raise _NotPlain
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for part in value:
+            yield from _texts_in(part, depth - 1)
+    elif isinstance(value, dict):
+        yield from value
+        for part in value.values():
+            yield from _texts_in(part, depth - 1)
+
+
+def _is_text(text: str) -> bool:
+    return not UNSTORABLE.search(text)
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
