@@ -23,14 +23,19 @@ _LOOK_SECONDS, _LOOK_WITHOUT_REDIS_SECONDS = 3.0, 1.0
 
 
 class LiveAnswer:
-    """The text so far, and how the answer stands; it knows what continues the text, and what does not fit."""
+    """The text so far, and how the answer stands; it knows what continues the text, and what does not fit.
+
+    So it is with thoughts, once somebody follows them. What of them is lost on the way is in the row at the end.
+    """
 
     def __init__(self, user_id: UserId, view: AnswerView, *, miss: Callable[["LiveAnswer"], None]) -> None:
         self._user_id = user_id
         self._miss = miss
         self.generation_id = view.generation.id
         self.text, self.state = view.text, view.generation.state
-        self.is_over = self.has_missed = False
+        self.thoughts = view.reasoning
+        self.follows_thoughts = False
+        self.is_over = self.has_missed = self.has_missed_thoughts = False
         self.readers = 0
         self.fresh_at = asyncio.get_running_loop().time()
         self._version, self._changed = 0, asyncio.Event()
@@ -49,18 +54,27 @@ class LiveAnswer:
             self.has_missed = True
         else:
             self.add(feed.read(message))
-        if self.has_missed:
+        if self.has_missed or self.has_missed_thoughts:
             self._miss(self)
 
     def add(self, entry: feed.Piece | feed.End) -> None:
         """Take what Redis tells."""
-        end = len(self.text)
         if isinstance(entry, feed.End):
             self._tell(is_over=True)
-        elif entry.start > end:
+            return
+        end, thought_end = len(self.text), len(self.thoughts)
+        more = thought = ""
+        if entry.start > end:
             self.has_missed = True
         elif entry.end > end:
-            self._tell(state=GenerationState.RUNNING, text=self.text + entry.text[end - entry.start :])
+            more = entry.text[end - entry.start :]
+        if self.follows_thoughts and entry.thought_start > thought_end:
+            self.has_missed_thoughts = True
+        elif self.follows_thoughts and entry.thought_end > thought_end:
+            thought = entry.thought[thought_end - entry.thought_start :]
+        if more or thought:
+            self.thoughts += thought
+            self._tell(state=GenerationState.RUNNING, text=self.text + more)
 
     def take(self, progress: Progress) -> None:
         """Take what the row says; words may have come since it was read."""
@@ -101,9 +115,17 @@ class LiveAnswers:
         self._watching: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def reading(self, user_id: UserId, view: AnswerView) -> AsyncIterator[LiveAnswer]:
+    async def reading(
+        self, user_id: UserId, view: AnswerView, *, with_thoughts: bool = False
+    ) -> AsyncIterator[LiveAnswer]:
         """The answer, for one more of its owner's readers, who has just read its row."""
         answer = self._joined(user_id, view)
+        if with_thoughts and not answer.follows_thoughts:
+            # Whoever is the first reader is told of all that came before, once the channel is heard.
+            answer.follows_thoughts = True
+            answer.has_missed_thoughts = answer.readers > 1
+            if answer.has_missed_thoughts:
+                self._catch_up(answer)
         try:
             yield answer
         finally:
@@ -132,11 +154,18 @@ class LiveAnswers:
     async def _read_missed(self, answer: LiveAnswer) -> None:
         """From Redis; and while that has lost it, from what is saved meanwhile."""
         try:
-            while answer.has_missed and answer.readers:
-                answer.has_missed, length = False, len(answer.text)
+            while (answer.has_missed or answer.has_missed_thoughts) and answer.readers:
+                length, thoughts = len(answer.text), len(answer.thoughts)
+                answer.has_missed = answer.has_missed_thoughts = False
+                after_thought = thoughts if answer.follows_thoughts else None
                 with suppress(redis.RedisError, OSError):
-                    for entry in await feed.kept(self._redis, answer.generation_id, after=length):
+                    for entry in await feed.kept(
+                        self._redis, answer.generation_id, after=length, after_thought=after_thought
+                    ):
                         answer.add(entry)
+                if answer.has_missed_thoughts and len(answer.thoughts) == thoughts:
+                    # They are gone. The row has them at the end.
+                    answer.follows_thoughts = answer.has_missed_thoughts = False
                 if answer.has_missed:
                     await self._look_at([answer])
                 if answer.has_missed and len(answer.text) == length:

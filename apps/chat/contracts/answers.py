@@ -321,8 +321,14 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerView:
-    """An answer as its reader follows it: the text saved so far and how it stands."""
+    """An answer as its reader follows it: the text saved so far and how it stands.
+
+    Its thoughts, which `reasoning` is, and the parts of its tokens are known with its end.
+    """
 
     generation: GenerationDetail
     text: str = field(repr=False)
-    balance_milli: int | None
+    reasoning: str = field(default="", repr=False)
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+    balance_milli: int | None = None

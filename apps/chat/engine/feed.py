@@ -1,8 +1,9 @@
 """Live text and wake-ups through Redis. Everything here may be lost at any time: the database is asked as well.
 
-Pieces of an answer's text, each with the offset (in characters) at which it ends, and a last word once it is settled,
-are published to those who follow it now and kept in a stream of its own for those who come later. Offsets, unlike
-stream ids, mean the same in the saved text.
+Pieces of an answer's text and thoughts, each with the offsets (in characters) at which they end, and a last word once
+it is settled, are published to those who follow it now and kept in a stream of its own for those who come later.
+Offsets, unlike stream ids, mean the same in the saved text. Thoughts are saved with the end only: what Redis loses of
+them comes then.
 """
 
 import asyncio
@@ -27,20 +28,45 @@ _LISTEN_SECONDS = 5.0
 _PATIENCE_SECONDS = 2.0
 _PAGE = 100
 _END = b"end"
+# Begins what is published with thoughts, or behind them.
+_WITH_THOUGHTS = b"+"
 _INSTEAD = "the database is polled instead"
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Some text of an answer; `end` is the offset after its last character."""
+    """Some text of an answer, and some of the thoughts; `end` and `thought_end` are the offsets behind them."""
 
     text: str
     end: int
+    thought: str = ""
+    thought_end: int = 0
 
     @property
     def start(self) -> int:
         """The offset of its first character."""
         return self.end - len(self.text)
+
+    @property
+    def thought_start(self) -> int:
+        """The offset of its first character among the thoughts."""
+        return self.thought_end - len(self.thought)
+
+    def then(self, later: "Piece") -> "Piece":
+        """The two as one; `later` continues this."""
+        return Piece(self.text + later.text, later.end, self.thought + later.thought, later.thought_end)
+
+    def fields(self) -> dict[Any, Any]:
+        """As it is kept."""
+        text = {"text": self.text, "end_offset": self.end}
+        return text | {"thought": self.thought, "thought_end": self.thought_end} if self.thought_end else text
+
+    def written(self) -> bytes:
+        """As it is published."""
+        if not self.thought_end:
+            return f"{self.end} {self.text}".encode()
+        head = f"{self.end} {self.thought_end} {len(self.thought)} "
+        return _WITH_THOUGHTS + f"{head}{self.thought}{self.text}".encode()
 
 
 class End:
@@ -109,7 +135,7 @@ class Feeder:
     def put(self, generation_id: UUID, piece: Piece) -> None:
         """Hand out a piece, which continues the last one, as soon as can be."""
         waiting = self._pieces.get(generation_id)
-        self._pieces[generation_id] = piece if waiting is None else Piece(waiting.text + piece.text, piece.end)
+        self._pieces[generation_id] = piece if waiting is None else waiting.then(piece)
         self._news.set()
 
     async def work(self) -> None:
@@ -130,32 +156,51 @@ class Feeder:
         pipe = self._client.pipeline(transaction=False)
         for generation_id, piece in pieces.items():
             name = channel(generation_id)
-            pipe.xadd(name, {"text": piece.text, "end_offset": piece.end})
+            pipe.xadd(name, piece.fields())
             pipe.expire(name, _STREAM_SECONDS)
-            pipe.publish(name, f"{piece.end} {piece.text}".encode())
+            pipe.publish(name, piece.written())
         return pipe
 
 
 def read(message: bytes) -> Piece | End:
     """What was said on an answer's channel."""
-    end, _, text = message.partition(b" ")
-    return End() if message == _END else Piece(text.decode(), int(end))
+    if message == _END:
+        return End()
+    if not message.startswith(_WITH_THOUGHTS):
+        end, _, text = message.partition(b" ")
+        return Piece(text.decode(), int(end))
+    end, thought_end, length, said = message.removeprefix(_WITH_THOUGHTS).split(b" ", 3)
+    both = said.decode()
+    return Piece(both[int(length) :], int(end), both[: int(length)], int(thought_end))
 
 
-async def kept(client: Redis, generation_id: UUID, *, after: int) -> list[Piece | End]:
-    """What an answer's stream holds behind this offset of its text, in its order. Raises redis.RedisError."""
+async def kept(
+    client: Redis, generation_id: UUID, *, after: int, after_thought: int | None = None
+) -> list[Piece | End]:
+    """What an answer's stream holds behind this offset of its text, in its order; and behind this one of its thoughts,
+    if somebody wants those. Raises redis.RedisError.
+    """
     found: list[Piece | End] = []
     last = "+"
     while True:
         page: Any = await cancellable(client.xrevrange(channel(generation_id), max=last, count=_PAGE))
         for entry_id, fields in page:
             last = f"({entry_id.decode()}"
-            piece = End() if b"end" in fields else Piece(fields[b"text"].decode(), int(fields[b"end_offset"]))
+            piece = End() if b"end" in fields else _kept(fields)
             found.insert(0, piece)
-            if isinstance(piece, Piece) and piece.start <= after:
+            if (
+                isinstance(piece, Piece)
+                and piece.start <= after
+                and (after_thought is None or piece.thought_start <= after_thought)
+            ):
                 return found
         if len(page) < _PAGE:
             return found
+
+
+def _kept(fields: dict[bytes, bytes]) -> Piece:
+    thought, thought_end = fields.get(b"thought", b""), fields.get(b"thought_end", b"0")
+    return Piece(fields[b"text"].decode(), int(fields[b"end_offset"]), thought.decode(), int(thought_end))
 
 
 def channel(generation_id: UUID) -> str:

@@ -143,11 +143,11 @@ class Run:
         has_more_thought = self._reasoning.add(delta.reasoning)
         # What came together with thoughts that end the answer is nobody's either.
         has_more_text = not self._is_cut and self._text.add(delta.text)
-        if has_more_text:
-            self._news.set()
         has_more = has_more_thought or has_more_text
-        if has_more and self._first_output_at is None:
-            self._first_output_at = asyncio.get_running_loop().time()
+        if has_more:
+            self._news.set()
+            if self._first_output_at is None:
+                self._first_output_at = asyncio.get_running_loop().time()
         return has_more
 
     def _count(self, delta: Delta) -> bool:
@@ -224,14 +224,15 @@ class Run:
         return rules.is_our_own(url, own=settings.OWN_MODELS_URL) and await transport.is_deserted(url)
 
     async def _feed(self) -> None:
-        """Hand new text to the readers."""
-        sent = 0
+        """Hand new text, and new thoughts, to the readers."""
+        sent = thought = 0
         while True:
             await self._news.wait()
             self._news.clear()
-            text = self._text.since(sent)
-            sent, end = self._text.parts, self._text.length
-            self._feeder.put(self.generation_id, Piece(text, end))
+            text, thoughts = self._text, self._reasoning
+            piece = Piece(text.since(sent), text.length, thoughts.since(thought), thoughts.length)
+            sent, thought = text.parts, thoughts.parts
+            self._feeder.put(self.generation_id, piece)
             await asyncio.sleep(_COALESCE_SECONDS)
 
     async def _save(self) -> None:

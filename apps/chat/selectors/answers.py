@@ -3,10 +3,10 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, QuerySet, Value, When
+from django.db.models import QuerySet
 
 from apps.chat import errors
-from apps.chat.contracts import GenerationDetail, GenerationState, PaidBy
+from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState, PaidBy
 from apps.chat.models import Generation, price_of
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import UserId
@@ -23,8 +23,8 @@ def generation_of(*, user_id: UserId, generation_id: UUID) -> Generation:
     return row
 
 
-def answer_of(*, user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail, str]:
-    """How one answer stands and the text saved so far, in one query.
+def answer_of(*, user_id: UserId, generation_id: UUID) -> AnswerView:
+    """How one answer stands and the text saved so far, in one query; without a balance.
 
     Raises GenerationNotFound.
     """
@@ -33,9 +33,12 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> tuple[GenerationDetail
         raise errors.GenerationNotFound(generation_id=str(generation_id))
     values = dict(zip(_COLUMNS, found[0], strict=True))
     state, paid_by = GenerationState(values.pop("state")), PaidBy(values.pop("paid_by"))
-    text, has_thoughts = values.pop("text"), bool(values.pop("has_thoughts"))
+    seen: dict[str, Any] = {name: values.pop(name) for name in ("text", "reasoning")}
+    # There is no usage before the end.
+    counted: dict[str, Any] = {name: values.pop(name) or 0 for name in ("cached_tokens", "reasoning_tokens")}
     price = price_of(**{name: values.pop(f"price_{name}") for name in _PRICE})
-    return GenerationDetail(**values, has_thoughts=has_thoughts, price=price, state=state, paid_by=paid_by), text
+    detail = GenerationDetail(**values, has_thoughts=bool(seen["reasoning"]), price=price, state=state, paid_by=paid_by)
+    return AnswerView(generation=detail, **seen, **counted)
 
 
 def generation_detail(row: Generation) -> GenerationDetail:
@@ -68,7 +71,7 @@ def _with_message() -> QuerySet[Generation]:
 
 # The columns that say what a price asks.
 _PRICE = ("kind", "answer_milli", "input_milli", "cached_milli", "output_milli", "image_milli")
-# What generation_detail() says, by the column that says it, and the text.
+# What an AnswerView says, by the column that says it.
 _COLUMNS = {
     "id": "pk",
     "message_id": "message_id",
@@ -82,19 +85,19 @@ _COLUMNS = {
     "charged_milli": "charged_milli",
     "max_output_tokens": "max_output_tokens",
     "is_shortened": "is_shortened",
-    "has_thoughts": "has_thoughts",
     "is_delivered": "is_delivered",
     "prompt_tokens": "prompt_tokens",
     "completion_tokens": "completion_tokens",
     "finish_reason": "finish_reason",
     "error_code": "error_code",
     "text": "text",
+    "reasoning": "reasoning",
+    "cached_tokens": "usage__cached_tokens",
+    "reasoning_tokens": "usage__reasoning_tokens",
 }
 # Each reader asks at the beginning and at the end.
 _ANSWER: CompiledRead[Any] = CompiledRead(
-    lambda: (
-        Generation.objects.filter(user_id=Given("user_id"), pk=Given("generation_id"))
-        .annotate(has_thoughts=Case(When(reasoning="", then=Value(0)), default=Value(1)))
-        .values_list(*_COLUMNS.values())
+    lambda: Generation.objects.filter(user_id=Given("user_id"), pk=Given("generation_id")).values_list(
+        *_COLUMNS.values()
     )
 )

@@ -22,7 +22,6 @@ from apps.chat.services.generations import (
     keep_text,
     read_answer,
     read_progress,
-    read_thoughts,
 )
 from apps.chat.services.health import begin_probe, has_begun
 from apps.chat.services.labelled import export_conversation, label_of_archive, registered_models, verify_label
@@ -94,7 +93,6 @@ __all__ = [
     "quota_of",
     "read_answer",
     "read_progress",
-    "read_thoughts",
     "record_attempt",
     "refusals_by_rule",
     "regenerate_answer",

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -107,16 +108,10 @@ def find_stop_requests(*, generation_ids: Collection[UUID]) -> set[UUID]:
 
 def read_answer(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     """How an answer stands; once it is settled, with the balance that it left. Raises GenerationNotFound."""
-    generation, text = selectors.answer_of(user_id=user_id, generation_id=generation_id)
-    balance = None
-    if generation.is_settled:
-        balance = ledger.balance(account=ledger.user_account(user_id, QUOTA)).total
-    return AnswerView(generation=generation, text=text, balance_milli=balance)
-
-
-def read_thoughts(*, user_id: UserId, generation_id: UUID) -> str:
-    """What the model thought before it answered, "" for nothing. Raises GenerationNotFound."""
-    return selectors.generation_of(user_id=user_id, generation_id=generation_id).reasoning
+    view = selectors.answer_of(user_id=user_id, generation_id=generation_id)
+    if not view.generation.is_settled:
+        return view
+    return replace(view, balance_milli=ledger.balance(account=ledger.user_account(user_id, QUOTA)).total)
 
 
 def read_progress(*, generation_ids: Collection[UUID]) -> dict[UUID, Progress]:

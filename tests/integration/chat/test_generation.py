@@ -10,7 +10,7 @@ from django.db import OperationalError, connection, transaction
 
 from apps.accounts.contracts import Member
 from apps.chat import selectors, services
-from apps.chat.contracts import QUOTA, GenerationState, PaidBy
+from apps.chat.contracts import QUOTA, AnswerView, GenerationState, PaidBy
 from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.kernel import clock
@@ -66,10 +66,10 @@ def test_what_a_reader_is_told_is_what_the_row_says(
     asked = send(rich_alice.id, "hi there")
     settled(rich_alice.id, asked.generation.id)
 
-    told, text = selectors.answer_of(user_id=rich_alice.id, generation_id=asked.generation.id)
+    told = selectors.answer_of(user_id=rich_alice.id, generation_id=asked.generation.id)
 
     row = selectors.generation_of(user_id=rich_alice.id, generation_id=asked.generation.id)
-    assert (told, text) == (selectors.generation_detail(row), row.text)
+    assert told == AnswerView(generation=selectors.generation_detail(row), text=row.text)
 
 
 def test_upstream_gets_the_branch_with_its_roles_and_our_limits(

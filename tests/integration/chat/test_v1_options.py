@@ -104,13 +104,13 @@ def test_a_format_is_part_of_what_is_read_and_set_aside_for(
 
 def test_a_format_that_no_question_leaves_room_for_is_too_long(client: OpenAI, rich_alice: Member, model: str) -> None:
     services.save_model(code="base", name="Base", price_milli=1000, context_tokens=4000, now=clock.now())
-    schema = {"description": "x " * 10_000}
+    schema: Any = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"description": "x " * 10_000}}}
 
     with pytest.raises(openai.BadRequestError) as refused:
         client.chat.completions.create(
             model="base",
             messages=HELLO,
-            response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": schema}},
+            response_format=schema,
         )
 
     assert refused.value.code == "context_length_exceeded"

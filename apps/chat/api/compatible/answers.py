@@ -1,9 +1,11 @@
 """An answer in the shapes of OpenAI's chat completions: whole, or chunk by chunk."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from django.utils.translation import gettext as _
 
+from apps.chat.api.compatible.calls import News
 from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
 from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED, INTERNAL
@@ -28,29 +30,43 @@ class Told:
     def __init__(self, generation: GenerationDetail, *, created: int) -> None:
         self._head = {"id": f"chatcmpl-{generation.id.hex}", "created": created, "model": generation.model}
 
-    def whole(self, view: AnswerView, *, thoughts: str) -> dict[str, Any]:
+    def whole(self, view: AnswerView) -> dict[str, Any]:
         """The answer at once. One that broke off in the middle ends as if for its length: its text was paid for."""
         message = {"role": "assistant", "content": view.text, "refusal": None}
-        if thoughts:
-            message["reasoning_content"] = thoughts
+        if view.reasoning:
+            message["reasoning_content"] = view.reasoning
         reason = finish_reason(view.generation) or _LENGTH
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
-        return {**self._head, "object": "chat.completion", "choices": [choice], "usage": usage(view.generation)}
+        return {**self._head, "object": "chat.completion", "choices": [choice], "usage": usage(view)}
 
     def chunk(self, delta: dict[str, str], *, ending: str | None = None) -> dict[str, Any]:
         """A piece of it."""
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": ending}
         return {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
 
-    def usage_chunk(self, generation: GenerationDetail) -> dict[str, Any]:
+    def usage_chunk(self, view: AnswerView) -> dict[str, Any]:
         """What it took, as the last chunk of all; for those only who asked, many clients stumble over no choices."""
-        return {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": usage(generation)}
+        return {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": usage(view)}
 
 
-def usage(generation: GenerationDetail) -> dict[str, int]:
+def deltas(news: News) -> Iterator[dict[str, str]]:
+    """What a piece adds: thoughts by the name that DeepSeek gave them, which most clients read, and text."""
+    if news.thought:
+        yield {"reasoning_content": news.thought}
+    if news.text:
+        yield {"content": news.text}
+
+
+def usage(view: AnswerView) -> dict[str, Any]:
     """The tokens by which it was priced."""
-    asked, answered = generation.prompt_tokens, generation.completion_tokens
-    return {"prompt_tokens": asked, "completion_tokens": answered, "total_tokens": asked + answered}
+    asked, answered = view.generation.prompt_tokens, view.generation.completion_tokens
+    return {
+        "prompt_tokens": asked,
+        "completion_tokens": answered,
+        "total_tokens": asked + answered,
+        "prompt_tokens_details": {"cached_tokens": view.cached_tokens},
+        "completion_tokens_details": {"reasoning_tokens": view.reasoning_tokens},
+    }
 
 
 def finish_reason(generation: GenerationDetail) -> str:

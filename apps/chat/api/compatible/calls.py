@@ -22,10 +22,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """A generation that was begun, and whose it is."""
+    """A generation that was begun, whose it is, and whether its thoughts are followed as they come."""
 
     user_id: UserId
     generation: GenerationDetail
+    with_thoughts: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """What there is beyond what was told, of the thoughts and of the text."""
+
+    thought: str
+    text: str
 
 
 B = TypeVar("B", bound=Begun)
@@ -42,10 +51,10 @@ class Call(Generic[B]):
     def __init__(self, begun: B, live: LiveAnswer, reading: AsyncExitStack) -> None:
         self.begun = begun
         self._live, self._reading = live, reading
-        self._version, self._told = -1, 0
+        self._version, self._told, self._thoughts_told = -1, 0, 0
         self._end: AnswerView | None = None
         # The first news, while it is waited for.
-        self._first: asyncio.Future[str | AnswerView] | None = None
+        self._first: asyncio.Future[News | AnswerView] | None = None
 
     @classmethod
     async def begin(cls, begin: Callable[[], B]) -> Self:
@@ -57,9 +66,11 @@ class Call(Generic[B]):
         except asyncio.CancelledError:
             of_loop(_Leaving).do(_stop_once_begun(starting))
             raise
-        reading, view = AsyncExitStack(), AnswerView(generation=begun.generation, text="", balance_milli=None)
+        reading, view = AsyncExitStack(), AnswerView(generation=begun.generation, text="")
         # It waits for nothing, so nobody can leave in between.
-        live = await reading.enter_async_context(of_loop(LiveAnswers).reading(begun.user_id, view))
+        live = await reading.enter_async_context(
+            of_loop(LiveAnswers).reading(begun.user_id, view, with_thoughts=begun.with_thoughts)
+        )
         call = cls(begun, live, reading)
         if (task := asyncio.current_task()) is not None:
             task.add_done_callback(lambda _: of_loop(_Leaving).do(call._leave()))
@@ -71,18 +82,18 @@ class Call(Generic[B]):
         await asyncio.wait({self._first}, timeout=seconds)
         return self._first.done()
 
-    async def news(self) -> str | AnswerView:
-        """What there is of the text beyond what was told here, as soon as there is any; then how it ended."""
+    async def news(self) -> News | AnswerView:
+        """What there is of it beyond what was told here, as soon as there is any; then how it ended."""
         first, self._first = self._first, None
         return await (self._next() if first is None else first)
 
-    async def _next(self) -> str | AnswerView:
+    async def _next(self) -> News | AnswerView:
         while True:
             if self._end is not None:
-                return self._rest(self._end.text) or self._end
+                return self._rest(self._end.reasoning, self._end.text) or self._end
             self._version = await self._live.changed(self._version)
-            if text := self._rest(self._live.text):
-                return text
+            if news := self._rest(self._live.thoughts, self._live.text):
+                return news
             self._end = await self._live.end()
 
     async def end(self) -> AnswerView:
@@ -91,9 +102,11 @@ class Call(Generic[B]):
             pass
         return news
 
-    def _rest(self, text: str) -> str:
-        rest, self._told = text[self._told :], max(self._told, len(text))
-        return rest
+    def _rest(self, thoughts: str, text: str) -> News | None:
+        news = News(thought=thoughts[self._thoughts_told :], text=text[self._told :])
+        self._told = max(self._told, len(text))
+        self._thoughts_told = max(self._thoughts_told, len(thoughts))
+        return news if news.thought or news.text else None
 
     async def _leave(self) -> None:
         if self._first is not None:

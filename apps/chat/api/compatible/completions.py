@@ -12,8 +12,8 @@ from rest_framework.exceptions import ParseError
 
 from apps.chat import errors, services
 from apps.chat.api.compatible import refusals
-from apps.chat.api.compatible.answers import Told, failure, finish_reason
-from apps.chat.api.compatible.calls import Begun, Call
+from apps.chat.api.compatible.answers import Told, deltas, failure, finish_reason
+from apps.chat.api.compatible.calls import Begun, Call, News
 from apps.chat.api.compatible.endpoints import async_endpoint, identified
 from apps.chat.api.compatible.refusals import Refusal, rate_headers
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
@@ -21,7 +21,7 @@ from apps.chat.rules.admission import Rate
 from apps.chat.rules.completions import Completion, read_completion
 from apps.kernel import clock, event_streams, visitors
 from apps.kernel.errors import DomainError
-from apps.kernel.event_loops import act, look
+from apps.kernel.event_loops import act
 from apps.kernel.event_streams import unnamed_event
 from apps.kernel.parsers import StrictJSONParser
 
@@ -63,7 +63,7 @@ async def _at_once(call: Call[_Asked], told: Told) -> HttpResponseBase:
         refusal = None  # what there is of it is paid for
     if refusal is not None:
         return refusal.response()
-    return JsonResponse(told.whole(view, thoughts=await _thoughts(call, view.generation)))
+    return JsonResponse(told.whole(view))
 
 
 def begin(request: HttpRequest) -> _Asked:
@@ -90,6 +90,7 @@ def begin(request: HttpRequest) -> _Asked:
     return _Asked(
         user_id=key.user_id,
         generation=started.generation,
+        with_thoughts=completion.is_streamed,
         request=request,
         completion=completion,
         created=int(now.timestamp()),
@@ -119,13 +120,6 @@ async def _why(call: Call[_Asked], generation: GenerationDetail, *, has_output: 
     return failure(generation, has_output=has_output)
 
 
-async def _thoughts(call: Call[_Asked], generation: GenerationDetail) -> str:
-    """What the model thought before it answered, "" for nothing."""
-    if not generation.has_thoughts:
-        return ""
-    return await look(services.read_thoughts, user_id=call.begun.user_id, generation_id=generation.id)
-
-
 async def _late(call: Call[_Asked], told: Told) -> AsyncIterator[bytes]:
     """A stream that says first that it is alive."""
     yield _KEEP_ALIVE
@@ -133,24 +127,22 @@ async def _late(call: Call[_Asked], told: Told) -> AsyncIterator[bytes]:
         yield event
 
 
-async def _events(call: Call[_Asked], told: Told, news: str | AnswerView) -> AsyncIterator[bytes]:
+async def _events(call: Call[_Asked], told: Told, news: News | AnswerView) -> AsyncIterator[bytes]:
     """The answer, from these first news of it to its end; what broke off has an error as its last event."""
     tells_usage = call.begun.completion.tells_usage
     beside = {"usage": None} if tells_usage else {}
     yield unnamed_event(told.chunk({"role": "assistant", "content": ""}) | beside)
-    has_text = False
-    while isinstance(news, str):
-        has_text = True
-        yield unnamed_event(told.chunk({"content": news}) | beside)
+    has_output = False
+    while isinstance(news, News):
+        has_output = True
+        for delta in deltas(news):
+            yield unnamed_event(told.chunk(delta) | beside)
         news = await call.news()
-    if not has_text and (thoughts := await _thoughts(call, news.generation)):
-        # All that there is of the answer; where words came, they stand before what follows here.
-        yield unnamed_event(told.chunk({"reasoning_content": thoughts}) | beside)
-    refusal = await _why(call, news.generation, has_output=has_text or news.generation.is_delivered)
+    refusal = await _why(call, news.generation, has_output=has_output or news.generation.is_delivered)
     if refusal is not None:
         yield unnamed_event(refusal.event())
         return
     yield unnamed_event(told.chunk({}, ending=finish_reason(news.generation)) | beside)
     if tells_usage:
-        yield unnamed_event(told.usage_chunk(news.generation))
+        yield unnamed_event(told.usage_chunk(news))
     yield _DONE
