@@ -1,6 +1,7 @@
 """What models think goes to programs as it comes, and what an answer took of thoughts and of what was cached."""
 
 import threading
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -8,20 +9,20 @@ import pytest
 from openai import OpenAI
 
 from apps.accounts.contracts import Member
-from apps.chat import services
-from apps.chat.contracts import GenerationState, ListedWords, WordAction
+from apps.chat.contracts import GenerationState, WordAction
 from apps.chat.engine import feed
-from apps.kernel import clock
 from apps.kernel.redis import sync_redis
 from tests.integration.chat.conftest import EngineThread, send, wait_for
 from tests.integration.chat.test_abandoned import assert_audit_is_clean
+from tests.integration.chat.test_filtered_answers import begin
 from tests.integration.chat.test_live import connections
 from tests.integration.chat.test_reasoning import thought
 from tests.integration.chat.test_streams import opened, text_of
 from tests.integration.chat.test_v1_completions import HELLO, client, only, paid
+from tests.integration.chat.test_word_lists import save_list
 from tests.integration.chat.upstream import DONE, Silence, Upstream, answer, event, piece, reason
 
-__all__ = ["client"]
+__all__ = ["begin", "client"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -131,12 +132,10 @@ def test_thoughts_that_break_off_say_that_they_were_kept(
 
 
 def test_operators_words_end_thoughts_before_a_program_reads_them(
-    client: OpenAI, upstream: Upstream, engine: EngineThread
+    client: OpenAI, upstream: Upstream, begin: Callable[[], None]
 ) -> None:
-    services.save_word_list(
-        code="bad", name="Bad", action=WordAction.REJECT, listed=ListedWords(words=("badword",)), actor="staff:1",
-        reason="test", now=clock.now(),
-    )  # fmt: skip
+    save_list(WordAction.REJECT, "badword")
+    begin()
     upstream.scripts["up-base"] = [thought("so a bad"), thought("word it is"), *answer("42")]
 
     seen = list(client.chat.completions.create(model="base", messages=HELLO, stream=True))
