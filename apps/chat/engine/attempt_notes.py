@@ -34,3 +34,5 @@ class AttemptNote:
     blame: Blame | None
     first_word_ms: int | None
     total_ms: int
+    # After how long this target wants to be asked again; 0 where it did not say so.
+    retry_seconds: float = 0.0

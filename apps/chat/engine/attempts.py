@@ -84,6 +84,7 @@ class Attempts:
             blame=self._blame(code),
             first_word_ms=None if self._first_word_at is None else _ms(self._first_word_at - self._began_at),
             total_ms=_ms(now - self._began_at),
+            retry_seconds=0.0 if self._error is None else self._error.retry_seconds,
         )
 
     def _begin(self, target: Target) -> None:

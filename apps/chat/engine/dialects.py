@@ -60,7 +60,9 @@ class Dialect:
         """The error in our codes; the same where this provider means nothing else by it."""
         code = next((self.codes[word] for word in error.words if word in self.codes), "")
         # Its own word tells also what it is about, where the status of HTTP left that open.
-        return UpstreamError(code, error.detail, words=error.words) if code else error
+        if not code:
+            return error
+        return UpstreamError(code, error.detail, words=error.words, retry_seconds=error.retry_seconds)
 
 
 def _part(value: Mapping[str, object]) -> str:

@@ -5,8 +5,11 @@ no redirect, keeps no cookie and unpacks nothing; and it sees no refusal, whose 
 """
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -17,6 +20,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from apps.chat.engine import documents
 from apps.chat.engine.connections import Connector
 from apps.chat.engine.upstream_errors import Complaint, UpstreamError
+from apps.kernel import clock
 
 # What a network, and HTTP that is none, can raise in aiohttp; and an address that is none, before it.
 ERRORS = (aiohttp.ClientError, HttpProcessingError, httpx2.InvalidURL, OSError, ValueError)
@@ -38,11 +42,11 @@ _PLAIN = {"", "identity", "none"}
 class Refused(Exception):
     """The channel does not take the question: the status, and why as far as it says so."""
 
-    def __init__(self, status: int, complaint: Complaint) -> None:
+    def __init__(self, status: int, complaint: Complaint, *, retry_after: str) -> None:
         super().__init__(status)
         self.status = status
         self.complaint = complaint
-        self.error = complaint.as_error(status)
+        self.error = complaint.as_error(status, retry_seconds=_seconds(retry_after))
 
 
 class Transport(httpx2.AsyncBaseTransport):
@@ -119,9 +123,23 @@ async def is_deserted(url: str) -> bool:
     return False
 
 
+def _seconds(retry_after: str) -> float:
+    """What a header Retry-After says, in seconds or as a date; 0 where it says nothing of use."""
+    try:
+        seconds = float(retry_after)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(retry_after)
+        except (ValueError, OverflowError):
+            return 0.0
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - clock.now().timestamp()
+    return seconds if 0 < seconds < math.inf else 0.0
+
+
 async def _check(response: aiohttp.ClientResponse, *, seconds: float) -> None:
     if response.status != 200:
-        raise Refused(response.status, await _complaint(response, seconds=seconds))
+        complaint = await _complaint(response, seconds=seconds)
+        raise Refused(response.status, complaint, retry_after=response.headers.get("Retry-After", ""))
     if response.headers.get("Content-Encoding", "").strip().lower() not in _PLAIN:
         raise UpstreamError("upstream_garbled", "compressed, though we asked for plain text")
 

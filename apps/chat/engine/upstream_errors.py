@@ -83,8 +83,11 @@ class UpstreamError(Exception):
         blame: Blame | None = None,
         has_connected: bool = True,
         words: tuple[str, ...] = (),
+        retry_seconds: float = 0.0,
     ) -> None:
         super().__init__(code)
+        # After how long it may be asked again, as the provider says; 0 where it does not.
+        self.retry_seconds = retry_seconds
         # The provider's own code and type, for those who know what it means by them.
         self.words = words
         self.code = code
@@ -127,7 +130,7 @@ class Complaint:
             or (isinstance(message, str) and "max_completion_tokens" in message),
         )
 
-    def as_error(self, status: int | None = None) -> UpstreamError:
+    def as_error(self, status: int | None = None, *, retry_seconds: float = 0.0) -> UpstreamError:
         """The error that this complaint is, with the response's status if it was not 200."""
         known = _CODES.get(self.code) or _CODES.get(self.type)
         if status is None and self.code in _STATUSES_IN_WORDS:
@@ -136,7 +139,7 @@ class Complaint:
         facts = {"status": status, "code": self.code, "type": self.type, "param": self.param}
         detail = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
         blame = None if known else _BLAMES_OF_STATUS.get(status)
-        return UpstreamError(code, detail, blame=blame, words=(self.code, self.type))
+        return UpstreamError(code, detail, blame=blame, words=(self.code, self.type), retry_seconds=retry_seconds)
 
 
 def of_transport(error: Exception) -> UpstreamError:

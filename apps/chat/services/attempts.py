@@ -1,15 +1,17 @@
 """What came of asking a channel: a row for each attempt, and what it means for the key and the channel."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from apps.chat import rules
 from apps.chat.engine.attempt_notes import AttemptNote, Blame
 from apps.chat.models import Attempt
-from apps.chat.services import health
+from apps.chat.services import health, routing
 from apps.chat.services.channels import rest_key
 from apps.kernel.db import insert_once
 
+# Nobody who says "later" is believed for longer, in seconds.
+_MOST_BUSY = 60.0
 # Ends that say nothing of the channel.
 _SHOW_NOTHING = {"stopped", rules.ENGINE_LOST, rules.INTERNAL}
 
@@ -25,6 +27,8 @@ def heed(*, attempt: AttemptNote, now: datetime) -> None:
     who: dict[str, Any] = {"target": attempt.target, "generation_id": attempt.generation_id}
     if attempt.blame is Blame.KEY:
         rest_key(key_id=attempt.target.key_id, reason=attempt.code, now=now)
+    if attempt.blame is Blame.CALL and attempt.retry_seconds:
+        routing.ask_last(target=attempt.target, until=now + timedelta(seconds=min(attempt.retry_seconds, _MOST_BUSY)))
     if attempt.blame is Blame.CHANNEL:
         health.has_failed(**who, code=attempt.code, now=now)
     elif attempt.target.is_ailing:

@@ -15,6 +15,8 @@ from apps.kernel.fresh import Fresh
 _routes = Fresh(selectors.open_routes)
 # By channel: whose turn it is among its keys, in this process.
 _turns: defaultdict[str, Iterator[int]] = defaultdict(count)
+# Until when a key is busy with a model: no more of them than keys times routes.
+_busy_until: dict[tuple[UUID, UUID], datetime] = {}
 
 
 def targets_of(
@@ -23,15 +25,16 @@ def targets_of(
     """Where this generation can be asked now, first choice first; a channel without room comes to nothing.
 
     Nor does one that is left alone for its failures; when it may be tried again, its target says so. The keys of a
-    channel follow each other, and take turns in coming first. What operators change, and what other engines find out,
-    counts within two seconds.
+    channel follow each other, and take turns in coming first; who said that it is busy comes last. What operators
+    change, and what other engines find out, counts within two seconds.
     """
     if model_id not in _routes.get():
         # One whose first route is younger than what we read is not refused for that.
         forget()
     open_routes = [route for route in _routes.get().get(model_id, ()) if has_room(route.targets[0][0])]
     ordered = rules.order_of_asking(open_routes, generation_id=generation_id)
-    return tuple(target for route in ordered for target in _askable(route, now))
+    targets = [target for route in ordered for target in _askable(route, now)]
+    return tuple(sorted(targets, key=lambda target: _busy_until.get(_place(target), now) > now))
 
 
 def full_models(*, has_room: Callable[[Target], bool]) -> list[UUID]:
@@ -43,9 +46,18 @@ def full_models(*, has_room: Callable[[Target], bool]) -> list[UUID]:
     ]
 
 
+def ask_last(*, target: Target, until: datetime) -> None:
+    """Its provider wants to be asked later: whoever asks before then shall try all others first, in this process."""
+    _busy_until[_place(target)] = until
+
+
 def forget() -> None:
     """Read the routes anew: they have just been changed."""
     _routes.forget()
+
+
+def _place(target: Target) -> tuple[UUID, UUID]:
+    return target.route_id, target.key_id
 
 
 def _askable(route: OpenRoute, now: datetime) -> list[Target]:

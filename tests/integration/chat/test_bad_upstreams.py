@@ -216,3 +216,34 @@ def test_a_context_that_is_full_is_the_conversations_and_not_the_channels(
     assert (done.state, done.finish_reason, done.error_code) == end
     assert second.requests == []
     assert not ChannelHealth.objects.exists()
+
+
+@pytest.mark.usefixtures("engine")
+def test_who_says_that_it_is_busy_is_asked_last_until_then(
+    rich_alice: Member, upstream: Upstream, second: Upstream
+) -> None:
+    upstream.refusals["up-base"] = (429, {})
+    upstream.retry_after = "3600"
+
+    texts = [settled(rich_alice.id, send(rich_alice.id).generation.id)[1] for _ in range(3)]
+
+    assert texts == ["from the second"] * 3
+    assert len(upstream.requests) == 1
+    # Where there is nobody else, it is asked all the same.
+    second.refusals["up-base"] = (500, {})
+    del upstream.refusals["up-base"]
+    upstream.scripts["up-base"] = answer("from the first")
+    assert settled(rich_alice.id, send(rich_alice.id).generation.id)[1] == "from the first"
+
+
+@pytest.mark.usefixtures("engine")
+def test_another_key_answers_while_one_is_busy(rich_alice: Member, upstream: Upstream) -> None:
+    services.save_channel_key(channel_code="test", name="other", api_key="sk-good", now=clock.now())
+    upstream.refused_keys["Bearer sk-test-secret"] = (429, {})
+    upstream.retry_after = "30"
+    upstream.scripts["up-base"] = answer("by the other key")
+
+    texts = [settled(rich_alice.id, send(rich_alice.id).generation.id)[1] for _ in range(4)]
+
+    assert texts == ["by the other key"] * 4
+    assert upstream.keys.count("Bearer sk-test-secret") == 1

@@ -71,6 +71,8 @@ class Upstream:
     refused_keys: dict[str, tuple[int, Any]] = field(default_factory=dict)
     # By an option that is asked for.
     refused_options: dict[str, Any] = field(default_factory=dict)
+    # Said with every refusal.
+    retry_after: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -115,6 +117,8 @@ def running_upstream() -> Iterator[Upstream]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(content)))
+            if upstream.retry_after:
+                self.send_header("Retry-After", upstream.retry_after)
             self.end_headers()
             self.wfile.write(content)
 
