@@ -96,7 +96,9 @@ def _page(
     now = clock.now()
     offers = [offer for offer in services.models_for(user_id=user_id, now=now) if offer.kind is ModelKind.TEXT]
     last_model = next((m.generation.model for m in reversed(messages) if m.generation), "")
-    usable = next((offer for offer in offers if not offer.reason), offers[0] if offers else None)
+    # One that answers before one that could be asked in vain.
+    best = sorted(offers, key=lambda offer: (bool(offer.reason), not offer.answering))
+    usable = best[0] if best else None
     policy = services.policy_on_show()
     recent = selectors.recent_conversations(user_id=user_id, limit=limits.LISTED_CONVERSATIONS)
     return {

@@ -87,7 +87,7 @@ class ModelOffer(Priced):
     """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
 
     `capabilities` are those that can be used here. `entitled_until` is when the right that opens it ends, None for
-    never.
+    never. One that is not `answering` could be asked, but nobody who serves it is well: it would fail at once.
     """
 
     id: str
@@ -102,6 +102,7 @@ class ModelOffer(Priced):
     entitled: bool
     entitled_until: datetime | None
     affordable: bool
+    answering: bool
     reason: str
 
 

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 from apps.chat.contracts import ModelKind, Policy, PricedModel
 from apps.chat.models import ChatModel, ChatPolicy, ChatRule, Entitlement, FreeUse
 from apps.chat.rules.admission import AccessLimit
-from apps.chat.selectors.routes import is_served
+from apps.chat.selectors.routes import is_answering, is_served
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import PersonId, UserId
 
@@ -27,6 +27,8 @@ class ModelFacts:
     # When the right ends that the model needs; None for never.
     entitled_until: datetime | None
     policy: Policy
+    # Known of offers alone: whether anybody would be asked now.
+    is_answering: bool = True
 
     @property
     def is_enabled(self) -> bool:
@@ -70,7 +72,8 @@ def offers(*, user_id: UserId, now: datetime, code: str | None = None) -> list[M
     """The visible models that are switched on, in the operators' order; or the one of this code, visible or not."""
     asked = Q(is_visible=True) if code is None else Q(code=code)
     enabled = _models_for(user_id, now).filter(asked, is_served(), is_enabled=True)
-    return [_facts_of(row) for row in enabled.order_by("sort", "code")]
+    rows = enabled.annotate(is_answering=is_answering(now)).order_by("sort", "code")
+    return [replace(_facts_of(row), is_answering=row.is_answering) for row in rows]
 
 
 def priced_models() -> list[PricedModel]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from apps.chat.contracts import Target
-from apps.chat.models import Channel, ChannelKey, Route
+from apps.chat.models import Channel, ChannelHealth, ChannelKey, Route
 from apps.chat.registries import CHANNELS
 from apps.chat.rules.breaker import Health
 from apps.kernel import sealing
@@ -34,6 +34,17 @@ class OpenRoute:
 def is_served() -> Exists:
     """Whether a model has a route that is switched on, as its channel is: for queries of models."""
     return Exists(Route.objects.filter(model=OuterRef("pk"), is_enabled=True, channel__is_enabled=True))
+
+
+def is_answering(now: datetime) -> Exists:
+    """Whether a question to a model would be asked of anybody now: of a channel that is not left alone, by a key that
+    is awake. For queries of models.
+    """
+    awake = ChannelKey.objects.filter(Q(sleeps_until=None) | Q(sleeps_until__lte=now), is_enabled=True)
+    awake = awake.filter(channel=OuterRef("channel")).exclude(api_key_sealed="")
+    left_alone = ChannelHealth.objects.filter(channel=OuterRef("channel"), retry_at__gt=now)
+    routes = Route.objects.filter(model=OuterRef("pk"), is_enabled=True, channel__is_enabled=True)
+    return Exists(routes.filter(Exists(awake), Q(channel__is_forced=True) | ~Exists(left_alone)))
 
 
 def open_routes() -> Mapping[UUID, tuple[OpenRoute, ...]]:

@@ -159,6 +159,7 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
         entitled=facts.is_entitled,
         entitled_until=facts.entitled_until,
         affordable=is_affordable,
+        answering=facts.is_answering,
         reason=reason,
     )
 
