@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 Act = Callable[..., None]
 # In a request: the act was asked for on the row's own page, which is where it ends.
 ON_ITS_PAGE = "on_its_page"
+_OUR_YEARS = range(2000, 3000)
 
 
 def actor(request: HttpRequest) -> str:
@@ -41,14 +43,24 @@ def check_is_seen(text: object) -> None:
         raise forms.ValidationError(_("This holds signs that nobody can see. Write it again without them."))
 
 
+def check_is_of_our_time(moment: object) -> None:
+    """Raise ValidationError for a moment of another age: its day may lie in a year that PostgreSQL has and Python has
+    not, and then the row could never be read again.
+    """
+    if isinstance(moment, datetime) and moment.year not in _OUR_YEARS:
+        raise forms.ValidationError(_("Write a year from 2000 to 2999."))
+
+
 class SeenForm(forms.BaseForm):
-    """What operators write into this form can be seen; secrets have their own rules."""
+    """What operators write into this form can be seen, and happens in our time; secrets have their own rules."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         for field in self.fields.values():
             if isinstance(field, forms.CharField) and not isinstance(field.widget, forms.PasswordInput):
                 field.validators = [*field.validators, check_is_seen]
+            elif isinstance(field, forms.DateTimeField | forms.SplitDateTimeField):
+                field.validators = [*field.validators, check_is_of_our_time]
 
 
 class ReasonForm(SeenForm, forms.Form):

@@ -93,6 +93,20 @@ def test_the_admin_says_at_the_field_that_a_number_is_too_large(operator_browser
     assert not ChatPolicy.objects.exists()
 
 
+@pytest.mark.parametrize(
+    ("day", "is_of_our_time"), [("0001-01-01", False), ("2030-01-01", True), ("9999-12-31", False)]
+)
+def test_the_admin_takes_no_moment_that_could_not_be_read_again(
+    operator_browser: Client, day: str, is_of_our_time: bool
+) -> None:
+    moment = {"starts_at_0": day, "starts_at_1": "00:00:00"}
+
+    response = operator_browser.post("/admin/marketing/activity/add/", moment, headers={"Accept-Language": "en"})
+
+    errors = response.context["adminform"].form.errors.get("starts_at", [])
+    assert errors == ([] if is_of_our_time else ["Write a year from 2000 to 2999."])
+
+
 def test_nothing_is_saved_without_a_reason() -> None:
     row = save()
 
