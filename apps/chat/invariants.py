@@ -11,6 +11,7 @@ from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Report, WordList, WordSheet
 from apps.chat.rules import digest_of, limits
+from apps.chat.rules.reports import ReportState
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.settling import LEASE_BOUND
 from apps.kernel.invariants import SHOWN, Breach, invariant, rows
@@ -87,6 +88,14 @@ def closed_accounts_say_nothing(now: datetime) -> Iterable[Breach]:
     for found in left:
         for pk in found.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
             yield Breach(f"{found.model._meta.model_name} {pk}", "at a closed account")
+
+
+@invariant("I-52-reports", "no report is open beyond the time that its member was told")
+def reports_are_answered_in_time(now: datetime) -> Iterable[Breach]:
+    """Reports that nobody has decided in time; who has left hears of none."""
+    late = Report.objects.filter(state=ReportState.OPEN.value, due_at__lt=now).exclude(user__status=MemberStatus.CLOSED)
+    for pk, due_at in late.order_by("due_at").values_list("pk", "due_at")[:SHOWN]:
+        yield Breach(f"report {pk}", f"was to be answered by {due_at.isoformat()}")
 
 
 def _of_days(query: str, now: datetime, since: datetime | None) -> list[tuple[Any, ...]]:

@@ -329,6 +329,26 @@ def test_the_audit_finds_a_look_and_a_decision_that_nobody_said(asked: Asked, ri
     assert found() == {"I-66-reveals", "I-66-decisions"}
 
 
+def test_the_audit_finds_a_report_that_nobody_decides_in_time(asked: Asked, rich_alice: Member) -> None:
+    report = reported(asked, rich_alice, ReportReason.ILLEGAL)
+    (check,) = (item for item in all_invariants() if item.number == "I-52-reports")
+    soon, late = (report.due_at + timedelta(seconds=each) for each in (-1, 1))
+
+    assert [find(check, now=each).breaches == () for each in (soon, late)] == [True, False]
+    assert str(report.pk) in find(check, now=late).breaches[0].subject
+    decide(report)
+    assert find(check, now=late).breaches == ()
+
+
+def test_who_has_left_waits_for_no_answer(asked: Asked, rich_alice: Member) -> None:
+    report = reported(asked, rich_alice)
+    (check,) = (item for item in all_invariants() if item.number == "I-52-reports")
+
+    accounts.close_account(user_id=rich_alice.id, confirm=rich_alice.nickname, now=clock.now())
+
+    assert find(check, now=report.due_at + timedelta(days=1)).breaches == ()
+
+
 def test_the_audit_finds_a_report_that_was_opened_again(asked: Asked, rich_alice: Member) -> None:
     report = reported(asked, rich_alice)
     decide(report)
