@@ -277,6 +277,8 @@ class Job:
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     # Whether nobody has seen any of its turns before: a program makes up what was said earlier, too.
     is_all_new: bool = False
+    # How much output is taken by our count, where each token of it has its price; None where the answer has.
+    most_output_tokens: int | None = None
 
     @property
     def new_text(self) -> str:

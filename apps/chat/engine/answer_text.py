@@ -5,6 +5,7 @@ sent. It is the one place where text enters an answer.
 import re
 from collections.abc import Callable
 
+from apps.chat import rules
 from apps.chat.contracts import WordsFound
 from apps.chat.words.gate import Gate
 from apps.chat.words.lexicon import Lexicon
@@ -22,6 +23,8 @@ class AnswerText:
         self._parts: list[str] = []
         self._half = ""
         self.length = 0
+        # By our count, piece by piece: each is rounded up.
+        self.tokens = 0
 
     @property
     def is_full(self) -> bool:
@@ -60,6 +63,7 @@ class AnswerText:
             return False
         self._parts.append(text)
         self.length += len(text)
+        self.tokens += rules.estimate_tokens(text)
         return True
 
     def since(self, part: int) -> str:

@@ -57,8 +57,8 @@ class Run:
         self._services = services
         self._attempts = Attempts(job, channels=channels, services=services, has_room=has_room)
         self._feeder = feeder
-        self._text = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)
-        self._reasoning = AnswerText(max_chars=limits.MAX_ANSWER_CHARS, lexicon=lexicon)
+        self._text = AnswerText(max_chars=_most_chars(job), lexicon=lexicon)
+        self._reasoning = AnswerText(max_chars=_most_chars(job), lexicon=lexicon)
         self._moderation = moderation
         self._asked = Looked()
         self._finish_reason = ""
@@ -129,7 +129,7 @@ class Run:
                 idle = 0 if self._take(delta) else idle + delta.events
                 if self._is_cut:
                     return
-                if self._text.is_full:
+                if self._text.is_full or self._is_beyond_its_price:
                     self._finish_reason = "length"
                     return
                 if idle > _MAX_IDLE_EVENTS:
@@ -162,6 +162,12 @@ class Run:
     def _is_cut(self) -> bool:
         """Whether operators' words ended the answer, or the thoughts before it."""
         return self._text.is_cut or self._reasoning.is_cut
+
+    @property
+    def _is_beyond_its_price(self) -> bool:
+        """Whether the channel gives more than was asked for and set aside: some do not limit thoughts, or nothing."""
+        most = self.job.most_output_tokens
+        return most is not None and self._text.tokens + self._reasoning.tokens >= most
 
     async def _outcome(self) -> Outcome:
         await asyncio.wait([self._reading])
@@ -254,6 +260,12 @@ class Run:
             if is_kept:
                 renewed_at = loop.time()
                 saved, saved_at = (length, renewed_at) if is_due else (saved, saved_at)
+
+
+def _most_chars(job: Job) -> int:
+    """As long as an answer may be, whatever comes in one piece: no token that is paid has more than three signs."""
+    most = job.most_output_tokens
+    return limits.MAX_ANSWER_CHARS if most is None else min(limits.MAX_ANSWER_CHARS, 3 * most)
 
 
 def _error_code(error: BaseException | None) -> str:

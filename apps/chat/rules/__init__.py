@@ -60,7 +60,7 @@ from apps.chat.rules.requests import (
 )
 from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
-from apps.chat.rules.usage import counted
+from apps.chat.rules.usage import counted, most_output
 from apps.chat.rules.word_lists import (
     MAX_FILE_BYTES,
     digest_of,
@@ -123,6 +123,7 @@ __all__ = [
     "is_within",
     "lengthened",
     "message_tokens",
+    "most_output",
     "offered",
     "option_tokens",
     "order_of_asking",

@@ -1,6 +1,7 @@
 """Which token counts are believed. A provider's decide what an answer costs, if they can be true; else ours do."""
 
 from apps.chat.contracts import Reported, Usage, UsageBasis
+from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
 
 # No tokeniser makes more tokens of a text than it has bytes, which are at most so many for each that we count
 # (rules.estimate_tokens: two bytes in each of three signs of Latin script); and what a provider may add to a question.
@@ -37,6 +38,13 @@ def counted(reported: Reported, *, asked_tokens: int, kept_tokens: int, max_outp
         kept_tokens=kept_tokens,
         basis=_basis(is_doubted=reported.is_garbled or said != believed, is_counted=None in given),
     )
+
+
+def most_output(max_output_tokens: int) -> int:
+    """How much output is taken, by our count, where so many tokens of it were asked for and are paid: what a provider
+    gives beyond that nobody pays for. Our count is rather too much, and a short word may be one token.
+    """
+    return max_output_tokens * _MOST_PER_ALLOWED + LEAST_OUTPUT_TOKENS
 
 
 def _believed(count: int | None, most: int, *, least: int = 0) -> int | None:

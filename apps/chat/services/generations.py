@@ -13,7 +13,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import QuerySet
 
 from apps.chat import rules, selectors
-from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, Progress, Target, Turn
+from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, PerTokens, Progress, Target, Turn
 from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.models import Generation
 from apps.chat.services import attempts, routing
@@ -122,7 +122,7 @@ def read_progress(*, generation_ids: Collection[UUID]) -> dict[UUID, Progress]:
 
 def _oldest(limit: int, *, waiting: Collection[UUID] = ()) -> QuerySet[Generation]:
     queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__in=waiting)
-    return queued.order_by("pk").select_related("message", "model")[:limit]
+    return queued.order_by("pk").select_related("message", "model", "price")[:limit]
 
 
 @cache
@@ -173,6 +173,7 @@ def _claim(rows: Sequence[_Queued], *, now: datetime) -> list[Job]:
 
 
 def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tuple[Turn, ...]) -> Job:
+    is_by_token = isinstance(row.price.terms, PerTokens)
     return Job(
         generation_id=row.pk,
         lease_token=token,
@@ -181,6 +182,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         turns=turns,
         is_all_new=row.message is None,
         options=row.options or {},
+        most_output_tokens=rules.most_output(row.max_output_tokens) if is_by_token else None,
     )
 
 
