@@ -112,7 +112,8 @@ class Run:
         self._reading.cancel()
 
     async def _read(self) -> None:
-        self._asked = await self._moderation.look(self.job.new_text, TextDirection.QUESTION)
+        asked = f"{self.job.new_text}\n\n{rules.text_of_options(self.job.options)}".rstrip()
+        self._asked = await self._moderation.look(asked, TextDirection.QUESTION)
         if self._asked.error_code:
             return
         async with asyncio.timeout(limits.MAX_ANSWER_SECONDS), aclosing(self._attempts.deltas()) as answer:

@@ -30,7 +30,7 @@ from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_pric
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
-from apps.chat.rules.options import option_tokens, texts_of
+from apps.chat.rules.options import option_tokens, text_of_options
 from apps.chat.rules.outcomes import (
     ANSWER_FILTERED,
     EMPTY_ANSWER,
@@ -135,8 +135,8 @@ __all__ = [
     "refused_by",
     "request_of",
     "sources_of",
+    "text_of_options",
     "text_turn",
-    "texts_of",
     "title_from",
     "turns_of",
     "unanswered",

@@ -73,8 +73,8 @@ class Question:
     blocked_networks: tuple[str, ...] = ()
     # How many answers of this day may cost the asker nothing; a rule says so.
     free_per_day: int = 0
-    # Texts that go with it and cannot be changed: of the format that its answer shall have.
-    beside: tuple[str, ...] = field(default=(), repr=False)
+    # Text that goes with it and cannot be changed: of the format that its answer shall have.
+    beside: str = field(default="", repr=False)
     # What was found of the operators' words; a rule says so.
     found: tuple[WordsFound, ...] = ()
 

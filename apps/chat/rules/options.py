@@ -114,11 +114,13 @@ def is_plain(value: Any, *, max_chars: int) -> bool:
         return False
 
 
-def texts_of(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """What of the options is text that a model reads, or that may come back in its answer."""
+def text_of_options(options: Mapping[str, Any]) -> str:
+    """What of the options is text that a model reads, or that may come back in its answer; in the order in which it is
+    read, so that a word which is cut into names and values is one still.
+    """
     carriers = [options[name] for name in ("response_format", "stop") if name in options]
     # They were found flat enough, from a step within.
-    return tuple(dict.fromkeys(text for carrier in carriers for text in _texts_in(carrier, _MAX_DEPTH + 1)))
+    return "\n".join(text for carrier in carriers for text in _texts_in(carrier, _MAX_DEPTH + 1))
 
 
 def option_tokens(options: Mapping[str, Any]) -> int:
@@ -140,8 +142,8 @@ def _texts_in(value: Any, depth: int = _MAX_DEPTH) -> Iterator[str]:
         for part in value:
             yield from _texts_in(part, depth - 1)
     elif isinstance(value, dict):
-        yield from value
-        for part in value.values():
+        for name, part in value.items():
+            yield name
             yield from _texts_in(part, depth - 1)
 
 

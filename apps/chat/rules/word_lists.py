@@ -127,10 +127,10 @@ class SensitiveWords(Rule):
         What stands beside the question is for machines: masked, it would ask for something else, and so it is refused.
         """
         sifted = [(run, question.sift(text_of_run(run))) for run in runs_of(question.turns)]
-        beside = {text: question.sift(text) for text in question.beside}
-        every = [*(one for _run, one in sifted), *beside.values()]
+        beside = question.sift(question.beside)
+        every = [*(one for _run, one in sifted), beside]
         found = tuple(found for one in every for found in one.found)
-        if any(one.is_rejected for one in every) or any(one.text != text for text, one in beside.items()):
+        if any(one.is_rejected for one in every) or beside.text != question.beside:
             raise errors.WordsRefused(found=found)
         turns = tuple(turn for run, one in sifted for turn in _said_again(run, one.text))
         return replace(question, turns=turns, found=found)

@@ -47,8 +47,8 @@ class Asking:
     # What the operators' words make of a text.
     sift: Callable[[str], Sifted]
     now: datetime
-    # Texts that go with the question (Question.beside).
-    beside: tuple[str, ...] = ()
+    # Text that goes with the question (Question.beside).
+    beside: str = ""
 
 
 def start_generation(
@@ -88,7 +88,7 @@ def start_for_program(
     options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> Started:
     """start_generation(), and how often more may be asked. Raises what that raises."""
-    turns, beside = rules.read_request(request), rules.texts_of(options)
+    turns, beside = rules.read_request(request), rules.text_of_options(options)
     sift = sifting(turns, beside=beside)
     asked = Asking(user_id=user_id, model=model, key=key, address=address, sift=sift, beside=beside, now=now)
     with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():

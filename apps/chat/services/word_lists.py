@@ -103,12 +103,12 @@ def lexicon() -> Lexicon:
     return _Present.lexicon
 
 
-def sifting(turns: Iterable[Turn], *, beside: Iterable[str] = ()) -> Callable[[str], Sifted]:
+def sifting(turns: Iterable[Turn], *, beside: str = "") -> Callable[[str], Sifted]:
     """What the words make of a text. Those of these turns, and those beside them, are looked through here, before any
     transaction begins.
     """
     present = lexicon()
-    known = {text: sift(text, present) for text in (*map(text_of_run, runs_of(turns)), *beside)}
+    known = {text: sift(text, present) for text in (*map(text_of_run, runs_of(turns)), beside)}
     return lambda text: known.get(text) or sift(text, present)
 
 

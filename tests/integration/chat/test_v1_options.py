@@ -118,7 +118,7 @@ def test_a_format_that_no_question_leaves_room_for_is_too_long(client: OpenAI, r
 
 
 @pytest.mark.parametrize("action", [WordAction.REJECT, WordAction.MASK])
-@pytest.mark.parametrize("carrier", ["description", "name", "stop"])
+@pytest.mark.parametrize("carrier", ["description", "name", "cut into values", "cut at a name", "stop", "stops"])
 def test_a_word_in_what_cannot_be_changed_refuses_it(
     action: WordAction, carrier: str, client: OpenAI, rich_alice: Member, model: str
 ) -> None:
@@ -130,7 +130,12 @@ def test_a_word_in_what_cannot_be_changed_refuses_it(
         "name": {
             "response_format": {**FORMAT, "json_schema": {"name": "x", "schema": {"properties": {"badword": {}}}}}
         },
+        "cut into values": {
+            "response_format": {**FORMAT, "json_schema": {"name": "x", "schema": {"enum": ["bad", "word"]}}}
+        },
+        "cut at a name": {"response_format": {**FORMAT, "json_schema": {"name": "x", "schema": {"bad": "word"}}}},
         "stop": {"stop": ["badword"]},
+        "stops": {"stop": ["ba", "dword"]},
     }[carrier]
 
     with pytest.raises(openai.BadRequestError) as refused:

@@ -146,6 +146,18 @@ def test_a_moderator_sees_all_that_a_program_says(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_a_moderator_sees_the_format_that_an_answer_shall_have(
+    rich_alice: Member, upstream: Upstream, moderated: Callable[..., None]
+) -> None:
+    moderated()
+    schema = {"name": "x", "schema": {"description": "please ⟦refuse⟧ this"}}
+
+    hidden = start(rich_alice, LAST, options={"response_format": {"type": "json_schema", "json_schema": schema}})
+
+    assert settled(rich_alice.id, hidden.id)[0].error_code == "question_refused"
+
+
+@pytest.mark.django_db(transaction=True)
 def test_a_moderator_sees_of_a_conversation_what_is_new(
     rich_alice: Member, upstream: Upstream, moderated: Callable[..., None]
 ) -> None:
