@@ -171,6 +171,9 @@ def keys_page(request: HttpRequest) -> HttpResponse:
         "keys": services.api_keys_of(user_id=signed_in(request)),
         "base_url": request.build_absolute_uri("/v1"),
         "now": clock.now(),
+        "most_credits": rules.LARGEST_SPEND_CAP_MILLI // 1000,
+        "most_per_minute": rules.MOST_REQUESTS_PER_MINUTE,
+        "most_parallel": rules.MOST_PARALLEL,
     }
     return _member_page(request, "accounts/keys.html", context)
 

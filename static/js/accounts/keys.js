@@ -3,6 +3,7 @@ import { api } from "../core/api.js";
 import { now } from "../core/clock.js";
 import { ask, closeSheet, openSheet } from "../core/dialog.js";
 import { element } from "../core/dom.js";
+import { count } from "../core/format.js";
 import { text } from "../core/texts.js";
 import { toast } from "../core/toast.js";
 
@@ -13,14 +14,18 @@ const limits = document.getElementById("key-limits");
 const models = document.getElementById("key-models");
 const DAY_MS = 86_400_000;
 
+/** Says what is wrong, below the field that it is about. */
 function showError(message, field) {
+  (field?.closest(".field") ?? form.querySelector(".sheet__body")).append(state);
   state.textContent = message;
   state.hidden = !message;
   for (const input of form.querySelectorAll("[aria-invalid]")) input.removeAttribute("aria-invalid");
   if (!field) return;
   if (limits.contains(field)) limits.open = true;
   field.setAttribute("aria-invalid", "true");
+  field.setAttribute("aria-errormessage", state.id);
   field.focus();
+  state.scrollIntoView({ block: "nearest" });
 }
 
 const checked = (name) => [...form.querySelectorAll(`input[name=${name}]:checked`)].map((input) => input.value);
@@ -31,8 +36,9 @@ function wish() {
   const scopes = checked("scopes");
   if (!name.value.trim()) return showError(text("name-missing"), name), null;
   if (scopes.length === 0) return showError(text("scope-missing"), form.querySelector("[name=scopes]")), null;
-  if (!cap.validity.valid) return showError(text("cap-not-valid"), cap), null;
-  for (const limit of [rpm, parallel]) if (!limit.validity.valid) return showError(text("limit-not-valid"), limit), null;
+  for (const [limit, words] of [[cap, "cap-not-valid"], [rpm, "limit-not-valid"], [parallel, "limit-not-valid"]]) {
+    if (!limit.validity.valid) return showError(text(words, { most: count(Number(limit.max)) }), limit), null;
+  }
   return {
     name: name.value.trim(),
     scopes,
@@ -54,7 +60,7 @@ function explain(error) {
     requests_per_minute: form.elements.rpm,
     max_parallel: form.elements.parallel,
   };
-  showError(error.title, places[field]);
+  showError(error.errors?.[field]?.[0] ?? error.title, places[field]);
 }
 
 form.addEventListener("submit", async (event) => {
