@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 from apps.chat import errors, selectors, services
 from apps.chat.contracts import ConversationSummary, MessageDetail, ModelKind, Role
 from apps.chat.gateways import rendered
-from apps.chat.rules import labels, limits
+from apps.chat.rules import labels, limits, message_tokens
 from apps.chat.rules.reports import LISTED_REPORTS, MAX_NOTE, REASONS, STATES, ReportDetail, ReportState
 from apps.chat.rules.tariff import tariff
 from apps.kernel import clock
@@ -84,6 +84,7 @@ def prices(request: HttpRequest) -> HttpResponse:
         "has_images": any(model.image_milli for model in models),
         "tariff": tariff(),
         "least": limits.LEAST_OUTPUT_TOKENS,
+        "around": message_tokens(""),
         "free_per_day": policy.free_per_day,
         "unpaid": policy.max_unpaid_per_day,
     }
@@ -109,6 +110,8 @@ def _page(
         "chosen": next((offer for offer in offers if offer.id == last_model), usable),
         "max_chars": policy.max_message_chars,
         "free_per_day": policy.free_per_day,
+        "question_tokens": limits.SHORT_QUESTION_TOKENS,
+        "least_tokens": limits.LEAST_OUTPUT_TOKENS,
         "ai_mark": labels.VISIBLE_MARK,
         "report_reasons": [(code.value, _(text)) for code, text in REASONS.items()],
         "max_note": MAX_NOTE,

@@ -13,7 +13,13 @@ PASSWORD = "a long demo password"
 LISTS = (
     "accounts/user",
     "accounts/loginevent",
+    "chat/answerusage",
     "chat/chatmodel",
+    "chat/chatrule",
+    "chat/generation",
+    "chat/report",
+    "chat/wordhit",
+    "chat/wordlist",
     "kernel/auditentry",
     "ledger/account",
     "ledger/transfer",

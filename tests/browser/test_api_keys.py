@@ -1,4 +1,4 @@
-"""The limits of an API key: entered in the form, shown on its card, kept to by the site; what cannot be is said there."""
+"""The limits of an API key: entered in the form, shown on its card, kept to by the site; what cannot be is told."""
 
 from typing import Any
 

@@ -85,15 +85,10 @@ class AnswerUsageAdmin(ReadOnlyAdmin):
         "created_at",
         "model",
         "route",
-        "price",
         "input_tokens",
-        "cached_tokens",
         "output_tokens",
         "charged_milli",
-        "absorbed_milli",
         "cost_microyuan",
-        "first_output_ms",
-        "latency_ms",
         "basis",
     )
     list_filter = ("basis", "model", "route")

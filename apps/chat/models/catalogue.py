@@ -175,4 +175,4 @@ class ChatPolicy(models.Model):
         ]
 
     def __str__(self) -> str:
-        return "policy"
+        return str(self._meta.verbose_name)

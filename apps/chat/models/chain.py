@@ -26,7 +26,7 @@ class ChatRule(Row):
         ]
 
     def __str__(self) -> str:
-        return self.code
+        return str(self.get_code_display())
 
 
 class RefusalCount(models.Model):

@@ -118,4 +118,4 @@ class Generation(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.id} {self.state}"
+        return f"{self.id} {self.get_state_display()}"

@@ -3,10 +3,11 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from apps.chat.models.generations import Generation
-from apps.chat.rules.reports import MAX_NOTE, MAX_RESULT, REASONS, STATES, ReportReason, ReportState
+from apps.chat.rules.reports import MAX_NOTE, MAX_RESULT, REASONS, STATES, ReportState
 from apps.kernel.models import Row
 
 
@@ -66,7 +67,7 @@ class Report(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{REASONS[ReportReason(self.reason)]} {self.id}"
+        return f"{self.get_reason_display()} · {timezone.localtime(self.due_at):%Y-%m-%d %H:%M}"
 
 
 class Reveal(Row):
@@ -80,4 +81,4 @@ class Reveal(Row):
         verbose_name_plural = _("looks at reported answers")
 
     def __str__(self) -> str:
-        return f"{self.by} {self.report_id}"
+        return str(self._meta.verbose_name)

@@ -79,4 +79,4 @@ class WordHit(Row):
         ]
 
     def __str__(self) -> str:
-        return f"{self.found_by} {self.direction}"
+        return f"{self.found_by} {self.get_direction_display()}"

@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import FieldDoesNotExist
-from django.db.models import Q
+from django.db.models import BooleanField, Q
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from apps.kernel import configuration
 from apps.kernel.admin.people import named
@@ -75,14 +76,19 @@ def _changes(entry: AuditEntry, row: Any) -> Iterable[str]:
     before, after = entry.before or {}, entry.after or {}
     for name, value in after.items():
         if name in before and before[name] != value:
-            yield f"{_label_of(row, name)} {before[name]} → {value}"
+            label, words = _reading_of(row, name)
+            yield f"{label} {words(before[name])} → {words(value)}"
 
 
-def _label_of(row: Any, name: str) -> str:
+def _reading_of(row: Any, name: str) -> tuple[str, Callable[[Any], Any]]:
+    """What a column is called, and how its values are read: choices in words."""
     try:
-        return str(row._meta.get_field(name).verbose_name)
+        field = row._meta.get_field(name)
     except FieldDoesNotExist:
-        return name
+        return name, str
+    choices = [(True, _("Yes")), (False, _("No"))] if isinstance(field, BooleanField) else field.flatchoices
+    in_words = {str(value): words for value, words in choices}
+    return str(field.verbose_name), lambda value: in_words.get(str(value), value)
 
 
 tell(ANYTHING, "kernel.view_auditentry", _acts_of_operators)

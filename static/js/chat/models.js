@@ -1,6 +1,6 @@
 // Which model is asked; the choice is remembered for new chats.
 import { closeSheet } from "../core/dialog.js";
-import { creditNumber } from "../core/format.js";
+import { count, creditNumber } from "../core/format.js";
 import { ofMember } from "../core/storage.js";
 import { text } from "../core/texts.js";
 import { setHint } from "./composer.js";
@@ -9,7 +9,14 @@ import { keepModel, keptModel } from "./kept_question.js";
 const REMEMBERED = "model";
 const chosen = () => document.querySelector('input[name="model"]:checked');
 
+// A note tells of what is left when it is less than so many answers, or so many tokens written by the token.
+const FEW_ANSWERS = 3;
+const FEW_TOKENS = 3000;
+
+const low = document.getElementById("low-quota");
 let freeLeft = 0;
+// Milli-credits; unknown at first.
+let quota = null;
 
 /** {id, name, isFreeDaily} of the chosen model, or null when there is none. */
 export function chosenModel() {
@@ -25,10 +32,32 @@ function show() {
   if (!radio) return;
   document.getElementById("model-name").textContent = radio.dataset.name;
   const { priceMilli, inputMilli, outputMilli } = radio.dataset;
+  const flat = priceMilli === "1000" ? text("hint-price-one") : text("hint-price", { n: creditNumber(Number(priceMilli)) });
   const price = priceMilli
-    ? text("hint-price", { n: creditNumber(Number(priceMilli)) })
+    ? flat
     : text("hint-tokens", { input: creditNumber(Number(inputMilli)), output: creditNumber(Number(outputMilli)) });
+  showLow();
   setHint(freeLeft > 0 && radio.dataset.free === "true" ? text("hint-free", { n: freeLeft }) : price);
+}
+
+/** What is left for the chosen model, in words, once it is little. */
+function littleLeft({ priceMilli, inputMilli, outputMilli, free }) {
+  if (!priceMilli) {
+    const { questionTokens, leastTokens } = low.dataset;
+    const tokens = Math.floor((quota * 1000 - questionTokens * inputMilli) / outputMilli);
+    if (tokens >= FEW_TOKENS) return "";
+    return tokens < leastTokens ? text("low-none") : text("low-tokens", { n: count(tokens) });
+  }
+  const answers = (free === "true" ? freeLeft : 0) + Math.floor(quota / Number(priceMilli));
+  if (answers >= FEW_ANSWERS) return "";
+  return answers ? text(answers === 1 ? "low-one" : "low-some", { n: answers }) : text("low-none");
+}
+
+function showLow() {
+  const words = quota === null || !chosen() ? "" : littleLeft(chosen().dataset);
+  low.hidden = !words;
+  const line = low.querySelector("span");
+  if (line.textContent !== words) line.textContent = words;
 }
 
 /** Begins with the model that the question in the box is for, if one was chosen for it. */
@@ -46,6 +75,7 @@ export function wireModels({ isNewChat }) {
   });
   document.addEventListener("balances:read", ({ detail }) => {
     freeLeft = detail.free_left ?? 0;
+    quota = detail.quota_milli ?? null;
     show();
   });
   show();

@@ -28,7 +28,7 @@ export const numberOf = (amount, per) => exact.format(amount / per);
 export const creditNumber = (milli) => numberOf(milli, 1000);
 
 /** 12500 milli-credits -> "12.5 额度" */
-export const creditText = (milli) => text("credits", { n: creditNumber(milli) });
+export const creditText = (milli) => (milli === 1000 ? text("credit") : text("credits", { n: creditNumber(milli) }));
 
 /** 990 fen -> "¥9.90" */
 export const money = (fen) => yuan.format(fen / 100);

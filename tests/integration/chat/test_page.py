@@ -95,10 +95,16 @@ def test_a_running_answer_can_be_followed_after_a_reload(rich_alice: Member, ali
 def test_models_that_cannot_be_asked_say_why(alice: Member, alice_browser: Client, model: str) -> None:
     make_model("vip", needs_entitlement=True)
 
-    html = alice_browser.get("/chat/").content.decode()
+    html = alice_browser.get("/chat/", headers={"accept-language": "en"}).content.decode()
 
-    assert 'value="vip"' in html
-    assert 'aria-disabled="true"' in html
+    options = html.split('<label class="model-option')[1:]
+    (vip,) = [option for option in options if 'value="vip"' in option]
+    (poor,) = [option for option in options if f'value="{model}"' in option]
+    # What is no right of theirs cannot be chosen; what they cannot pay for can, for they may top up beside it.
+    assert " disabled" in vip
+    assert "Not part of your plan yet." in vip
+    assert " disabled" not in poor.split("</label>")[0]
+    assert "Your quota does not cover this model right now." in poor
 
 
 def test_a_visitor_is_sent_to_sign_in_and_a_stranger_sees_nothing(

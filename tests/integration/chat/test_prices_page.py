@@ -8,7 +8,8 @@ from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.contracts import PerTokens
+from apps.chat.contracts import PerTokens, Role, TextPart, Turn
+from apps.chat.rules import asked_tokens, estimate_tokens
 from apps.chat.rules.tariff import Share, tariff
 from apps.kernel import clock
 from tests.integration.chat.conftest import make_model, set_limits
@@ -75,6 +76,7 @@ def test_the_table_says_what_the_rules_do(language: str, visitor: Client) -> Non
 
 def test_every_model_that_can_be_asked_stands_there_with_its_price(visitor: Client) -> None:
     make_model("flat", price_milli=1500)
+    make_model("one", price_milli=1000)
     make_model("exact", price=PerTokens(input_milli=200, cached_milli=50, output_milli=800))
     make_model("off", is_enabled=False)
     services.save_model(code="unserved", name="Unserved", price_milli=1000, now=clock.now())
@@ -84,8 +86,19 @@ def test_every_model_that_can_be_asked_stands_there_with_its_price(visitor: Clie
     found = dict(re.findall(r'<tr data-model="(\w+)">(.*?)</tr>', html, re.DOTALL))
     assert {code: cells(row) for code, row in found.items()} == {
         "flat": ("Flat", "1.5 credits per answer"),
+        "one": ("One", "1 credit per answer"),
         "exact": ("Exact", "Credits per 1,000 tokens: 0.2 read (0.05 from the cache), 0.8 written"),
     }
+
+
+def test_what_we_count_is_told_whole(visitor: Client) -> None:
+    # Of what is read a message more is told, too; of what is written there is nothing around it.
+    assert asked_tokens([Turn(role=Role.USER, parts=(TextPart(text="你好, world"),))]) == 2 + 3 + 4
+    assert estimate_tokens("你好, world") == 2 + 3
+
+    told = "one for each Chinese character, one for three other signs, and of what is read 4 more for each message"
+    assert told in page_in("en", visitor)
+    assert "每个汉字一个，其他字符每三个一个；读取的内容每条消息另加 4 个" in page_in("zh-hans", visitor)
 
 
 @pytest.mark.parametrize(("free_per_day", "is_said"), [(0, False), (3, True)])
