@@ -6,11 +6,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 from tests.member import Member
 
 MARK = "内容由 AI 生成 · AI-generated"
+_NO = "() => Promise.reject(new Error('no'))"
 # How a browser may be made that copies in another way.
 BROWSERS = {
     "none": "Object.defineProperty(Navigator.prototype, 'clipboard', { value: undefined })",
     "texts only": "delete window.ClipboardItem",
-    "refused": "if (navigator.clipboard) navigator.clipboard.write = navigator.clipboard.writeText = () => Promise.reject(new Error('no'))",
+    "refused": f"if (navigator.clipboard) navigator.clipboard.write = navigator.clipboard.writeText = {_NO}",
 }
 
 

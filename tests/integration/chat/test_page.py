@@ -10,7 +10,7 @@ from apps.chat import services
 from apps.chat.contracts import GenerationState, PaidBy, Role
 from apps.chat.models import ChatModel, Conversation, Generation, Message
 from apps.kernel import clock
-from tests.integration.chat.conftest import make_model, send
+from tests.integration.chat.conftest import make_model, send, set_limits
 
 pytestmark = pytest.mark.django_db
 
@@ -94,6 +94,7 @@ def test_a_running_answer_can_be_followed_after_a_reload(rich_alice: Member, ali
 
 def test_models_that_cannot_be_asked_say_why(alice: Member, alice_browser: Client, model: str) -> None:
     make_model("vip", needs_entitlement=True)
+    set_limits(free_per_day=0)
 
     html = alice_browser.get("/chat/", headers={"accept-language": "en"}).content.decode()
 
