@@ -39,8 +39,14 @@ def test_a_report_is_called_by_its_reason_and_deadline(
         note="",
         now=clock.now(),
     )
-    said = {"result": "下架了。", "actor": OPERATOR, "reason": "看过了", "now": clock.now()}
-    services.decide_report(report_id=made.id, state=ReportState.UPHELD, **said)
+    services.decide_report(
+        report_id=made.id,
+        state=ReportState.UPHELD,
+        result="下架了。",
+        actor=OPERATOR,
+        reason="看过了",
+        now=clock.now(),
+    )
     report = Report.objects.get(pk=made.id)
 
     heading, html = shown(operator_browser, f"report/{report.pk}")
