@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -173,6 +173,21 @@ def own_site() -> Iterator[Site]:
     port, var = int(os.environ["PORT"]), Path(os.environ["CHATLOOP_VAR"])
     with _own_place(), serving([sys.executable, "manage.py", "up"], port, dict(os.environ)):
         yield Site(port, var)
+
+
+def site_again(site: Site) -> AbstractContextManager[object]:
+    """The same site, started again once all of its processes are gone."""
+    return serving([sys.executable, "manage.py", "up"], site.port, dict(os.environ))
+
+
+def terminate_one(name: str) -> int:
+    """End a connection to this database, any one; how many were ended."""
+    with psycopg.connect(f"{_SERVER}/postgres", autocommit=True) as server:
+        ended = server.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s ORDER BY random() LIMIT 1",
+            [name],
+        )
+        return ended.rowcount
 
 
 @contextmanager

@@ -253,7 +253,8 @@ class Run:
             if not is_due and now - renewed_at < _RENEW_SECONDS:
                 continue
             # A failing database is retried every second, for as long as nobody else settles the answer.
-            is_kept = await self._services.keep_text(self.job, str(self._text) if is_due else None)
+            text, route_id = str(self._text) if is_due else None, self._attempts.target.route_id
+            is_kept = await self._services.keep_text(self.job, text, route_id=route_id)
             if is_kept is False:
                 logger.warning("generation %s: lease lost, somebody else settled it", self.generation_id)
                 self._cancel(GenerationState.INTERRUPTED)

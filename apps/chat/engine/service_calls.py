@@ -30,7 +30,9 @@ class Services(Protocol):
     def claim_jobs(self, *, limit: int, now: datetime, per_channel: int, running: Mapping[str, int]) -> list[Job]:
         """See services.claim_jobs."""
 
-    def keep_text(self, *, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime) -> bool:
+    def keep_text(
+        self, *, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime, route_id: UUID | None
+    ) -> bool:
         """See services.keep_text."""
 
     def finish_run(
@@ -71,11 +73,15 @@ class ServiceCalls:
         )
         return found or []
 
-    async def keep_text(self, job: Job, text: str | None) -> bool | None:
+    async def keep_text(self, job: Job, text: str | None, *, route_id: UUID) -> bool | None:
         """Renew the lease and save the text, if one is given: True; False when the lease is lost; None on failure."""
         return await self._try(
             lambda: self._services.keep_text(
-                generation_id=job.generation_id, lease_token=job.lease_token, text=text, now=clock.now()
+                generation_id=job.generation_id,
+                lease_token=job.lease_token,
+                text=text,
+                route_id=route_id,
+                now=clock.now(),
             )
         )
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.chat.contracts import GenerationState, PaidBy
 from apps.chat.models.catalogue import ChatModel, ModelPrice
 from apps.chat.models.conversations import Message
+from apps.chat.models.routes import Route
 from apps.kernel.models import Row
 
 UNSETTLED = (GenerationState.QUEUED, GenerationState.RUNNING)
@@ -55,6 +56,17 @@ class Generation(Row):
     stop_requested_at = models.DateTimeField(_("stop asked for at"), null=True, blank=True)
     started_at = models.DateTimeField(_("started at"), null=True, blank=True)
     settled_at = models.DateTimeField(_("settled at"), null=True, blank=True)
+
+    # Where it is written, saved with its text: who settles it once its engine is gone knows no other way.
+    route = models.ForeignKey(
+        Route,
+        verbose_name=_("route"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+    )
 
     # Its usage (rules.counted).
     prompt_tokens = models.PositiveIntegerField(_("prompt (tokens)"), default=0)

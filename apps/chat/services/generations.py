@@ -69,10 +69,15 @@ def claim_jobs(
         return [job for row in rows for job in _try_to_claim(row, now=now)]
 
 
-def keep_text(*, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime) -> bool:
-    """Renew the lease and save the text so far, if it is given; False when the lease was lost: nothing is written."""
+def keep_text(
+    *, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime, route_id: UUID | None = None
+) -> bool:
+    """Renew the lease and save the text so far, if it is given, and where it comes from.
+
+    False when the lease was lost: nothing is written.
+    """
     held = Generation.objects.filter(pk=generation_id, state=GenerationState.RUNNING, lease_token=lease_token)
-    saved = {} if text is None else {"text": text}
+    saved = {} if text is None else {"text": text, "route_id": route_id}
     return bool(held.update(lease_until=now + LEASE, **saved))
 
 

@@ -75,6 +75,13 @@ def has_shown_nothing(*, target: Target, generation_id: UUID, now: datetime) -> 
     )
 
 
+def end_probe_of(*, generation_id: UUID, now: datetime) -> None:
+    """The engine of a probe is gone, whoever's it was: the next may begin."""
+    probes = ChannelHealth.objects.filter(state=BreakerState.HALF_OPEN, probe_of=generation_id)
+    if probes.update(state=BreakerState.OPEN, retry_at=now, probe_of=None, version=F("version") + 1):
+        routing.forget()
+
+
 def _id_of(channel: str) -> UUID:
     return Channel.objects.values_list("pk", flat=True).get(code=channel)
 

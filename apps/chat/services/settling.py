@@ -15,6 +15,7 @@ from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, Text
 from apps.chat.engine import feed
 from apps.chat.models import UNSETTLED, AnswerUsage, Attempt, Conversation, FreeUse, Generation
 from apps.chat.rules import charging, limits
+from apps.chat.services import health
 from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
 from apps.chat.services.word_lists import record_found
@@ -201,10 +202,15 @@ def _settle_abandoned(row: Generation, *, now: datetime) -> bool:
             state=rules.abandoned_state(is_stop_requested=row.stop_requested_at is not None),
             text=row.text,
             error_code=rules.ENGINE_LOST,
+            route_id=row.route_id,
             # Without a word nobody can tell whether the channel had taken the question.
             was_taken=bool(row.text),
         )
-    return settle(row=row, guard=guard, outcome=outcome, now=now)
+    with transaction.atomic():
+        is_settled = settle(row=row, guard=guard, outcome=outcome, now=now)
+        if is_settled:
+            health.end_probe_of(generation_id=row.pk, now=now)
+    return is_settled
 
 
 def _resolve_payment(row: Generation, *, charged: int, is_delivered: bool, now: datetime) -> None:

@@ -34,9 +34,13 @@ class Diary:
         self.entries += [(time.monotonic(), 0) for _ in jobs]
         return jobs
 
-    def keep_text(self, *, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime) -> bool:
+    def keep_text(
+        self, *, generation_id: UUID, lease_token: UUID, text: str | None, now: datetime, route_id: UUID | None
+    ) -> bool:
         self.entries.append((time.monotonic(), None if text is None else len(text)))
-        return services.keep_text(generation_id=generation_id, lease_token=lease_token, text=text, now=now)
+        return services.keep_text(
+            generation_id=generation_id, lease_token=lease_token, text=text, now=now, route_id=route_id
+        )
 
     finish_run = staticmethod(services.finish_run)
     begin_probe = staticmethod(services.begin_probe)
