@@ -1,16 +1,18 @@
 """What answers hold and cost, and who may ask which model, walked both ways."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
+from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, CharField, Exists, F, OuterRef, Q, Value, When
+from django.db.models import BigIntegerField, Case, CharField, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.db.models.functions import Cast, Concat
 
 from apps.chat import rules
 from apps.chat.contracts import QUOTA, GenerationState, ModelKind, PaidBy, PriceKind, Role, Usage
-from apps.chat.models import UNSETTLED, AnswerUsage, ChatModel, Entitlement, Generation, Message
+from apps.chat.models import UNSETTLED, AnswerUsage, Attempt, ChatModel, Entitlement, Generation, Message, RouteCost
 from apps.chat.rules import charging
 from apps.chat.services.quota import entitlement_causes
 from apps.kernel.ids import first_id_at
@@ -19,6 +21,8 @@ from apps.ledger import services as ledger
 from apps.ledger.contracts import Movement, Reservation
 
 _CAUSE = "chat.generation"
+# How far the clocks of our hosts may be apart.
+_CLOCKS_APART = timedelta(minutes=2)
 _UNSETTLED = ", ".join(f"'{state}'" for state in UNSETTLED)
 
 _HELD = ledger.declare_reservation(
@@ -135,12 +139,28 @@ def charges_follow_from_their_usage(now: datetime, since: datetime | None = None
     missing = settled.exclude(Exists(AnswerUsage.objects.filter(generation=OuterRef("pk"))))
     for pk in missing.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
         yield Breach(f"generation {pk}", "settled without a usage")
+    costs = _costs_by_route()
     for row in usages.order_by("pk").iterator(chunk_size=2000):
-        if differing := _differing(row):
+        if differing := _differing(row, costs.get(row.route_id, [])):
             yield Breach(f"usage of generation {row.pk}", f"another {differing} than follows from it")
 
 
-def _differing(row: AnswerUsage) -> str:
+def _costs_by_route() -> Mapping[UUID | None, list[RouteCost]]:
+    """The versions of what each route costs us, oldest first."""
+    costs: defaultdict[UUID | None, list[RouteCost]] = defaultdict(list)
+    for cost in RouteCost.objects.order_by("number"):
+        costs[cost.route_id].append(cost)
+    return costs
+
+
+def _in_force(costs: Sequence[RouteCost], at: datetime) -> set[UUID | None]:
+    """The versions that may have counted then: a host's clock, and its copy, may be behind."""
+    before = [cost.pk for cost in costs if cost.created_at <= at - _CLOCKS_APART]
+    lately = [cost.pk for cost in costs if at - _CLOCKS_APART < cost.created_at <= at + _CLOCKS_APART]
+    return {before[-1] if before else None, *lately}
+
+
+def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
     """What of a usage is not as its generation, its price and its counts make it; nothing where all is."""
     asked = row.generation
     usage = Usage(**{field.name: getattr(row, field.name) for field in fields(Usage)})
@@ -152,15 +172,29 @@ def _differing(row: AnswerUsage) -> str:
         "moment": asked.settled_at == row.created_at,
         "delivery": not asked.is_delivered or (row.kept_tokens > 0 and not is_ours),
         "model": row.model_id == asked.model_id and (row.route is None or row.route.model_id == row.model_id),
+        "route": asked.route_id in {None, row.route_id},
         "price": row.price_id == asked.price_id,
         "count": (row.input_tokens, row.output_tokens) == (asked.prompt_tokens, asked.completion_tokens),
         "charge": row.charged_milli == asked.charged_milli == charged,
+        "version of our cost": row.cost_id in _in_force(costs, row.created_at),
         "rest": row.absorbed_milli == (cost - charged if asked.hold_id is not None else 0),
     }
     if row.cost is not None:
         of_route = charging.upstream_cost(row.cost.terms, usage=usage)
         follows["cost"] = (row.cost.route_id, row.cost_microyuan) == (row.route_id, of_route)
     return ", ".join(name for name, is_so in follows.items() if not is_so)
+
+
+@invariant("I-17-attempts", "every answer was written where it was asked last", windowed=True)
+def answers_come_from_their_last_attempt(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Answers that an engine ended, whose last attempt is of another route than their usage says, or gone."""
+    last = Attempt.objects.filter(generation=OuterRef("pk")).order_by("-number").values("route")[:1]
+    usages = AnswerUsage.objects.filter(generation__is_delivered=True, route__isnull=False, latency_ms__isnull=False)
+    if since is not None:
+        usages = usages.filter(pk__gte=first_id_at(since))
+    elsewhere = usages.annotate(asked_at=Subquery(last)).filter(Q(asked_at=None) | ~Q(asked_at=F("route")))
+    for row in elsewhere.order_by("pk")[:SHOWN]:
+        yield Breach(f"usage of generation {row.pk}", f"of route {row.route_id}, asked last at {row.asked_at}")
 
 
 def _price_of(model: str) -> Concat:
@@ -187,6 +221,20 @@ def entitlements_end_as_granted(now: datetime) -> Iterable[Breach]:
             number, ends_at = number + 1, rules.lengthened(ends_at=before, days=grant.days, now=grant.created_at)
             if (grant.number, grant.ends_at) != (number, ends_at):
                 yield Breach(f"entitlement {grant.pk}", f"number {grant.number} until {grant.ends_at}")
+
+
+@invariant("I-17-messages", "a message is its member's, and follows one of the same conversation", windowed=True)
+def messages_are_of_their_conversation(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Messages of somebody else than their conversation, below another one's message, and answers to no question."""
+    strange = Message.objects.filter(
+        ~Q(user_id=F("conversation__user_id"))
+        | (Q(parent__isnull=False) & ~Q(parent__conversation_id=F("conversation_id")))
+        | Q(role=Role.ASSISTANT, parent=None)
+    )
+    if since is not None:
+        strange = strange.filter(pk__gte=first_id_at(since))
+    for pk in strange.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
+        yield Breach(f"message {pk}", "in a conversation that it does not belong to")
 
 
 @invariant("I-17-owner", "an answer belongs to whoever asked", windowed=True)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Subquery
+from django.db.models import Count, Exists, F, OuterRef, Subquery
 from django.db.models.fields.json import KT
 from django.db.models.functions import Coalesce
 
@@ -33,12 +33,22 @@ def decisions_are_on_the_trail(now: datetime) -> Iterable[Breach]:
     decided = AuditEntry.objects.filter(
         action="chat.decide_report", target_type="report", target_id=IdText(OuterRef("pk"))
     )
-    as_said = decided.annotate(said=KT("after__state")).filter(actor=OuterRef("decided_by"), said=OuterRef("state"))
+    as_said = decided.annotate(said=KT("after__state")).filter(
+        actor=OuterRef("decided_by"), said=OuterRef("state"), created_at=OuterRef("decided_at")
+    )
     closed = Report.objects.exclude(state=ReportState.OPEN.value)
     for row in closed.exclude(Exists(as_said)).order_by("pk")[:SHOWN]:
         yield Breach(f"report {row.pk}", f"is {row.state}, and nobody decided so")
     for row in Report.objects.filter(Exists(decided), state=ReportState.OPEN.value).order_by("pk")[:SHOWN]:
         yield Breach(f"report {row.pk}", "was decided and is open")
+
+
+@invariant("I-66-reports", "a report is about an answer of its own member", windowed=True)
+def reports_are_of_their_member(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Reports on somebody else's answer."""
+    strange = came_since(Report.objects.exclude(generation__user_id=F("user_id")), since)
+    for pk in strange.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
+        yield Breach(f"report {pk}", "on somebody else's answer")
 
 
 def _number(rows: object, by: str) -> Coalesce:

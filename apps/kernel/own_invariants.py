@@ -37,6 +37,8 @@ _AHEAD: dict[str, timedelta | None] = {
     "deadline_at": timedelta(hours=1),
     # The longest pause of a channel that is left alone.
     "retry_at": timedelta(minutes=10),
+    # How long a key of a channel sleeps.
+    "sleeps_until": timedelta(hours=1),
     # The longest time that a member is told to wait for an answer of ours.
     "due_at": timedelta(days=7),
     # As far as a person, or a provider, wants it.

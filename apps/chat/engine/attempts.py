@@ -42,6 +42,8 @@ class Attempts:
         self._number = 0
         self._error: UpstreamError | None = None
         self._first_word_at: float | None = None
+        # Who was really asked, last.
+        self.asked: Target | None = None
         self._begin(job.targets[0])
 
     async def deltas(self) -> AsyncGenerator[Delta, None]:
@@ -69,7 +71,7 @@ class Attempts:
 
     def note(self, code: str) -> AttemptNote | None:
         """The present attempt, which ended with this code; None when nobody was asked."""
-        if isinstance(self._error, _NotOurs):
+        if self.asked is not self.target:
             return None
         now = self._loop.time()
         phase = AttemptPhase.FIRST_WORD if self._first_word_at is None else AttemptPhase.STREAM
@@ -88,7 +90,7 @@ class Attempts:
         )
 
     def _begin(self, target: Target) -> None:
-        # Where the job is asked now, or was asked last.
+        # Where the job is asked now, or will be.
         self.target = target
         self._number += 1
         self._error = None
@@ -107,6 +109,7 @@ class Attempts:
                 raise _NotOurs("channel_unavailable", "left alone")
             self._tried.add(self.target.channel)
         channel = self._channels[self.target.channel_kind]
+        self.asked = self.target
         async with aclosing(channel.answer(self._job, self.target)) as answer:
             async for delta in answer:
                 if self._first_word_at is not None:

@@ -180,6 +180,7 @@ class Run:
         if text and self._end is not GenerationState.INTERRUPTED:
             answered = await self._moderation.look(text, TextDirection.ANSWER)
         state, error_code = self._how_it_ended(has_text=show_something(text))
+        asked = self._attempts.asked
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
             error_code = rules.ENGINE_LOST
         return Outcome(
@@ -190,11 +191,11 @@ class Run:
             error_code=error_code,
             reported=self._usage.reported,
             asked_tokens=rules.asked_tokens(self.job.turns) + rules.option_tokens(self.job.options),
-            route_id=self._attempts.target.route_id,
+            route_id=None if asked is None else asked.route_id,
             first_output_ms=self._ms_until(self._first_output_at),
             latency_ms=self._ms_until(ended_at),
             # A question that was under way when its owner stopped it may have been taken.
-            was_taken=self._was_taken or state is GenerationState.STOPPED,
+            was_taken=self._was_taken or (state is GenerationState.STOPPED and asked is not None),
             found=self._text.found + self._reasoning.found + answered.found,
             found_in_question=self._asked.found,
         )

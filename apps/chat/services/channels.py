@@ -111,7 +111,8 @@ def rest_key(*, key_id: UUID, reason: str, now: datetime) -> bool:
     `reason` is the code of an attempt. The channel goes on with its other keys.
     """
     until = now + rules.KEY_SLEEP
-    awake = ChannelKey.objects.filter(Q(sleeps_until=None) | Q(sleeps_until__lte=now), pk=key_id)
+    is_over = routing.is_over("sleeps_until", now=now, longest=rules.KEY_SLEEP)
+    awake = ChannelKey.objects.filter(Q(sleeps_until=None) | is_over, pk=key_id)
     if not awake.update(sleeps_until=until, sleep_reason=reason):
         return False
     key = ChannelKey.objects.select_related("channel").get(pk=key_id)

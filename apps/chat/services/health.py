@@ -28,7 +28,8 @@ def begin_probe(*, channel: str, generation_id: UUID, now: datetime) -> bool:
     # By its key: a condition behind a join is not looked at again by who waited for another's change.
     health = ChannelHealth.objects.filter(pk=_id_of(channel))
     # Half open beyond its time: the engine of that probe is gone.
-    due = health.filter(state__in=(BreakerState.OPEN, BreakerState.HALF_OPEN), retry_at__lte=now)
+    is_over = routing.is_over("retry_at", now=now, longest=breaker.LONGEST_PAUSE)
+    due = health.filter(is_over, state__in=(BreakerState.OPEN, BreakerState.HALF_OPEN))
     is_ours = due.update(
         state=BreakerState.HALF_OPEN,
         retry_at=now + breaker.PROBE,

@@ -3,14 +3,20 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import count
 from uuid import UUID
 
+from django.db.models import Q
+
 from apps.chat import rules, selectors
 from apps.chat.contracts import Target
+from apps.chat.rules import breaker
 from apps.chat.selectors import OpenRoute
 from apps.kernel.fresh import Fresh
+
+# How far the clocks of our hosts may be apart.
+CLOCKS_APART = timedelta(minutes=2)
 
 _routes = Fresh(selectors.open_routes)
 # By channel: whose turn it is among its keys, in this process.
@@ -61,12 +67,22 @@ def _place(target: Target) -> tuple[UUID, UUID]:
 
 
 def _askable(route: OpenRoute, now: datetime) -> list[Target]:
-    targets = [target for target, until in route.targets if until is None or until <= now]
+    targets = [target for target, until in route.targets if not _waits(until, now, rules.KEY_SLEEP)]
     first = next(_turns[route.channel]) % len(targets) if targets else 0
     targets = targets[first:] + targets[:first]
     if route.health is None:
         return targets
     retry_at = route.health.retry_at
-    if retry_at is not None and retry_at > now:
+    if _waits(retry_at, now, breaker.LONGEST_PAUSE):
         return []
     return [replace(target, is_ailing=True, needs_probe=retry_at is not None) for target in targets]
+
+
+def _waits(until: datetime | None, now: datetime, longest: timedelta) -> bool:
+    """Whether this moment is still to come. Who put it further off than we ever do had a clock that was ahead."""
+    return until is not None and now < until <= now + longest + CLOCKS_APART
+
+
+def is_over(column: str, *, now: datetime, longest: timedelta) -> Q:
+    """Rows whose moment in this column is not waited for."""
+    return Q(**{f"{column}__lte": now}) | Q(**{f"{column}__gt": now + longest + CLOCKS_APART})

@@ -16,9 +16,13 @@ from django.db import transaction
 from apps.accounts.contracts import Member
 from apps.chat import rules, services
 from apps.chat.contracts import OPENAI_COMPATIBLE, Asked, GenerationDetail, Job, Policy, Role, Target
+from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.engine.loop import Engine
 from apps.chat.engine.service_calls import Services
-from apps.chat.models import Channel, Generation
+from apps.chat.models import Channel, ChatModel, Generation
+from apps.chat.registries import AttemptPhase
+from apps.chat.services import routing
+from apps.chat.services.health import has_failed
 from apps.kernel import clock
 from apps.kernel.ids import UserId, new_id
 from apps.ledger.contracts import Cause, Purse
@@ -171,6 +175,30 @@ def job(url: str, text: str = "hello") -> Job:
         max_output_tokens=100,
         turns=(rules.text_turn(Role.USER, text),),
     )
+
+
+def whole_attempt(job: Job) -> AttemptNote:
+    """That the first target of this job answered, for those who end it without an engine."""
+    return AttemptNote(
+        generation_id=job.generation_id,
+        number=1,
+        target=job.targets[0],
+        phase=AttemptPhase.STREAM,
+        code="",
+        blame=None,
+        first_word_ms=300,
+        total_ms=900,
+    )
+
+
+def ail(channel: str, *, times: int = 1) -> None:
+    """This channel of the model "base" fails so often, and so badly that it is no fault of a question."""
+    nobody = new_id()
+    model = ChatModel.objects.get(code="base")
+    targets = routing.targets_of(model_id=model.pk, generation_id=nobody, now=clock.now())
+    target = next(target for target in targets if target.channel == channel)
+    for _ in range(times):
+        has_failed(target=target, generation_id=nobody, code="upstream_failed", now=clock.now())
 
 
 class EngineThread:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,7 +15,7 @@ from apps.accounts.contracts import IdentifiedKey, Member
 from apps.accounts.models import ApiKey
 from apps.chat import services
 from apps.chat.contracts import GenerationState, PerTokens, UpstreamCost
-from apps.chat.models import AnswerUsage, Attempt, ChatModel, FreeUse
+from apps.chat.models import AnswerUsage, Attempt, FreeUse
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from apps.ledger.contracts import Cause
@@ -32,7 +33,7 @@ class Pay(Enum):
     TOKEN = "by the token"
     FREE = "with a free use"
     ENTITLED = "by who has a right to its model"
-    KEY = "within the cap of an API key"
+    KEY = "by the token, within the cap of an API key"
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,12 @@ class Books:
 def sell(member: Member, pay: Pay) -> IdentifiedKey | None:
     """Let the model "base" be paid for so by this member, who has RICH quota; the key that asks, if one does."""
     set_limits(free_per_day=1 if pay is Pay.FREE else 0)
-    price = {"price": BY_TOKEN} if pay is Pay.TOKEN else {"price_milli": 1000}
+    price: dict[str, Any] = {"price": BY_TOKEN} if pay in {Pay.TOKEN, Pay.KEY} else {"price_milli": 1000}
     entitled = pay is Pay.ENTITLED
     services.save_model(
         code="base",
         name="Base",
+        max_output_tokens=100,
         needs_entitlement=entitled,
         is_in_free_allowance=not entitled,
         now=clock.now(),
@@ -86,7 +88,7 @@ def untouched(pay: Pay, *, unpaid: int = 0) -> Books:
 
 def paid(pay: Pay, *, by_token: int) -> Books:
     """The whole answer was, which costs so much where it is paid by the token."""
-    cost = {Pay.FREE: 0, Pay.TOKEN: by_token}.get(pay, 1000)
+    cost = {Pay.FREE: 0, Pay.TOKEN: by_token, Pay.KEY: by_token}.get(pay, 1000)
     return Books(RICH - cost, 0, cost if pay is Pay.KEY else 0, 0, 0)
 
 
@@ -128,8 +130,3 @@ def of_this_test() -> dict[str, str]:
 def var() -> Path:
     """The data folder of such a process."""
     return Path(settings.VAR_DIR)
-
-
-def model_of_test() -> ChatModel:
-    """The model "base"."""
-    return ChatModel.objects.get(code="base")

@@ -24,16 +24,14 @@ from apps.chat.contracts import BreakerState, GenerationState
 from apps.chat.models import ChannelHealth
 from apps.chat.rules import breaker
 from apps.chat.services import routing
-from apps.chat.services.health import has_failed
 from apps.kernel import clock
-from tests.integration.chat.conftest import generation, send, wait_for
+from tests.integration.chat.conftest import ail, generation, send, wait_for
 from tests.integration.chat.crashes import (
     COST,
     Pay,
     assert_nobody_paid,
     books,
     breaches,
-    model_of_test,
     of_this_test,
     paid,
     sell,
@@ -126,11 +124,7 @@ def tried_again(rich_alice: Member, upstream: Upstream, second: Upstream) -> Ups
     """The second channel, which may be tried again, and is told what it costs; the first one refuses."""
     upstream.refusals["up-base"] = (500, {})
     services.save_route_cost(model_code="base", channel_code="second", cost=COST, now=clock.now())
-    model, nobody = model_of_test().pk, UUID(int=0)
-    targets = routing.targets_of(model_id=model, generation_id=nobody, now=clock.now())
-    (target,) = (target for target in targets if target.channel == "second")
-    for _ in range(breaker.FAILURES):
-        has_failed(target=target, generation_id=nobody, code="upstream_failed", now=clock.now())
+    ail("second", times=breaker.FAILURES)
     ChannelHealth.objects.update(retry_at=clock.now() - timedelta(seconds=1))
     routing.forget()
     return second
@@ -197,7 +191,8 @@ def test_an_answer_whose_claim_was_not_committed_still_waits(
     wait_until_killed(dying_process(ENGINE, Cut(CLAIM, moment), var=var(), **of_this_test()))
 
     assert generation(asked).state == GenerationState.QUEUED
-    assert (books(rich_alice).held, books(rich_alice).spent) == (1000, 1000)
+    held = generation(asked).held_milli
+    assert (books(rich_alice).held, books(rich_alice).spent) == (held, held)
     assert breaches(clock.now()) == []
     # Another engine takes it up; where there is none, it ends, and nothing was paid.
     later = clock.now() + timedelta(minutes=1, seconds=1)
@@ -243,7 +238,7 @@ def killed_by_hand() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     finally:
         for engine in engines:
             engine.kill()
-            engine.wait()
+            engine.communicate()
 
 
 def test_a_channel_that_has_taken_the_question_and_says_nothing_yet(rich_alice: Member, tried_again: Upstream) -> None:
@@ -280,14 +275,12 @@ def test_while_a_moderator_looks(rich_alice: Member, tried_again: Upstream, dire
 
     asked = ask(rich_alice, key)
     with running_line(look) as url, killed_by_hand() as start:
-        engine = start(MODERATION_URL=f"{url}/look", MODERATION_KEY="sk-look", MODERATION_SECONDS="8")
+        start(MODERATION_URL=f"{url}/look", MODERATION_KEY="sk-look", MODERATION_SECONDS="8")
         if direction == "answer":
             for text, gate in zip(("so far", "so far and on"), script.saved, strict=True):
                 wait_for(lambda: generation(asked).text == text, what=f"{text!r} to be saved")  # noqa: B023
                 gate.set()
         wait_for(looked.is_set, what="the moderator to be asked")
-        engine.kill()
-        engine.wait()
 
     later = clock.now() + timedelta(seconds=20)
     assert services.settle_abandoned(now=later) == 1

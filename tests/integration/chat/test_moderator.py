@@ -9,9 +9,9 @@ from django.conf import settings
 from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.contracts import GenerationState
-from apps.chat.models import Generation
+from apps.chat.models import AnswerUsage, Attempt, ChannelHealth, Generation
 from apps.kernel import clock
-from tests.integration.chat.conftest import EngineThread, send, settled
+from tests.integration.chat.conftest import EngineThread, ail, send, settled
 from tests.integration.chat.test_word_lists import hits
 from tests.integration.chat.upstream import Upstream, answer
 
@@ -37,6 +37,7 @@ def moderated(monkeypatch: pytest.MonkeyPatch, site: str) -> Iterator[Callable[.
 def test_what_a_moderator_refuses_is_not_asked_and_costs_nothing(
     rich_alice: Member, upstream: Upstream, moderated: Callable[..., None]
 ) -> None:
+    ail("test")
     moderated()
 
     done, text = settled(rich_alice.id, send(rich_alice.id, "please ⟦refuse⟧ this").generation.id)
@@ -46,6 +47,10 @@ def test_what_a_moderator_refuses_is_not_asked_and_costs_nothing(
     assert services.quota_of(user_id=rich_alice.id, now=clock.now()).held_milli == 0
     assert Generation.objects.get().unpaid_day is None
     assert hits() == [("moderator", "reject", "question", 1, True)]
+    # Nobody was asked: no attempt says so, no usage, and nothing is heard of a channel that ailed.
+    assert not Attempt.objects.exists()
+    assert AnswerUsage.objects.get().route is None
+    assert ChannelHealth.objects.get().failures == 1
 
 
 def test_what_it_finds_fine_is_asked_and_an_answer_that_it_refuses_is_recorded(

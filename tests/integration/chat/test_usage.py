@@ -13,7 +13,7 @@ from apps.chat.models import AnswerUsage, Generation, Route, RouteCost
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from apps.kernel.models import AuditEntry
-from tests.integration.chat.conftest import EngineThread, make_model, send, settled
+from tests.integration.chat.conftest import EngineThread, make_model, send, settled, whole_attempt
 from tests.integration.chat.upstream import Upstream, answer
 from tests.rows import unguard_all
 
@@ -33,6 +33,7 @@ def answered(member: Member, outcome: Outcome = DONE, *, knows_route: bool = Tru
         generation_id=job.generation_id,
         lease_token=job.lease_token,
         outcome=replace(outcome, route_id=route),
+        attempt=whole_attempt(job) if knows_route else None,
         now=clock.now(),
     )
     return AnswerUsage.objects.select_related("cost", "route", "price").get(pk=asked.generation.id)

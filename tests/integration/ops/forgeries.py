@@ -12,6 +12,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import ApiKey, MemberSession
 from apps.chat.models import (
     AnswerUsage,
+    Attempt,
     Channel,
     ChannelHealth,
     Conversation,
@@ -92,6 +93,7 @@ def _forgotten(answers: Any) -> None:
     """Answers go, and with them what they took and what was said of them."""
     for rows in (
         AnswerUsage.objects.filter(generation__in=answers),
+        Attempt.objects.filter(generation__in=answers),
         Reveal.objects.filter(report__generation__in=answers),
         Report.objects.filter(generation__in=answers),
     ):

@@ -2,21 +2,24 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from django.db.models import F, QuerySet
 
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
-from apps.chat.contracts import ListedWords, TextDirection, WordAction
+from apps.chat.contracts import ListedWords, TextDirection, UpstreamCost, WordAction
 from apps.chat.models import (
     AnswerUsage,
+    Attempt,
     BlockedNetwork,
     Channel,
     ChannelKey,
     ChatModel,
     ChatPolicy,
     ChatRule,
+    Conversation,
     Entitlement,
     Generation,
     Message,
@@ -36,6 +39,7 @@ from apps.kernel.ids import new_id
 from tests.cast import member
 from tests.integration.chat.conftest import send
 from tests.integration.ops.forgeries_orders import Forgery, forced
+from tests.rows import unguard_all
 
 
 def moderate(alice: Member) -> None:
@@ -136,6 +140,50 @@ def _without_channel() -> None:
     Channel.objects.filter(pk=gone).delete()
 
 
+def _route(model: str) -> Route:
+    return Route.objects.get(model__code=model)
+
+
+def _worn_out() -> QuerySet[ChannelKey]:
+    return ChannelKey.objects.filter(name="worn-out")
+
+
+def _open() -> QuerySet[Report]:
+    return Report.objects.filter(state="open")
+
+
+def _decided() -> QuerySet[Report]:
+    return Report.objects.exclude(state="open")
+
+
+def _questions() -> QuerySet[Message]:
+    return Message.objects.filter(role="user")
+
+
+def _elsewhere() -> Conversation:
+    """Another conversation of hers, with nothing in it."""
+    return Conversation.objects.filter(head=None)[0]
+
+
+def _at_a_later_cost() -> None:
+    """An hour later the route costs nothing, and so did what was answered before."""
+    free = UpstreamCost(input_microyuan=0, cached_microyuan=0, output_microyuan=0)
+    later = clock.now() + timedelta(hours=1)
+    services.save_route_cost(model_code="exact", channel_code="test", cost=free, now=later)
+    forced(_used(), cost=RouteCost.objects.get(code="exact@test/2"), cost_microyuan=0)
+
+
+def _at_no_cost() -> None:
+    """Its route had a cost, and long before."""
+    forced(RouteCost.objects.all(), created_at=clock.now() - timedelta(hours=1))
+    forced(_used(), cost=None, cost_microyuan=None)
+
+
+def _attempts_gone() -> None:
+    unguard_all("chat_attempt")
+    Attempt.objects.all()._raw_delete("default")
+
+
 # What, how, and the number that names it.
 NAMED: list[Forgery] = [
     ("an entitlement of an invented cause", lambda: forced(Entitlement.objects.all(), cause_type="gift"), "I-50-list"),
@@ -156,6 +204,17 @@ NAMED: list[Forgery] = [
     ("an answer that cost us less", lambda: forced(_used(), cost_microyuan=1), "I-17-usage"),
     ("an answer that was filtered", lambda: forced(_by_token(), finish_reason="content_filter"), "I-17-usage"),
     ("a route that costs us less", lambda: forced(RouteCost.objects.all(), output_microyuan=1), "I-62"),
+    ("an answer that costs us what it does later", _at_a_later_cost, "I-17-usage"),
+    ("an answer that cost us nothing", _at_no_cost, "I-17-usage"),
+    ("an answer that was written elsewhere", lambda: forced(_by_token(), route=_route("vip")), "I-17-usage"),
+    ("an attempt somewhere else", lambda: forced(Attempt.objects.all(), route=_route("vip")), "I-17-attempts"),
+    ("answers that nobody attempted", _attempts_gone, "I-17-attempts"),
+    ("a question of somebody else", lambda: forced(_questions(), user=member("bob").id), "I-17-messages"),
+    ("a question asked elsewhere", lambda: forced(_questions(), conversation=_elsewhere()), "I-17-messages"),
+    ("a report of somebody else", lambda: forced(_open(), user=member("bob").id), "I-66-reports"),
+    ("a report that nobody decides", lambda: forced(_open(), due_at=clock.now() - timedelta(1)), "I-52-reports"),
+    ("a decision of another day", lambda: forced(_decided(), decided_at=clock.now() - timedelta(1)), "I-66-decisions"),
+    ("a key that sleeps for ever", lambda: forced(_worn_out(), sleeps_until=clock.now() + timedelta(9)), "I-52"),
     ("a price of another number", lambda: forced(ModelPrice.objects.all(), number=9), "I-17-price"),
     ("a model that nobody sees", lambda: forced(ChatModel.objects.filter(code="vip"), is_visible=False), "I-62"),
     ("a model for everybody", lambda: forced(ChatModel.objects.all(), needs_entitlement=False), "I-62"),
@@ -180,6 +239,8 @@ REFUSED: list[tuple[str, Callable[[], Any]]] = [
     ("a usage that says another", lambda: AnswerUsage.objects.update(charged_milli=1)),
     ("a usage that is gone", lambda: _used()._raw_delete("default")),
     ("a cost of a route that says another", lambda: RouteCost.objects.update(input_microyuan=1)),
+    ("an attempt that says another", lambda: Attempt.objects.update(code="mine")),
+    ("an attempt that is gone", lambda: Attempt.objects.all()._raw_delete("default")),
     ("a sheet of other words", lambda: WordSheet.objects.update(words="x")),
     ("a hit that says another", lambda: WordHit.objects.update(times=9)),
     ("a hit that is gone", lambda: WordHit.objects.all()._raw_delete("default")),
@@ -195,13 +256,14 @@ REFUSED: list[tuple[str, Callable[[], Any]]] = [
 
 # Columns whose forged value is neither refused nor named, and why.
 EXPLAINED: dict[str, str] = {
-    "chat.Attempt": "how channels were asked, for operators: nothing is decided or charged by it",
+    "chat.Attempt": "how channels were asked, for operators; where the last one did, its usage says",
     "chat.BlockedNetwork.created_at": "shown",
     "chat.BlockedNetwork.id": "a network goes by how it is written, and so does the trail",
     "chat.BlockedNetwork.updated_at": "shown",
     "chat.Channel.created_at": "shown",
     "chat.Channel.updated_at": "shown",
-    "chat.ChannelHealth": "what failed lately: forged, a channel is left alone for minutes, or asked in vain",
+    "chat.ChannelHealth": "what failed lately: forged, a channel is left alone for minutes, or asked in vain; what lies"
+    " further ahead than a pause is not waited for",
     "chat.ChannelKey.api_key_sealed": "encrypted with our key: what nobody sealed does not open",
     "chat.ChannelKey.created_at": "shown",
     "chat.ChannelKey.sleep_reason": "for operators",

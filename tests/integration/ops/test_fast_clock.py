@@ -8,7 +8,11 @@ from apps.accounts.contracts import Member
 from apps.chat import services as chat
 from apps.chat.contracts import GenerationState
 from apps.chat.models import Generation
+from apps.chat.rules import breaker
+from apps.chat.services.channels import rest_key
+from apps.chat.services.health import has_failed
 from apps.kernel import clock, idempotency
+from apps.kernel.ids import new_id
 from apps.kernel.models import IdempotencyKey
 from apps.marketing import services as marketing
 from apps.marketing.models import SignIn
@@ -47,6 +51,27 @@ def test_a_sign_in_far_ahead_breaks_no_streak(alice: Member) -> None:
 
     assert marketing.sign_in(user_id=alice.id, now=NOON + DAY).streak == 2
     assert SignIn.objects.count() == 3
+
+
+def test_a_channel_and_its_keys_rest_no_longer_than_they_ever_do(alice: Member) -> None:
+    set_limits(free_per_day=5)
+    make_model()
+    send(alice.id)
+    (job,) = chat.claim_jobs(limit=1, now=clock.now())
+    target, ahead = job.targets[0], clock.now() + FAR
+    for _ in range(breaker.FAILURES):
+        has_failed(target=target, generation_id=new_id(), code="upstream_failed", now=ahead)
+    assert rest_key(key_id=target.key_id, reason="upstream_auth", now=ahead)
+
+    send(alice.id)
+    (job,) = chat.claim_jobs(limit=1, now=clock.now())
+
+    assert job.targets[0].needs_probe
+    assert chat.begin_probe(channel=target.channel, generation_id=job.generation_id, now=clock.now())
+    # It is one probe, and the key's refusal counts as another does.
+    assert not chat.begin_probe(channel=target.channel, generation_id=new_id(), now=clock.now())
+    assert rest_key(key_id=target.key_id, reason="upstream_auth", now=clock.now())
+    assert not rest_key(key_id=target.key_id, reason="upstream_auth", now=clock.now())
 
 
 def test_an_answer_whose_lease_lies_far_ahead_is_settled(alice: Member) -> None:

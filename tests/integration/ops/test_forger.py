@@ -26,7 +26,7 @@ from apps.marketing.contracts import AdjustedAsset, AdjustmentRequest, Limits
 from apps.marketing.models import Seat
 from apps.orders import services as orders
 from tests.cast import member
-from tests.integration.chat.conftest import make_model, send, set_limits
+from tests.integration.chat.conftest import make_model, send, set_limits, whole_attempt
 from tests.integration.marketing import campaign
 from tests.integration.ops import forgeries_chat, forgeries_kernel, forgeries_ledger, forgeries_marketing, rights
 from tests.integration.ops.forgeries import WITH_TRIGGERS as FORGERIES
@@ -52,7 +52,6 @@ EXPLAINED = {
     # What two people decided: forged column by column (I-63; NAMED in forgeries_kernel.py).
     "kernel.Proposal",
     # Neither money, luck nor rights: they may be lost.
-    "chat.Attempt",
     "chat.RefusalCount",
     "kernel.CheckRun",
     "kernel.IdempotencyKey",
@@ -128,7 +127,8 @@ def shop(alice: Member, bob: Member, wechat: WechatServer) -> None:
     done = Outcome(state=GenerationState.FINISHED, text="Hello!", finish_reason="stop", reported=said, latency_ms=900)
     for job in chat.claim_jobs(limit=5, now=clock.now()):
         end = replace(done, route_id=job.targets[0].route_id)
-        chat.finish_run(generation_id=job.generation_id, lease_token=job.lease_token, outcome=end, now=clock.now())
+        of = {"generation_id": job.generation_id, "lease_token": job.lease_token}
+        chat.finish_run(**of, outcome=end, attempt=whole_attempt(job), now=clock.now())
 
 
 def play(alice: Member, bob: Member) -> None:

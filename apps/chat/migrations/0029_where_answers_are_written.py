@@ -17,7 +17,7 @@ SETTLED = (
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chat", "0026_roles_of_channels")]
+    dependencies = [("chat", "0028_options_of_requests")]
 
     operations = [
         *keeping_triggers(
