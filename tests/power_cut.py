@@ -46,8 +46,13 @@ def commit_and_die(self):
     if getattr(self, "is_doomed", False):
         die()
 
+def watch(connection, **_):
+    # One of a pool is made again and again.
+    if cut not in connection.execute_wrappers:
+        connection.execute_wrappers.append(cut)
+
 # Every thread has a connection of its own.
-connection_created.connect(lambda connection, **_: connection.execute_wrappers.append(cut), weak=False)
+connection_created.connect(watch)
 BaseDatabaseWrapper._commit = commit_and_die
 exec(work)
 """
