@@ -127,7 +127,14 @@ class Attempts:
         if self._first_word_at is None:
             if not ending.finish_reason or ending.finish_reason in BROKEN:
                 raise UpstreamError("upstream_cut", f"{ending.finish_reason or 'an end'} before the first word")
+            if ending.finish_reason == "stop" and not ending.completion_tokens and self._has_others():
+                # It says itself that it wrote nothing. Thoughts that are not shown, and calls of tools, are counted.
+                raise UpstreamError("empty_answer", "stop before the first word", blame=Blame.MODEL)
             yield ending
+
+    def _has_others(self) -> bool:
+        """Whether another channel may be asked."""
+        return any(target.channel != self.target.channel and self._has_room(target) for target in self._later)
 
     def _after(self, error: UpstreamError) -> Target | None:
         """The next target, if there may be one: another key or channel, as long as nobody has read a word."""

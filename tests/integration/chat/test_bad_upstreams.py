@@ -247,3 +247,39 @@ def test_another_key_answers_while_one_is_busy(rich_alice: Member, upstream: Ups
 
     assert texts == ["by the other key"] * 4
     assert upstream.keys.count("Bearer sk-test-secret") == 1
+
+
+@pytest.mark.parametrize(
+    ("script", "end"),
+    [
+        ([reason("stop"), usage(7, 0), DONE], (FINISHED, "", "from the second")),
+        ([reason("stop"), DONE], (FINISHED, "", "from the second")),
+        # It thought, or called tools, and is paid for that; or it was filtered.
+        ([reason("stop"), usage(7, 90), DONE], (FAILED, "empty_answer", "")),
+        ([reason("length"), usage(7, 0), DONE], (FAILED, "empty_answer", "")),
+        ([reason("content_filter"), usage(7, 0), DONE], (FAILED, "content_refused", "")),
+    ],
+    ids=["no token", "no count", "tokens", "length", "filtered"],
+)
+@pytest.mark.usefixtures("engine")
+def test_another_channel_answers_what_one_calls_answered_without_a_token(
+    rich_alice: Member, upstream: Upstream, second: Upstream, script: list[bytes], end: tuple[GenerationState, str, str]
+) -> None:
+    upstream.scripts["up-base"] = script
+
+    done, text = settled(rich_alice.id, send(rich_alice.id).generation.id)
+
+    assert (done.state, done.error_code, text) == end
+    # It may have been the question: nothing is held against the channel.
+    assert not ChannelHealth.objects.exists()
+
+
+def test_where_there_is_nobody_else_an_answer_without_a_token_is_what_it_is(
+    rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    upstream.scripts["up-base"] = [reason("stop"), usage(7, 0), DONE]
+
+    done, _ = settled(rich_alice.id, send(rich_alice.id).generation.id)
+
+    assert (done.state, done.finish_reason, done.error_code) == (FAILED, "stop", "empty_answer")
+    assert (done.prompt_tokens, done.charged_milli) == (7, 0)
