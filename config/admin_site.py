@@ -40,10 +40,12 @@ class OperatorSite(AdminSite):
         return apps if app_label else by_task(apps, self._registry)
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The home says what waits for a second person, and from where on one is needed."""
+        """The home says what needs somebody now, what waits for a second person, and from where on one is needed."""
         from apps.kernel import approvals, clock  # noqa: PLC0415
+        from apps.kernel.admin.alarms import alarms_for  # noqa: PLC0415
 
         context = {
+            "alarms": alarms_for(request),
             "approval_limits": approvals.limits(),
             "open_proposals": approvals.open_proposals(now=clock.now()),
         }

@@ -77,6 +77,22 @@ class ChatConfig(AppConfig):
             "chatloop_chat_refusals", "questions that a rule refused", label="rule", read=chat.refusals_by_rule
         )
 
+        metrics.register_gauge(
+            "chatloop_chat_channel_left_alone",
+            "whether a channel that is on is left alone for its failures",
+            label="channel",
+            read=chat.channels_left_alone,
+        )
+        metrics.register_gauge(
+            "chatloop_chat_keys_asleep", "keys that their provider refuses", label="reason", read=chat.keys_asleep
+        )
+        metrics.register_gauge(
+            "chatloop_chat_answers_running",
+            "answers being written",
+            label="channel",
+            read=lambda: chat.answers_running() or {},
+        )
+
         accounts.register_export("conversations", chat.export_conversations)
         accounts.register_export("messages", chat.export_messages)
         accounts.register_export("generations", chat.export_generations)

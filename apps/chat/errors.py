@@ -36,6 +36,21 @@ class ModelNotFound(DomainError):
     title = _("This model is not available.")
 
 
+class ChannelNotTried(DomainError):
+    """A channel without a key, or without a route to a model of texts, cannot be tried; `channel` is in the context."""
+
+    kind = ErrorKind.CONFLICT
+    code = "channel_not_tried"
+    title = _("It cannot be tested: it has no key, or no route to a text model.")
+
+
+class TriedTogether(DomainError):
+    """Several were chosen to be tried, and an operator waits for each."""
+
+    code = "tried_together"
+    title = _("Test one at a time: each takes up to twelve seconds.")
+
+
 class ModelWritesNoText(DomainError):
     """A model of images or embeddings was asked for an answer."""
 

@@ -36,18 +36,27 @@ class AuditCollector(Collector):
 
 
 class CountCollector(Collector):
-    """Numbers that only grow and that an app keeps in a table, so that every process tells the same."""
+    """Numbers that an app keeps where every process reads the same: those that only grow, or how something stands."""
 
-    def __init__(self, name: str, documentation: str, *, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+    def __init__(
+        self,
+        family: type[CounterMetricFamily | GaugeMetricFamily],
+        name: str,
+        documentation: str,
+        *,
+        label: str,
+        read: Callable[[], Mapping[str, int]],
+    ) -> None:
+        self._family = family
         self._name, self._documentation, self._label, self._read = name, documentation, label, read
 
-    def describe(self) -> Iterator[CounterMetricFamily]:
+    def describe(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Nothing, so that registering asks no database."""
         yield from ()
 
-    def collect(self) -> Iterator[CounterMetricFamily]:
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily]:
         """Each number under its label."""
-        counts = CounterMetricFamily(self._name, self._documentation, labels=[self._label])
+        counts = self._family(self._name, self._documentation, labels=[self._label])
         try:
             for label, number in self._read().items():
                 counts.add_metric([label], number)
@@ -57,8 +66,13 @@ class CountCollector(Collector):
 
 
 def register_counts(name: str, documentation: str, *, label: str, read: Callable[[], Mapping[str, int]]) -> None:
-    """Tell what `read` reads, by label; called once from AppConfig.ready()."""
-    REGISTRY.register(CountCollector(name, documentation, label=label, read=read))
+    """Tell what `read` reads, by label, and what only grows; called once from AppConfig.ready()."""
+    REGISTRY.register(CountCollector(CounterMetricFamily, name, documentation, label=label, read=read))
+
+
+def register_gauge(name: str, documentation: str, *, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+    """Tell how what `read` reads stands now, by label; called once from AppConfig.ready()."""
+    REGISTRY.register(CountCollector(GaugeMetricFamily, name, documentation, label=label, read=read))
 
 
 def register() -> None:

@@ -4,20 +4,25 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, rules, services
+from apps.chat.admin.health import Acts, LastFailures, RunningNow, health_in_words, is_well, keys_in_words
+from apps.chat.admin.trials import only_one, show_trials
 from apps.chat.admin.usages import CostFields, save_cost
-from apps.chat.contracts import BreakerState
+from apps.chat.contracts import Steering
 from apps.chat.models import Channel, ChannelKey, Route
 from apps.kernel import clock
 from apps.kernel.admin import (
     ConfigurationAdmin,
     ReasonedForm,
     Task,
+    actor,
+    reason_action,
 )
 from apps.kernel.errors import DomainError
 
@@ -101,35 +106,76 @@ class RouteForm(CostFields, ReasonedForm):
 
 @admin.register(Channel)
 class ChannelAdmin(ConfigurationAdmin):
-    """Upstream accounts."""
+    """Upstream accounts: how each does, and what can be done about it, on one page."""
 
     task = Task.CHAT
     form = ChannelForm
     empty_text = gettext_lazy("Nobody can answer yet. Add a channel: the address of an upstream account and its key.")
-    list_display = ("code", "kind", "base_url", "is_enabled", "health_now", "keys_awake", "updated_at")
+    change_list_template = "admin/chat/channel/change_list.html"
+    list_display = ("code", "kind", "health_now", "keys_now")
+    list_filter = ("is_enabled",)
+    ordering = ("code",)
+    actions = ("try_it", "force_on", "force_off", "automatic")
     refused_fields: ClassVar = {errors.ChannelKeyNeeded: "api_key"}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Channel]:
         """With its health and keys, which columns tell."""
         return super().get_queryset(request).select_related("health").prefetch_related("keys")
 
-    @admin.display(description=gettext_lazy("health"))
-    def health_now(self, channel: Channel) -> str:
-        """How it does, as all engines know it."""
-        health = getattr(channel, "health", None)
-        if channel.is_forced:
-            return _("forced on")
-        if health is None or health.facts.is_well:
-            return str(BreakerState.CLOSED.label)
-        said = _("%(state)s: %(failures)s failures, last %(code)s")
-        return said % {"state": health.get_state_display(), "failures": health.failures, "code": health.code}
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """The list, whose template makes a form for the buttons of each row."""
+        return super().changelist_view(request, {"checkbox_name": ACTION_CHECKBOX_NAME, **(extra_context or {})})
 
-    @admin.display(description=gettext_lazy("keys awake"))
-    def keys_awake(self, channel: Channel) -> str:
-        """How many of its keys can be used now."""
-        keys = [key for key in channel.keys.all() if key.is_enabled and key.api_key_sealed]
-        awake = [key for key in keys if key.sleeps_until is None or key.sleeps_until <= clock.now()]
-        return f"{len(awake)} / {len(keys)}"
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        """With what happened lately, which is read once for all rows."""
+        return [*super().get_list_display(request), RunningNow(), LastFailures(request), Acts(self, request)]
+
+    @admin.display(description=gettext_lazy("health"))
+    def health_now(self, channel: Channel) -> Any:
+        """How it does, as all engines know it."""
+        return health_in_words(channel)
+
+    @admin.display(description=gettext_lazy("keys"))
+    def keys_now(self, channel: Channel) -> Any:
+        """Each of its keys, and until when it sleeps."""
+        return keys_in_words(channel)
+
+    @reason_action(description=gettext_lazy("Test"), permission="chat.change_channel")
+    def try_it(self, request: HttpRequest, queryset: QuerySet[Channel], reason: str) -> None:
+        """Ask the chosen one a tiny question with each of its keys, and show what came."""
+        channel = only_one(queryset)
+        tried = services.try_channel(channel_id=channel, actor=actor(request), reason=reason, now=clock.now())
+        show_trials(self, request, tried)
+
+    @reason_action(
+        description=gettext_lazy("Force on"),
+        permission="chat.change_channel",
+        when=lambda row: not (row.is_forced and row.is_enabled),
+    )
+    def force_on(self, request: HttpRequest, queryset: QuerySet[Channel], reason: str) -> None:
+        """Ask it whatever its failures."""
+        self._steer(request, queryset, reason, to=Steering.ON)
+
+    @reason_action(
+        description=gettext_lazy("Force off"), permission="chat.change_channel", when=lambda row: row.is_enabled
+    )
+    def force_off(self, request: HttpRequest, queryset: QuerySet[Channel], reason: str) -> None:
+        """Ask it no more."""
+        self._steer(request, queryset, reason, to=Steering.OFF)
+
+    @reason_action(
+        description=gettext_lazy("Automatic"),
+        permission="chat.change_channel",
+        when=lambda row: not row.is_enabled or row.is_forced or not is_well(row),
+    )
+    def automatic(self, request: HttpRequest, queryset: QuerySet[Channel], reason: str) -> None:
+        """Ask it by its health; what failed so far is forgotten."""
+        self._steer(request, queryset, reason, to=Steering.AUTOMATIC)
+
+    def _steer(self, request: HttpRequest, channels: QuerySet[Channel], reason: str, *, to: Steering) -> None:
+        for channel_id in channels.values_list("pk", flat=True):
+            services.steer_channel(channel_id=channel_id, to=to, actor=actor(request), reason=reason, now=clock.now())
+        self.message_user(request, _("Done."))
 
     def explain(self, refusal: DomainError) -> str:
         """What the named field has to be."""
@@ -165,6 +211,27 @@ class ChannelKeyAdmin(ConfigurationAdmin):
     list_filter = ("channel", "is_enabled")
     list_select_related = ("channel",)
     ordering = ("channel__code", "name")
+    actions = ("try_it", "wake")
+
+    @reason_action(description=gettext_lazy("Test"), permission="chat.change_channelkey")
+    def try_it(self, request: HttpRequest, queryset: QuerySet[ChannelKey], reason: str) -> None:
+        """Ask its channel a tiny question with this key, and show what came."""
+        key = ChannelKey.objects.get(pk=only_one(queryset))
+        tried = services.try_channel(
+            channel_id=key.channel_id, key_id=key.pk, actor=actor(request), reason=reason, now=clock.now()
+        )
+        show_trials(self, request, tried)
+
+    @reason_action(
+        description=gettext_lazy("Wake"),
+        permission="chat.change_channelkey",
+        when=lambda row: row.sleeps_until is not None and row.sleeps_until > clock.now(),
+    )
+    def wake(self, request: HttpRequest, queryset: QuerySet[ChannelKey], reason: str) -> None:
+        """Use the chosen keys again."""
+        for key_id in queryset.values_list("pk", flat=True):
+            services.wake_key(key_id=key_id, actor=actor(request), reason=reason, now=clock.now())
+        self.message_user(request, _("Done."))
 
     @admin.display(description=gettext_lazy("ends in"))
     def masked(self, key: ChannelKey) -> str:
@@ -201,6 +268,16 @@ class RouteAdmin(ConfigurationAdmin):
     list_filter = ("is_enabled", "channel", "model")
     list_select_related = ("model", "channel")
     ordering = ("model__sort", "model__code", "priority", "-weight")
+    actions = ("try_it",)
+
+    @reason_action(description=gettext_lazy("Test"), permission="chat.change_route")
+    def try_it(self, request: HttpRequest, queryset: QuerySet[Route], reason: str) -> None:
+        """Ask its channel a tiny question for its model, with each key, and show what came."""
+        route = Route.objects.get(pk=only_one(queryset))
+        tried = services.try_channel(
+            channel_id=route.channel_id, route_id=route.pk, actor=actor(request), reason=reason, now=clock.now()
+        )
+        show_trials(self, request, tried)
 
     def save_model(self, request: HttpRequest, obj: Route, form: Any, change: bool) -> None:
         """Save through the service, which records who, what and why."""

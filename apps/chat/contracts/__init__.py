@@ -27,7 +27,7 @@ from apps.chat.contracts.answers import (
     Turn,
 )
 from apps.chat.contracts.catalogue import Capability, ModelKind
-from apps.chat.contracts.channels import BreakerState
+from apps.chat.contracts.channels import BreakerState, Steering
 from apps.chat.contracts.prices import (
     PerAnswer,
     PerImage,
@@ -76,6 +76,7 @@ __all__ = [
     "Role",
     "SearchHit",
     "ShownReport",
+    "Steering",
     "Target",
     "TextDirection",
     "TextPart",

@@ -1,4 +1,6 @@
-"""How channels do."""
+"""How channels do, and what operators make of them."""
+
+from enum import Enum
 
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -10,3 +12,11 @@ class BreakerState(TextChoices):
     CLOSED = "closed", _("Well")
     OPEN = "open", _("Left alone")
     HALF_OPEN = "half_open", _("Being tried")
+
+
+class Steering(Enum):
+    """Asked whatever its failures; not at all; or by its health."""
+
+    ON = "on"
+    OFF = "off"
+    AUTOMATIC = "automatic"

@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
+from typing import Protocol
 
 from apps.chat.contracts import Job, Target
 from apps.chat.engine.attempt_notes import AttemptNote, Blame
-from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
 from apps.chat.registries import AttemptPhase, Connection, Delta
 
@@ -15,6 +15,19 @@ logger = logging.getLogger(__name__)
 
 # An answer that broke off without an error of the connection: whoever wrote it is to blame.
 _CUT = {"upstream_cut", "upstream_timeout"}
+
+
+class Listener(Protocol):
+    """Who hears of attempts; of an engine's own the services (service_calls.py)."""
+
+    async def begin_probe(self, job: Job, target: Target) -> bool:
+        """Whether this job shall try a channel that is left alone."""
+
+    async def has_begun(self, job: Job, target: Target) -> None:
+        """A channel that was tried began to answer."""
+
+    async def record_attempt(self, attempt: AttemptNote) -> None:
+        """An attempt after which another follows."""
 
 
 class _NotOurs(UpstreamError):
@@ -29,7 +42,7 @@ class Attempts:
         job: Job,
         *,
         channels: Mapping[str, Connection],
-        services: ServiceCalls,
+        services: Listener,
         has_room: Callable[[Target], bool] = lambda target: True,
     ) -> None:
         self._job = job

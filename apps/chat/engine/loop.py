@@ -4,12 +4,12 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import AsyncExitStack, suppress
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import redis
 
 from apps.chat.contracts import Job, Target
-from apps.chat.engine import feed
+from apps.chat.engine import feed, presence
 from apps.chat.engine.moderation import moderation
 from apps.chat.engine.run import Run
 from apps.chat.engine.service_calls import ServiceCalls, Services
@@ -42,12 +42,19 @@ class Engine:
         self._redis = async_redis()
         self._feeder = feed.Feeder(self._redis)
         self._runs: dict[asyncio.Task[None], Run] = {}
+        self._id = uuid4()
         self._lexicon = EMPTY
         self._moderation = moderation()
 
     async def work(self, ending: asyncio.Event, *, patience: float = _PATIENCE_SECONDS) -> None:
         """Work until `ending` is set; then let running answers finish for `patience` seconds and interrupt the rest."""
-        helps = (self._hear_stops(), self._look_for_stops(), self._look_for_words(), self._feeder.work())
+        helps = (
+            self._hear_stops(),
+            self._look_for_stops(),
+            self._look_for_words(),
+            self._tell_presence(),
+            self._feeder.work(),
+        )
         helpers = [asyncio.create_task(help_) for help_ in helps]
         try:
             async with AsyncExitStack() as opened:
@@ -136,6 +143,13 @@ class Engine:
             if self._runs:
                 running = [run.generation_id for run in self._runs.values()]
                 self._stop(await self._services.find_stop_requests(running))
+
+    async def _tell_presence(self) -> None:
+        while True:
+            with suppress(redis.RedisError, OSError):
+                running = Counter(run.channel for run in self._runs.values())
+                await presence.tell(self._redis, engine=self._id, running=running)
+            await asyncio.sleep(_SWEEP_SECONDS)
 
     async def _look_for_words(self) -> None:
         while True:

@@ -14,6 +14,9 @@ from apps.kernel.models import Row
 class Attempt(Row):
     """One time that a generation was asked at a route's channel, and what came of it. Only the last one is charged."""
 
+    # Outcomes of an answer that came whole, and of one that nobody wanted more of.
+    NO_FAILURES = ("", "stopped")
+
     generation = models.ForeignKey(
         Generation, verbose_name=_("generation"), on_delete=models.PROTECT, related_name="attempts", db_index=False
     )
@@ -31,6 +34,9 @@ class Attempt(Row):
     class Meta:
         verbose_name = _("attempt at an answer")
         verbose_name_plural = _("attempts at answers")
+        indexes = [
+            models.Index(fields=["id"], condition=~Q(code__in=("", "stopped")), name="chat_attempt_failed"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["generation", "number"], name="chat_attempt_numbered"),
             models.CheckConstraint(condition=Q(phase__in=AttemptPhase.values), name="chat_attempt_phase_known"),

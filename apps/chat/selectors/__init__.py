@@ -24,7 +24,7 @@ from apps.chat.selectors.conversations import (
     turns_above,
 )
 from apps.chat.selectors.reports import is_revealed, report, report_detail, report_on, reports_of
-from apps.chat.selectors.routes import OpenRoute, open_routes
+from apps.chat.selectors.routes import OpenRoute, open_routes, recent_failures, trial_targets
 
 __all__ = [
     "ModelFacts",
@@ -48,11 +48,13 @@ __all__ = [
     "policy_on_show",
     "priced_models",
     "recent_conversations",
+    "recent_failures",
     "report",
     "report_detail",
     "report_on",
     "reports_of",
     "search",
     "summary",
+    "trial_targets",
     "turns_above",
 ]

@@ -9,8 +9,8 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q
 
-from apps.chat.contracts import Target
-from apps.chat.models import Channel, ChannelHealth, ChannelKey, Route
+from apps.chat.contracts import ModelKind, Target
+from apps.chat.models import Attempt, Channel, ChannelHealth, ChannelKey, Route
 from apps.chat.registries import CHANNELS
 from apps.chat.rules.breaker import Health
 from apps.kernel import sealing
@@ -67,6 +67,38 @@ def open_routes() -> Mapping[UUID, tuple[OpenRoute, ...]]:
                 )
             )
     return {model_id: tuple(routes) for model_id, routes in found.items()}
+
+
+# So many of a channel's keys are tried at once.
+_MOST_TRIED = 5
+
+
+def trial_targets(
+    *, channel_id: UUID, key_id: UUID | None = None, route_id: UUID | None = None
+) -> tuple[str, list[tuple[str, Target]]]:
+    """The channel's code, and where it can be tried: a target for each key that can be opened, by the key's name.
+
+    Also of what is switched off or sleeps; by one of its routes to models of texts, or the first, those that are on
+    before the others.
+    """
+    channel = Channel.objects.get(pk=channel_id)
+    routes = Route.objects.filter(channel=channel, model__kind=ModelKind.TEXT).select_related("channel")
+    if route_id is not None:
+        routes = routes.filter(pk=route_id)
+    route = routes.order_by("-is_enabled", "priority", "model__sort", "pk").first()
+    if route is None or not _is_spoken(channel):
+        return channel.code, []
+    keys = ChannelKey.objects.filter(channel=channel).exclude(api_key_sealed="").order_by("-is_enabled", "name")
+    if key_id is not None:
+        keys = keys.filter(pk=key_id)
+    opened = [(key, sealing.unseal("channel_key", key.api_key_sealed)) for key in keys[:_MOST_TRIED]]
+    return channel.code, [(str(key), _target(route, key, api_key)) for key, api_key in opened if api_key is not None]
+
+
+def recent_failures(*, limit: int) -> list[Attempt]:
+    """The last attempts of all channels that failed, newest first: by an index of those alone."""
+    failed = Attempt.objects.exclude(code__in=Attempt.NO_FAILURES)
+    return list(failed.select_related("route__channel", "route__model").order_by("-pk")[:limit])
 
 
 def _target(route: Route, key: ChannelKey, api_key: str) -> Target:

@@ -1,5 +1,11 @@
 """The door of chat: ask, follow, stop; conversations; quota; configuration; and the verbs of the engine."""
 
+from apps.chat.services.alarms import (
+    answers_running,
+    channel_alarms,
+    channels_left_alone,
+    keys_asleep,
+)
 from apps.chat.services.asking import ask_question, regenerate_answer
 from apps.chat.services.attempts import record_attempt
 from apps.chat.services.catalogue import check_models, policy_on_show, save_model, save_policy
@@ -53,13 +59,18 @@ from apps.chat.services.reports import (
 )
 from apps.chat.services.settling import settle_abandoned, stop_answers_of_key, stop_generation
 from apps.chat.services.starting import start_for_program, start_generation
+from apps.chat.services.steering import KeyTried, steer_channel, try_channel, wake_key
 from apps.chat.services.word_lists import lexicon, listed_words, save_word_list
 
 __all__ = [
+    "KeyTried",
+    "answers_running",
     "ask_question",
     "begin_probe",
     "blocked_networks",
     "change_conversation",
+    "channel_alarms",
+    "channels_left_alone",
     "check_models",
     "check_nothing_runs",
     "claim_jobs",
@@ -83,6 +94,7 @@ __all__ = [
     "grant_quota",
     "has_begun",
     "keep_text",
+    "keys_asleep",
     "label_of_archive",
     "lexicon",
     "listed_words",
@@ -114,8 +126,11 @@ __all__ = [
     "settle_abandoned",
     "start_for_program",
     "start_generation",
+    "steer_channel",
     "stop_answers_of_key",
     "stop_generation",
     "take_quota",
+    "try_channel",
     "verify_label",
+    "wake_key",
 ]

@@ -128,18 +128,14 @@ def follow_port(*, base_url: str, api_key: str, now: datetime, reason: str) -> N
     """
     for channel in Channel.objects.order_by("code"):
         if rules.differ_in_port(channel.base_url, base_url):
-            save_channel(
-                code=channel.code,
-                kind=channel.kind,
-                base_url=base_url,
-                proxy_url=channel.proxy_url,
-                is_enabled=channel.is_enabled,
-                is_forced=channel.is_forced,
-                limits={name: getattr(channel, name) for name in rules.CHANNEL_LIMITS},
-                api_key=api_key,
-                reason=reason,
-                now=now,
-            )
+            save_as_it_is(channel, base_url=base_url, api_key=api_key, reason=reason, now=now)
+
+
+def save_as_it_is(channel: Channel, **changes: Any) -> None:
+    """save_channel() with all that this row says but for `changes`, by name. Raises what that raises."""
+    same = {name: getattr(channel, name) for name in ("kind", "base_url", "proxy_url", "is_enabled", "is_forced")}
+    limits = {name: getattr(channel, name) for name in rules.CHANNEL_LIMITS}
+    save_channel(**{"code": channel.code, "api_key": None, "limits": limits, **same, **changes})
 
 
 def save_route(

@@ -1,12 +1,13 @@
 """The admin's bones, one home for what every page of operators is made of: apps write columns and actions on them."""
 
 from apps.kernel.admin import system
+from apps.kernel.admin.alarms import Alarm, register_alarms
 from apps.kernel.admin.bases import OperatorAdmin, ReadOnlyAdmin
-from apps.kernel.admin.columns import link_to
+from apps.kernel.admin.columns import Column, badge, link_to
 from apps.kernel.admin.configuration import ConfigurationAdmin, ReasonedForm
 from apps.kernel.admin.navigation import Task
 from apps.kernel.admin.people import name_people
-from apps.kernel.admin.reasons import ReasonForm, SeenForm, actor, reason_action
+from apps.kernel.admin.reasons import ReasonForm, SeenForm, actor, may_offer, reason_action
 from apps.kernel.admin.timelines import ANYTHING, SHOWN, Happening, tell
 from apps.kernel.admin.words import (
     ACT,
@@ -21,7 +22,9 @@ from apps.kernel.admin.words import (
 __all__ = [
     "ACT",
     "MOVEMENT",
+    "Alarm",
     "Codes",
+    "Column",
     "name_codes",
     "ANYTHING",
     "SHOWN",
@@ -35,6 +38,9 @@ __all__ = [
     "Task",
     "actor",
     "amount_in_words",
+    "badge",
+    "may_offer",
+    "register_alarms",
     "asset_in_words",
     "name_asset",
     "name_people",
