@@ -147,6 +147,22 @@ def _prices(request: HttpRequest, model: Any) -> Iterable[Happening]:
 tell("chat.chatmodel", "chat.view_chatmodel", _prices)
 
 
+# The form in parts: each with its fields.
+_PARTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
+    (None, ("code", "name", "kind", "sort")),
+    (
+        gettext_lazy("What it can"),
+        ("has_vision", "has_reasoning", "has_tools", "context_tokens", "max_output_tokens"),
+    ),
+    (
+        gettext_lazy("Price"),
+        ("price_kind", "price_milli", "input_milli", "cached_milli", "output_milli", "image_milli"),
+    ),
+    (gettext_lazy("Who may ask it"), ("is_enabled", "is_visible", "needs_entitlement", "is_in_free_allowance")),
+    (gettext_lazy("Why"), ("reason", "seen")),
+)
+
+
 @admin.register(ChatModel)
 class ChatModelAdmin(ConfigurationAdmin):
     """The models on offer. The page of one tells every version of its price, and who changed it."""
@@ -175,6 +191,11 @@ class ChatModelAdmin(ConfigurationAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChatModel]:
         """With the routes, which a column names."""
         return super().get_queryset(request).prefetch_related("routes__channel")
+
+    def get_fieldsets(self, request: HttpRequest, obj: ChatModel | None = None) -> Any:
+        """The fields in parts."""
+        fields = self.get_fields(request, obj)
+        return [(title, {"fields": [name for name in names if name in fields]}) for title, names in _PARTS]
 
     @admin.display(description=gettext_lazy("can"), empty_value="–")
     def can(self, model: ChatModel) -> str:

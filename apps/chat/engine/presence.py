@@ -22,7 +22,7 @@ _HEARD_SECONDS = 10
 async def tell(client: Redis, *, engine: UUID, running: Mapping[str, int]) -> None:
     """Say what this engine is writing, by channel. Raises RedisError."""
     pipe = client.pipeline(transaction=False)
-    pipe.setex(_of(engine), _HEARD_SECONDS, json.dumps(running))
+    pipe.set(_of(engine), json.dumps(running), ex=_HEARD_SECONDS)
     pipe.zadd(_ENGINES, {str(engine): time.time()})
     pipe.expire(_ENGINES, _HEARD_SECONDS)
     await pipe.execute()

@@ -15,7 +15,7 @@ from apps.chat.contracts import Job, Role, Target
 from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.engine.attempts import Attempts
 from apps.chat.engine.upstream_errors import BROKEN, UpstreamError
-from apps.chat.registries import CHANNELS, AttemptPhase
+from apps.chat.registries import CHANNELS, AttemptPhase, Connection
 from apps.kernel.characters import show_something
 
 logger = logging.getLogger(__name__)
@@ -61,10 +61,12 @@ class _Nobody:
 def try_targets(targets: Sequence[Target]) -> list[Trial]:
     """Ask these targets at the same time, in a thread of their own; blocks for twelve seconds at most."""
     trials: list[Trial] = [_unheard("upstream_timeout")] * len(targets)
+    # Here: the first of a process has much to import, and a channel is not slow for that.
+    ways = [CHANNELS[target.channel_kind].connect() for target in targets]
 
     def work() -> None:
         try:
-            trials[:] = asyncio.run(_try_all(targets))
+            trials[:] = asyncio.run(_try_all(targets, ways))
         except Exception:
             logger.exception("a trial failed unexpectedly")
             trials[:] = [_unheard(rules.INTERNAL)] * len(targets)
@@ -76,11 +78,12 @@ def try_targets(targets: Sequence[Target]) -> list[Trial]:
     return list(trials)
 
 
-async def _try_all(targets: Sequence[Target]) -> list[Trial]:
-    return await asyncio.gather(*(_try(_within_limits(target)) for target in targets))
+async def _try_all(targets: Sequence[Target], ways: Sequence[Connection]) -> list[Trial]:
+    pairs = zip(targets, ways, strict=True)
+    return await asyncio.gather(*(_try(_within_limits(target), way) for target, way in pairs))
 
 
-async def _try(target: Target) -> Trial:
+async def _try(target: Target, way: Connection) -> Trial:
     job = Job(
         generation_id=uuid4(),
         lease_token=uuid4(),
@@ -88,8 +91,8 @@ async def _try(target: Target) -> Trial:
         max_output_tokens=_MAX_OUTPUT_TOKENS,
         turns=(rules.text_turn(Role.USER, QUESTION),),
     )
-    async with CHANNELS[target.channel_kind].connect() as connection:
-        attempts = Attempts(job, channels={target.channel_kind: connection}, services=_Nobody())
+    async with way:
+        attempts = Attempts(job, channels={target.channel_kind: way}, services=_Nobody())
         said, reason, code = "", "", ""
         try:
             async with asyncio.timeout(_SECONDS), aclosing(attempts.deltas()) as answer:

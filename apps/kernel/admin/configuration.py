@@ -62,8 +62,13 @@ class ConfigurationAdmin(OperatorAdmin):
         return self.key_fields if obj is not None else ()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """With the hidden one that says what was shown, where there is something to change."""
-        fields = [name for name in super().get_fields(request, obj) if name != "seen"]
+        """What names the row first, the reason last; with the hidden one that says what was shown, where there is
+        something to change.
+        """
+        named = super().get_fields(request, obj)
+        fields = [name for name in self.key_fields if name in named]
+        fields += [name for name in named if name not in {*fields, "reason", "seen"}]
+        fields += [name for name in named if name == "reason"]
         return [*fields, "seen"] if obj is not None and self.has_change_permission(request, obj) else fields
 
     def said(self, request: HttpRequest, form: Any) -> dict[str, Any]:
