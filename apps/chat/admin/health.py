@@ -68,8 +68,9 @@ class RunningNow(Column):
         """Ask once."""
         self._told = services.answers_running()
 
-    def _running(self, channel: Channel) -> str:
-        return "?" if self._told is None else f"{self._told.get(channel.code, 0)}"
+    def _running(self, channel: Channel) -> Any:
+        number = "?" if self._told is None else self._told.get(channel.code, 0)
+        return format_html('<span class="cell-label">{}: </span>{}', _("answers running"), number)
 
 
 class LastFailures(Column):

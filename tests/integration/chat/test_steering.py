@@ -357,7 +357,9 @@ def test_operators_see_how_many_answers_run_where(
 
     wait_for(lambda: services.answers_running() == {"test": 1}, what="the engine to tell")
 
-    assert re.search(r"field-running[^>]*>1</td>", operator_browser.get(PAGE).content.decode())
+    assert re.search(
+        r'field-running[^>]*><span class="cell-label">[^<]*</span>1</td>', operator_browser.get(PAGE).content.decode()
+    )
     assert REGISTRY.get_sample_value("chatloop_chat_answers_running", {"channel": "test"}) == 1
     gate.set()
     wait_for(lambda: not services.answers_running(), what="the end of it")
