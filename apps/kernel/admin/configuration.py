@@ -65,7 +65,7 @@ class ConfigurationAdmin(OperatorAdmin):
         """What names the row first, the reason last; with the hidden one that says what was shown, where there is
         something to change.
         """
-        named = super().get_fields(request, obj)
+        named: list[Any] = list(super().get_fields(request, obj))
         fields = [name for name in self.key_fields if name in named]
         fields += [name for name in named if name not in {*fields, "reason", "seen"}]
         fields += [name for name in named if name == "reason"]
