@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0028_options_of_requests'),
+        ('chat', '0029_where_answers_are_written'),
     ]
 
     operations = [
