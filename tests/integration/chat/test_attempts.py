@@ -1,7 +1,10 @@
 """Every time that a channel is asked is a row; only the one that answered is paid for."""
 
+import asyncio
 import subprocess
 import threading
+from contextlib import AsyncExitStack
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -10,12 +13,18 @@ from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.contracts import GenerationState
-from apps.chat.models import Attempt, Generation
-from apps.chat.registries import AttemptPhase
+from apps.chat.contracts import GenerationState, Job
+from apps.chat.engine.attempts import Attempts
+from apps.chat.engine.service_calls import ServiceCalls
+from apps.chat.engine.upstream_errors import UpstreamError
+from apps.chat.models import Attempt, ChannelHealth, Generation
+from apps.chat.registries import CHANNELS, AttemptPhase
+from apps.chat.rules import breaker
+from apps.chat.services import routing
 from apps.kernel import clock
+from apps.kernel.ids import new_id
 from apps.kernel.invariants import all_invariants
-from tests.integration.chat.conftest import EngineThread, generation, send, settled, wait_for
+from tests.integration.chat.conftest import EngineThread, ail, generation, send, settled, wait_for
 from tests.integration.chat.test_failover import ask, second
 from tests.integration.chat.test_killed_engine import engine_process
 from tests.integration.chat.upstream import Drop, Upstream, answer, piece, usage
@@ -104,6 +113,36 @@ def test_an_engine_that_is_killed_between_two_attempts_leaves_the_first_and_no_c
     # Its provider was asked already: nobody takes it up again.
     assert services.claim_jobs(limit=10, now=clock.now()) == []
     assert [breach for check in all_invariants() for breach in check.check(clock.now())] == []
+
+
+def test_a_channel_that_somebody_else_tries_was_not_asked(
+    rich_alice: Member, upstream: Upstream, second: Upstream
+) -> None:
+    upstream.refusals["up-base"] = (500, {})
+    ail("second", times=breaker.FAILURES)
+    ChannelHealth.objects.update(retry_at=clock.now() - timedelta(seconds=1))
+    routing.forget()
+    asked = send(rich_alice.id).generation.id
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
+    assert services.begin_probe(channel="second", generation_id=new_id(), now=clock.now())
+
+    last = asyncio.run(_attempt(job))
+
+    assert last.asked is job.targets[0]
+    assert last.note("channel_unavailable") is None
+    assert told(asked) == [(1, "test", FIRST_WORD, "upstream_failed")]
+    assert second.requests == []
+
+
+async def _attempt(job: Job) -> Attempts:
+    """Ask as an engine does, in vain."""
+    async with AsyncExitStack() as opened:
+        channels = {kind.code: await opened.enter_async_context(kind.connect()) for kind in CHANNELS}
+        attempts = Attempts(job, channels=channels, services=ServiceCalls(services))
+        with pytest.raises(UpstreamError, match="channel_unavailable"):
+            async for _ in attempts.deltas():
+                pass
+        return attempts
 
 
 def test_an_attempt_never_changes(rich_alice: Member, upstream: Upstream, engine: EngineThread) -> None:
