@@ -58,8 +58,8 @@ from benchmarks.readers import Line  # noqa: E402
 SECONDS = 40 if WANTED.short else 300
 KILL_EVERY_SECONDS = 7 if WANTED.short else 17
 # What of the site dies, one after the other, and how often.
-VICTIMS = ("generate", "web", "worker", "valkey", "beat", "supervisor")
-CUT_EVERY_SECONDS = 15 if WANTED.short else 40
+VICTIMS = ("generate", "web", "supervisor", "valkey", "worker", "beat")
+CUT_EVERY_SECONDS = 15 if WANTED.short else 25
 TERMINATE_EVERY_SECONDS = 3
 SETTLED_WITHIN_SECONDS = 300
 MEMBERS = 20
