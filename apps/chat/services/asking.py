@@ -190,7 +190,9 @@ def _asks(asker: paying.Admitted, answer: Message, *, question_tokens: int, bran
 
 
 def _question_of(*, user_id: UserId, message_id: UUID) -> Message:
-    rows = Message.objects.select_related("conversation", "parent__conversation")
+    # With the answer above it, wherever that stands.
+    above = ("parent__generation", "parent__parent__generation")
+    rows = Message.objects.select_related("conversation", "parent__conversation", *above)
     row = rows.filter(pk=message_id, user_id=user_id, conversation__deleted_at=None).first()
     question = row.parent if row is not None and row.role == Role.ASSISTANT else row
     if question is None:

@@ -69,6 +69,20 @@ def test_the_window_slides(often: Member) -> None:
         send(often.id, now=now + timedelta(seconds=61))
 
 
+def test_a_host_whose_clock_is_ahead_holds_nobody_back_for_long(often: Member) -> None:
+    give_quota(often.id, 5000)
+    now = clock.now()
+    for _ in range(3):
+        send(often.id, now=now + timedelta(hours=1))
+
+    asked = [send(often.id, now=now) for _ in range(3)]
+
+    assert len(asked) == 3
+    with pytest.raises(errors.AskedTooOften) as caught:
+        send(often.id, now=now)
+    assert caught.value.context["retry_after"] == 60
+
+
 def test_only_questions_that_were_taken_up_are_of_the_minute(often: Member) -> None:
     now = clock.now()
     conversation = services.create_conversation(user_id=often.id, now=now).id
