@@ -20,7 +20,7 @@ SAYS_SOMETHING = re.compile(
     r"balance|charge|cost|credited|kept|lost|erase|undone|\bfree\b|nothing (was|happened)|nobody was"
     r"|no chance|second chance|second one|the chance is|odds|draw can|signed out|works once|gave|delivered|your points"
     r"|expire|ordered|been added|money|payment|no longer works|is yours|points spent|into quota|fallback"
-    r"|start again|any more|never a|half done|not closed|revoked key",
+    r"|start again|\btokens\b|\benough\b|any more|never a|half done|not closed|revoked key",
     re.IGNORECASE,
 )
 # A refusal's title says why not; it promises something where it goes on about what stays as it was.

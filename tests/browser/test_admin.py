@@ -38,6 +38,10 @@ RUN_OFF = """() => {
 }"""
 
 
+# What of the head reaches below it, where the page's own words stand.
+BELOW_THE_HEAD = """() => [...document.querySelectorAll("#header :is(a, button)")]
+  .filter(control => control.getBoundingClientRect().bottom > control.closest("#header").getBoundingClientRect().bottom)
+  .map(control => control.textContent.trim())"""
 # The fields of a form that reach out of their box.
 BEYOND_THE_BOX = """() => [...document.querySelectorAll("#content fieldset.module :is(input, textarea, select)")]
   .filter(field => field.getBoundingClientRect().right > field.closest("fieldset").getBoundingClientRect().right)
@@ -91,6 +95,14 @@ def test_no_list_runs_off_its_window(page: Page) -> None:
         for name in LISTS:
             page.goto(f"/admin/{name}/")
             assert page.evaluate(RUN_OFF) == [0, 0], (name, size)
+
+
+def test_the_head_of_a_page_holds_what_stands_in_it(page: Page) -> None:
+    for language in ("zh-hans", "en"):
+        page.context.set_extra_http_headers({"Accept-Language": language})
+        page.goto("/admin/accounts/user/")
+        page.wait_for_load_state()
+        assert page.evaluate(BELOW_THE_HEAD) == [], language
 
 
 def test_rows_and_forms_fit_too(page: Page) -> None:
