@@ -26,8 +26,8 @@ PER_CHANNEL = 80
 # Claimed together: more would hold the first of them up, and all their texts are in memory at once.
 _BATCH = 16
 _SWEEP_SECONDS = 1
-# A change of the words counts within two seconds: half of one, and what the services' copy is old.
-_WORDS_SECONDS = 0.5
+# A change of the words counts within two seconds: this, what the services' copy is old, and what a new lexicon takes.
+_WORDS_SECONDS = 0.2
 _PATIENCE_SECONDS = 5.0
 
 

@@ -1,5 +1,6 @@
 """The process that builds a lexicon, seen from ours, which streams answers meanwhile."""
 
+import io
 import json
 import logging
 import pickle
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 # Fewer words are built here: within milliseconds, sooner than another process starts.
 MANY_WORDS = 2_000
-_PATIENCE_SECONDS = 120.0
+_PATIENCE_SECONDS = 30.0
 
 
 def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
@@ -29,7 +30,7 @@ def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
     try:
         process = subprocess.run(
             [sys.executable, "-m", "apps.chat.words"],
-            input=json.dumps(list(map(list, lists.values()))).encode(),
+            input=json.dumps(["\n".join(words) for words in lists.values()]).encode(),
             stdout=subprocess.PIPE,
             timeout=_PATIENCE_SECONDS,
             check=True,
@@ -37,6 +38,12 @@ def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
     except (OSError, subprocess.SubprocessError):
         logger.exception("the process that builds lexicons failed")
         return lexicon_of(lists)
-    # In two steps, between which others may have their turn.
-    letters, groups, longest, made = pickle.loads(process.stdout)  # noqa: S301  # what our own process said
-    return Lexicon(tuple(lists), Parts(letters, groups, longest, made and ahocorasick.Automaton(*made)))
+    return Lexicon(tuple(lists), read_parts(process.stdout))
+
+
+def read_parts(said: bytes) -> Parts:
+    """What that process said, in steps between which other threads may have their turn."""
+    stream = io.BytesIO(said)
+    letters, groups, longest, number = pickle.load(stream)  # noqa: S301  # what our own process said, as below
+    automata = tuple(ahocorasick.Automaton(*pickle.load(stream)) for _ in range(number))  # noqa: S301
+    return Parts(letters, groups, longest, automata)

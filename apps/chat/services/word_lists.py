@@ -12,7 +12,7 @@ from django.db.models.functions import Concat
 
 from apps.chat import errors
 from apps.chat.contracts import ListedWords, TextDirection, Turn, WordAction, WordsFound
-from apps.chat.gateways.lexicon_builder import MANY_WORDS, build_lexicon
+from apps.chat.gateways.lexicon_builder import build_lexicon
 from apps.chat.models import WordHit, WordList, WordSheet
 from apps.chat.rules.word_lists import MAX_WORDS_OF_ALL, digest_of, runs_of, text_of_run
 from apps.chat.words.gate import Sifted, sift
@@ -38,9 +38,7 @@ class _Present:
 
     lexicon: Lexicon = EMPTY
     said: Mapping[str, str] | None = None
-    # The lists of which another is made beside.
-    coming: Mapping[str, str] | None = None
-    # For whoever makes one, or has one made beside; held for milliseconds, but while the first one is made.
+    # For whoever makes one: milliseconds, or about a second where there are many words.
     lock = threading.Lock()
 
 
@@ -88,18 +86,16 @@ def listed_words(*, code: str) -> ListedWords:
 
 
 def lexicon() -> Lexicon:
-    """All words in force, as this process knows them: two seconds behind the lists at most.
+    """All words in force, as the lists were a second ago at most.
 
-    The first one of a process is waited for, and so is one of few words; one of many is made beside, while the one
-    before goes on to be used.
+    Who asks after they have changed waits until this process has its new one: nobody is let through by words that are
+    known to be old. That may take seconds where there are many, and is not for an event loop.
     """
-    said = _lists.get()
-    if said == _Present.said:
-        _Present.coming = None
-        return _Present.lexicon
-    if said != _Present.coming:
+    while (said := _lists.get()) != _Present.said:
         with _Present.lock:
-            _renew(said)
+            # Somebody else may have made it meanwhile, or of lists that have changed again.
+            if said == _lists.get() != _Present.said:
+                _Present.lexicon, _Present.said = build_lexicon(_words_of(said)), said
     return _Present.lexicon
 
 
@@ -159,7 +155,7 @@ def _words_of(said: Mapping[str, str]) -> dict[Source, list[str]]:
 
 def _sheets(digests: set[str]) -> dict[str, list[str]]:
     rows = WordSheet.objects.filter(digest__in=digests).values_list("digest", "words")
-    return {digest: words.splitlines() for digest, words in rows}
+    return {digest: words.split("\n") if words else [] for digest, words in rows}
 
 
 def _sheet_of(words: tuple[str, ...]) -> str:
@@ -170,30 +166,3 @@ def _sheet_of(words: tuple[str, ...]) -> str:
     if not WordSheet.objects.filter(digest=digest).exists():
         insert([WordSheet(digest=digest, words=text)])
     return digest
-
-
-def _renew(said: Mapping[str, str]) -> None:
-    """Make the lexicon of these lists, here or beside, unless somebody has done so meanwhile."""
-    if said in (_Present.said, _Present.coming):
-        return
-    words = _words_of(said)
-    if _Present.said is not None and sum(map(len, words.values())) > MANY_WORDS:
-        _Present.coming = said
-        threading.Thread(target=_make_beside, args=(said, words), name="lexicon", daemon=True).start()
-    else:
-        _Present.lexicon, _Present.said, _Present.coming = build_lexicon(words), said, None
-
-
-def _make_beside(said: Mapping[str, str], words: Mapping[Source, list[str]]) -> None:
-    made = None
-    try:
-        made = build_lexicon(words)
-    except Exception:
-        # The one before goes on to be used, and the next who asks tries again.
-        logger.exception("the lexicon could not be made")
-    with _Present.lock:
-        if said != _Present.coming:
-            return  # the lists have changed again
-        _Present.coming = None
-        if made is not None:
-            _Present.lexicon, _Present.said = made, said

@@ -1,4 +1,4 @@
-"""Making the automaton that finds words: seconds of work for long lists, so that it may be done in another process.
+"""Making the automata that find words: seconds of work for long lists, so that it may be done in another process.
 
 pyahocorasick looks through the children of a node one after another, and Chinese has thousands of letters. Each letter
 is therefore written as a pair of symbols, the more frequent the sooner found; as every sign of a text takes two
@@ -14,6 +14,8 @@ import ahocorasick
 
 from apps.chat.words.signs import Letters
 
+# Of so many words one automaton is made: a process that is given one does nothing else while it is put together.
+MOST_TOGETHER = 50_000
 # Longer ones are no words; texts are held back for as long as a word may still come.
 LONGEST_WORD = 40
 _SECONDS = 64
@@ -31,8 +33,7 @@ class Parts:
     letters: str
     groups: tuple[tuple[int, ...], ...]
     longest: int
-    # None where there is no word: pyahocorasick makes none of nothing.
-    automaton: ahocorasick.Automaton | None
+    automata: tuple[ahocorasick.Automaton, ...]
 
 
 def value_of(group: int, length: int, *, goes_on: bool) -> int:
@@ -54,7 +55,7 @@ def pairs_of(letters: str) -> dict[str, str]:
 
 
 def build(words: Iterable[tuple[str, int]]) -> Parts:
-    """The automaton of these words, each with the number of its source; what cannot be found is left out."""
+    """The automata of these words, each with the number of its source; what cannot be found is left out."""
     plain = Letters()
     sources: dict[str, set[int]] = {}
     for word, source in words:
@@ -65,11 +66,12 @@ def build(words: Iterable[tuple[str, int]]) -> Parts:
     pairs = pairs_of(letters)
     spelt = sorted(("".join(pairs[letter] for letter in word), word) for word in sources)
     groups: dict[tuple[int, ...], int] = {}
-    automaton = ahocorasick.Automaton(ahocorasick.STORE_INTS)
-    for (symbols, word), (following, _) in pairwise([*spelt, ("", "")]):
+    automata: list[ahocorasick.Automaton] = []
+    for number, ((symbols, word), (following, _)) in enumerate(pairwise([*spelt, ("", "")])):
+        if number % MOST_TOGETHER == 0:
+            automata.append(ahocorasick.Automaton(ahocorasick.STORE_INTS))
         group = groups.setdefault(tuple(sorted(sources[word])), len(groups))
-        automaton.add_word(symbols, value_of(group, len(word), goes_on=following.startswith(symbols)))
-    if not spelt:
-        return Parts("", (), 0, None)
-    automaton.make_automaton()
-    return Parts(letters, tuple(groups), max(map(len, sources)), automaton)
+        automata[-1].add_word(symbols, value_of(group, len(word), goes_on=following.startswith(symbols)))
+    for automaton in automata:
+        automaton.make_automaton()
+    return Parts(letters, tuple(groups), max(map(len, sources), default=0), tuple(automata))

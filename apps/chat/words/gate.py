@@ -101,6 +101,6 @@ class Gate:
         return "".join([*parts, text[at:]])
 
 
-def _by_start(match: Match) -> tuple[int, int]:
-    """In their order; of those that begin together the longest first, which may cover the others."""
-    return match.start, -match.end
+def _by_start(match: Match) -> tuple[int, int, bool]:
+    """In their order; of those that begin together the longest first, which may cover the others, and what allows."""
+    return match.start, -match.end, not match.listed.is_allowed

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from apps.chat.contracts import WordAction
@@ -59,12 +60,12 @@ class Lexicon:
     def __init__(self, sources: tuple[Source, ...], parts: Parts) -> None:
         self._groups = tuple(_listed(tuple(sources[number] for number in group)) for group in parts.groups)
         self._longest = parts.longest
-        self._automaton = parts.automaton
+        self._automata = parts.automata
         self._symbols = _Symbols(pairs_of(parts.letters))
 
     def look(self, text: str, *, before: str = "", is_end: bool = True) -> Sight:
         """What is in a text, `before` being the sign before it; if that is not the end, more of it comes."""
-        if self._automaton is None or not text:
+        if not self._automata or not text:
             return Sight((), len(text))
         symbols = text.translate(self._symbols)
         if _TOO_WIDE in symbols:
@@ -86,8 +87,7 @@ class Lexicon:
     def _matches(
         self, text: str, symbols: str, place_of: Callable[[int], int], before: str, *, is_end: bool
     ) -> Iterator[Match]:
-        assert self._automaton is not None  # noqa: S101  # looked at by look()
-        for at, value in self._automaton.iter(symbols, ignore_white_space=True):
+        for at, value in chain.from_iterable(each.iter(symbols, ignore_white_space=True) for each in self._automata):
             group, letters, _ = read_value(value)
             start, end = place_of(_back(symbols, at - 1, letters)), place_of(at) + 1
             if self._is_within(text, start, before):
@@ -101,7 +101,6 @@ class Lexicon:
             yield Match(start, end, self._groups[group], is_open)
 
     def _live_from(self, text: str, symbols: str, place_of: Callable[[int], int], before: str) -> int:
-        assert self._automaton is not None  # noqa: S101  # looked at by look()
         begins: list[int] = []
         at = len(symbols) - 2
         while at >= 0 and len(begins) < self._longest - 1 and symbols[at] != STRANGE[0]:
@@ -113,7 +112,7 @@ class Lexicon:
         tail = symbols[begins[-1] :].replace(NOISE, "")
         for number, begin in enumerate(reversed(begins)):
             suffix = tail[2 * number :]
-            if self._automaton.match(suffix) and self._goes_on(suffix):
+            if self._goes_on(suffix):
                 start = place_of(begin)
                 if not self._is_within(text, start, before):
                     return start
@@ -121,9 +120,12 @@ class Lexicon:
 
     def _goes_on(self, symbols: str) -> bool:
         """Whether a word begins with these symbols and is longer."""
-        assert self._automaton is not None  # noqa: S101  # looked at by look()
-        value = self._automaton.get(symbols, None)
-        return value is None or read_value(value)[2]
+        for automaton in self._automata:
+            if automaton.match(symbols):
+                value = automaton.get(symbols, None)
+                if value is None or read_value(value)[2]:
+                    return True
+        return False
 
     def _is_within(self, text: str, start: int, before: str) -> bool:
         """Whether what begins here is only the rest of a word."""

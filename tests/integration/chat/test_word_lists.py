@@ -22,7 +22,7 @@ from apps.kernel import clock
 from apps.kernel.errors import ReasonMissing
 from apps.kernel.invariants import all_invariants, find
 from apps.kernel.models import AuditEntry
-from tests.integration.chat.conftest import send, wait_for
+from tests.integration.chat.conftest import send
 from tests.integration.chat.test_chain import arrange, refused
 
 pytestmark = pytest.mark.django_db
@@ -224,26 +224,16 @@ def test_what_is_switched_off_is_not_looked_for(rich_alice: Member, model: str) 
     assert send(rich_alice.id, "plum").message.text == "plum"
 
 
-def test_a_long_list_is_made_beside_while_the_one_before_is_used() -> None:
+def test_who_asks_after_a_long_list_has_changed_waits_for_its_words() -> None:
     save_list(WordAction.MASK, "plum")
-    first = services.lexicon()
+    services.lexicon()
 
     save_list(WordAction.MASK, "pear", *map("".join, product("红绿蓝黄", repeat=6)))
 
-    assert services.lexicon() is first
-    wait_for(lambda: services.lexicon() is not first, what="the lexicon of the new words")
     assert sift("plum, pear", services.lexicon()).text == "plum, ＊＊＊＊"
 
 
-def test_the_first_lexicon_of_a_process_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(word_lists, "MANY_WORDS", 1)
-    monkeypatch.setattr(word_lists._Present, "said", None)
-    save_list(WordAction.MASK, "pear", "apple")
-
-    assert sift("pear", services.lexicon()).text == "＊＊＊＊"
-
-
-def test_who_asks_while_another_thread_makes_one_of_few_words_waits_for_it(
+def test_who_asks_while_another_thread_makes_the_lexicon_waits_for_it(
     monkeypatch: pytest.MonkeyPatch, transactional_db: None
 ) -> None:
     save_list(WordAction.MASK, "plum")
@@ -276,26 +266,15 @@ def test_who_asks_while_another_thread_makes_one_of_few_words_waits_for_it(
     assert [sift("pear", one).text for one in asked] == ["＊＊＊＊", "＊＊＊＊"]
 
 
-def test_lists_that_change_while_a_long_one_is_made_beside_are_those_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(word_lists, "MANY_WORDS", 2)
-    save_list(WordAction.MASK, "plum")
-    services.lexicon()
-    may_end = threading.Event()
-
-    def slowly(words: Mapping[Source, Sequence[str]]) -> Lexicon:
-        if sum(map(len, words.values())) > 2:
-            assert may_end.wait(20)
+def test_who_waited_goes_by_the_lists_as_they_are_by_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    def changed_meanwhile(words: Mapping[Source, Sequence[str]]) -> Lexicon:
+        monkeypatch.setattr(word_lists, "build_lexicon", build_lexicon)
+        save_list(WordAction.MASK, "cherry")
         return build_lexicon(words)
 
-    monkeypatch.setattr(word_lists, "build_lexicon", slowly)
-    save_list(WordAction.MASK, "pear", "fig", "quince")
-    services.lexicon()
-    (beside,) = [thread for thread in threading.enumerate() if thread.name == "lexicon"]
-    save_list(WordAction.MASK, "cherry")
+    save_list(WordAction.MASK, "pear")
+    monkeypatch.setattr(word_lists, "build_lexicon", changed_meanwhile)
 
-    assert sift("cherry, pear", services.lexicon()).text == "＊＊＊＊＊＊, pear"
-    may_end.set()
-    beside.join(20)
     assert sift("cherry, pear", services.lexicon()).text == "＊＊＊＊＊＊, pear"
 
 
@@ -322,6 +301,16 @@ def test_a_file_is_read_as_it_is_written() -> None:
         words=listed.words
     )
     assert rules.read_word_file("words.csv", b"plum\npear,word\n") == ListedWords(words=("plum", "pear"))
+
+
+@pytest.mark.parametrize("sign", ["\u2028", "\x85", "\u2029"])
+def test_a_sign_that_ends_lines_elsewhere_is_a_part_of_its_word(sign: str) -> None:
+    listed = rules.read_word_file("words.csv", f'"plum{sign}tree",word\nfig\n'.encode())
+
+    save_list(WordAction.MASK, *listed.words)
+
+    assert services.listed_words(code="mask").words == (f"plum{sign}tree", "fig")
+    assert sift("plum, plum tree", services.lexicon()).text == "plum, ＊＊＊＊ ＊＊＊＊"
 
 
 @pytest.mark.parametrize(

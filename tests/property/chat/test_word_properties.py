@@ -3,10 +3,12 @@
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.chat.contracts import WordAction
+from apps.chat.words import building
 from apps.chat.words.gate import Gate, sift
 from apps.chat.words.lexicon import MASK, MOST_HELD, WIDEST_GAP, Lexicon, Source, lexicon_of
 from apps.chat.words.signs import belong_together, letters_of
@@ -25,7 +27,7 @@ SOURCES = (
     Source("allowed", None),
 )
 # Few signs, so that words meet, overlap and lie within each other; and what stands between letters.
-few = st.text(st.sampled_from("红红红绿綠蓝六6⑥abAß .*\u200b，\n"), max_size=40)
+few = st.text(st.sampled_from("红红红绿綠蓝六6⑥abAßs .*\u200b，\n"), max_size=40)
 
 
 @st.composite
@@ -129,6 +131,19 @@ def test_a_text_passes_alike_however_it_is_cut(
         shown, gate, most = cut_everywhere(text, lexicon, cuts)
         assert (shown, gate.found, gate.is_shut) == (whole.text, whole.found, whole.is_rejected)
         assert most <= MOST_HELD
+
+
+@given(given_=texts_and_words(), most=st.integers(1, 4))
+def test_words_are_found_alike_in_however_many_automata(given_: tuple[str, dict[Source, list[str]]], most: int) -> None:
+    text, lists = given_
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, "MOST_TOGETHER", most)
+        several = lexicon_of(lists)
+    one = lexicon_of(lists)
+
+    for end in range(1, len(text) + 1):
+        found, expected = several.look(text[:end], is_end=False), one.look(text[:end], is_end=False)
+        assert (set(found.matches), found.live_from) == (set(expected.matches), expected.live_from)
 
 
 @given(given_=texts_and_words())

@@ -97,6 +97,13 @@ def test_an_allowed_longer_word_covers_what_is_in_it_and_nothing_beside_it() -> 
     assert sift("绿香蕉树", LEXICON) == Sifted("绿香蕉树", (), is_rejected=False)
 
 
+@pytest.mark.parametrize(("masked", "allowed"), [("k", "kg"), ("g", "kg"), ("kg", "k"), ("k", "g")])
+def test_an_allowed_word_of_the_same_sign_lets_it_pass(masked: str, allowed: str) -> None:
+    lexicon = lexicon_of({MASKED: [masked], ALLOWED: [allowed]})
+
+    assert sift("5㎏", lexicon).text == "5㎏"
+
+
 def test_a_rejected_word_ends_the_text_where_it_begins() -> None:
     assert sift("甲，绿 香蕉，甲", LEXICON) == Sifted(
         "＊，",
