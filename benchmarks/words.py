@@ -17,6 +17,8 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -29,7 +31,7 @@ WANTED = common.options(__doc__)
 import ahocorasick  # noqa: E402
 
 from apps.chat.contracts import WordAction  # noqa: E402
-from apps.chat.words.building import Parts  # noqa: E402
+from apps.chat.gateways.lexicon_builder import read_parts  # noqa: E402
 from apps.chat.words.gate import Gate, sift  # noqa: E402
 from apps.chat.words.lexicon import Lexicon, Source  # noqa: E402
 
@@ -78,35 +80,46 @@ def took(work: Callable[[], object]) -> float:
 
 
 def built(words: list[str]) -> Lexicon:
-    """The lexicon as a process gets it, and how long each step of that takes."""
+    """The lexicon as a process gets it, and the longest of the steps in which nothing else runs there."""
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
-    process = subprocess.run(
-        [sys.executable, "-m", "apps.chat.words"],
-        input=json.dumps([words]).encode(),
-        stdout=subprocess.PIPE,
-        check=True,
-        cwd=ROOT,
-    )
-    read = time.thread_time()
-    letters, groups, longest, made = pickle.loads(process.stdout)  # noqa: S301  # what our own process said
-    put_together = time.thread_time()
-    automaton = ahocorasick.Automaton(*made)
-    ready = time.thread_time()
-    whole = time.perf_counter() - began
-    lexicon = Lexicon((SOURCE,), Parts(letters, groups, longest, automaton))
-    spare = ahocorasick.Automaton(*made)
-    freed = time.thread_time()
-    del spare
-    freed = time.thread_time() - freed
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = usage.ru_utime + usage.ru_stime - used.ru_utime - used.ru_stime
-    size = len(process.stdout) / 2**20
-    print(f"  built in {whole:.2f} s, of these {processor:.2f} of the processor in another process ({size:.0f} MiB)")
-    print(
-        f"  steps that hold this one up: read {(put_together - read) * 1e3:.0f} ms, "
-        f"put together {(ready - put_together) * 1e3:.0f}, let the one before go {freed * 1e3:.0f}"
-    )
+    joined = "\n".join(words)
+    steps = {"say the words": took(lambda: json.dumps([joined]).encode())}
+    asked = json.dumps([joined]).encode()
+    with TemporaryFile() as said:
+        subprocess.run([sys.executable, "-m", "apps.chat.words"], input=asked, stdout=said, check=True, cwd=ROOT)
+        size = said.tell() / 2**20
+        said.seek(0)
+        lexicon = Lexicon((SOURCE,), read_parts(said))
+        whole = time.perf_counter() - began
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processor = usage.ru_utime + usage.ru_stime - used.ru_utime - used.ru_stime
+        print(
+            f"  built in {whole:.2f} s, of these {processor:.2f} of the processor in another process ({size:.0f} MiB)"
+        )
+        said.seek(0)
+        steps |= adopted(said)
+    told = ", ".join(f"{name} {seconds * 1e3:.0f} ms" for name, seconds in steps.items())
+    print(f"  the longest steps that hold this process up: {told}")
     return lexicon
+
+
+def adopted(said: IO[bytes]) -> dict[str, float]:
+    """read_parts(), step by step: how long the longest of each kind takes; and letting all of it go."""
+    *_, number = pickle.load(said)  # noqa: S301  # what our own process said, as below
+    automata: list[ahocorasick.Automaton] = []
+    reading, putting = [], []
+    for _ in range(number):
+        began = time.thread_time()
+        made = pickle.load(said)  # noqa: S301
+        read = time.thread_time()
+        automata.append(ahocorasick.Automaton(*made))
+        reading.append(read - began)
+        putting.append(time.thread_time() - read)
+    return {
+        "read a part": max(reading),
+        "put a part together": max(putting),
+        "let the one before go": took(automata.clear),
+    }
 
 
 def streamed(text: str, lexicon: Lexicon) -> float:

@@ -1,12 +1,13 @@
 """The process that builds a lexicon, seen from ours, which streams answers meanwhile."""
 
-import io
 import json
 import logging
 import pickle
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from tempfile import TemporaryFile
+from typing import IO
 
 import ahocorasick
 
@@ -27,23 +28,26 @@ def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
     """
     if sum(map(len, lists.values())) <= MANY_WORDS:
         return lexicon_of(lists)
+    asked = json.dumps(["\n".join(words) for words in lists.values()]).encode()
+    # A file, of which each part is read while others work; a pipe would have to be put together here.
     try:
-        process = subprocess.run(
-            [sys.executable, "-m", "apps.chat.words"],
-            input=json.dumps(["\n".join(words) for words in lists.values()]).encode(),
-            stdout=subprocess.PIPE,
-            timeout=_PATIENCE_SECONDS,
-            check=True,
-        )
+        with TemporaryFile() as said:
+            subprocess.run(
+                [sys.executable, "-m", "apps.chat.words"],
+                input=asked,
+                stdout=said,
+                timeout=_PATIENCE_SECONDS,
+                check=True,
+            )
+            said.seek(0)
+            return Lexicon(tuple(lists), read_parts(said))
     except (OSError, subprocess.SubprocessError):
         logger.exception("the process that builds lexicons failed")
         return lexicon_of(lists)
-    return Lexicon(tuple(lists), read_parts(process.stdout))
 
 
-def read_parts(said: bytes) -> Parts:
+def read_parts(said: IO[bytes]) -> Parts:
     """What that process said, in steps between which other threads may have their turn."""
-    stream = io.BytesIO(said)
-    letters, groups, longest, number = pickle.load(stream)  # noqa: S301  # what our own process said, as below
-    automata = tuple(ahocorasick.Automaton(*pickle.load(stream)) for _ in range(number))  # noqa: S301
+    letters, groups, longest, number = pickle.load(said)  # noqa: S301  # what our own process said, as below
+    automata = tuple(ahocorasick.Automaton(*pickle.load(said)) for _ in range(number))  # noqa: S301
     return Parts(letters, groups, longest, automata)
