@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
@@ -14,12 +15,15 @@ from apps.chat.rules import digest_of, limits
 from apps.chat.rules.reports import ReportState
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.settling import LEASE_BOUND
-from apps.kernel.invariants import SHOWN, Breach, invariant, rows
+from apps.kernel import clock
+from apps.kernel.invariants import SHOWN, Breach, came_since, first_key_at, invariant, rows
 
 # An answer counts on the day on which it was asked for, and may be settled on the next: the minute run looks at both.
 _LOOK_BACK = timedelta(days=2)
 # The sweeper runs every few seconds; whoever waits for it this long waits in vain.
 _GRACE = timedelta(minutes=1)
+# No answer is written to for longer than this after it was asked for.
+_LONGEST_ANSWER = timedelta(hours=1)
 
 # One statement each: an answer that is settled meanwhile is in both numbers or in neither.
 _UNSETTLED = ", ".join(f"'{state}'" for state in UNSETTLED)
@@ -28,7 +32,7 @@ SELECT flow.person, flow.day, SUM(flow.answers)
 FROM (
     SELECT account.person_id AS person, generation.free_day AS day, 1 AS answers
     FROM chat_generation AS generation JOIN accounts_user AS account ON account.id = generation.user_id
-    WHERE paid_by = 'free' AND (state IN ({unsettled}) OR is_delivered) AND free_day >= %s
+    WHERE paid_by = 'free' AND (state IN ({unsettled}) OR is_delivered) AND free_day >= %s AND generation.id >= %s
     UNION ALL
     SELECT person_id, day, -used FROM chat_freeuse WHERE day >= %s
 ) AS flow
@@ -40,7 +44,7 @@ SELECT flow.person, flow.day, SUM(flow.answers)
 FROM (
     SELECT account.person_id AS person, generation.unpaid_day AS day, 1 AS answers
     FROM chat_generation AS generation JOIN accounts_user AS account ON account.id = generation.user_id
-    WHERE generation.unpaid_day >= %s
+    WHERE generation.unpaid_day >= %s AND generation.id >= %s
     UNION ALL
     SELECT person_id, day, -unpaid FROM chat_freeuse WHERE day >= %s
 ) AS flow
@@ -73,20 +77,22 @@ def unpaid_answers_are_counted(now: datetime, since: datetime | None = None) -> 
         yield Breach(f"unpaid answers of {person} on {day}", f"{surplus:+} answers beyond the count")
 
 
-@invariant("I-64", "a closed account has no live conversation, no text and nothing unsettled")
-def closed_accounts_say_nothing(now: datetime) -> Iterable[Breach]:
+@invariant("I-64", "a closed account has no live conversation, no text and nothing unsettled", windowed=True)
+def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
     """What was written while or after an account closed: its owner was told that it is erased."""
-    left = (
-        Conversation.objects.filter(Q(deleted_at=None) | ~Q(title=""), user__status=MemberStatus.CLOSED),
-        Message.objects.filter(~Q(text=""), user__status=MemberStatus.CLOSED),
-        Generation.objects.filter(
-            ~Q(text="") | ~Q(reasoning="") | Q(request__isnull=False) | Q(state__in=UNSETTLED),
-            user__status=MemberStatus.CLOSED,
-        ),
-        Report.objects.filter(~Q(note="") | ~Q(result=""), user__status=MemberStatus.CLOSED),
+    # An answer is written to for as long as it runs.
+    since = None if since is None else since - _LONGEST_ANSWER
+    said = ~Q(text="") | ~Q(reasoning="") | Q(request__isnull=False) | Q(state__in=UNSETTLED)
+    left: tuple[QuerySet[Any], ...] = (
+        came_since(Conversation.objects.filter(Q(deleted_at=None) | ~Q(title="")), since),
+        came_since(Message.objects.filter(~Q(text="")), since),
+        came_since(Generation.objects.filter(said), since),
+        # There are few, and they are decided days later.
+        Report.objects.filter(~Q(note="") | ~Q(result="")),
     )
     for found in left:
-        for pk in found.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
+        at_closed = found.filter(user__status=MemberStatus.CLOSED)
+        for pk in at_closed.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
             yield Breach(f"{found.model._meta.model_name} {pk}", "at a closed account")
 
 
@@ -100,15 +106,20 @@ def reports_are_answered_in_time(now: datetime) -> Iterable[Breach]:
 
 def _of_days(query: str, now: datetime, since: datetime | None) -> list[tuple[Any, ...]]:
     """The rows of one of the queries above: of every day, or in the minute run of the last ones."""
-    first = connection.ops.adapt_datefield_value(date.min if since is None else local_day(now - _LOOK_BACK))
-    return rows(query, [first, first])
+    day = date.min if since is None else local_day(now - _LOOK_BACK)
+    first = connection.ops.adapt_datefield_value(day)
+    # A day's answers are found by their keys: there is no index of days. An hour, for the clocks of other hosts.
+    midnight = None if since is None else clock.local_midnight(day, settings.TIME_ZONE) - timedelta(hours=1)
+    return rows(query, [first, first_key_at(midnight), first])
 
 
 @invariant("I-62-words", "the words of a list are those that were said")
 def words_are_what_was_said(now: datetime) -> Iterable[Breach]:
     """Lists of which a sheet is gone, or holds other words than its digest says; the trail says the digest (I-62)."""
-    for row in WordList.objects.order_by("pk"):
-        digests = {row.words_digest, row.allowed_digest}
-        sheets = WordSheet.objects.filter(digest__in=digests)
-        if {sheet.digest for sheet in sheets if digest_of(sheet.words) == sheet.digest} != digests:
-            yield Breach(f"word list {row.code}", "its words are not those of its digests")
+    lists = WordList.objects.order_by("pk").values_list("code", "words_digest", "allowed_digest")
+    said = {code: {words, allowed} for code, words, allowed in lists}
+    sheets = WordSheet.objects.filter(digest__in=set().union(*said.values())).iterator(chunk_size=1)
+    whole = {sheet.digest for sheet in sheets if digest_of(sheet.words) == sheet.digest}
+    for code, digests in said.items():
+        if digests - whole:
+            yield Breach(f"word list {code}", "its words are not those of its digests")

@@ -16,7 +16,7 @@ from apps.chat.models import UNSETTLED, AnswerUsage, Attempt, ChatModel, Entitle
 from apps.chat.rules import charging
 from apps.chat.services.quota import entitlement_causes
 from apps.kernel.ids import first_id_at
-from apps.kernel.invariants import SHOWN, Breach, invariant, rows
+from apps.kernel.invariants import SHOWN, Breach, first_key_at, invariant, rows
 from apps.ledger import services as ledger
 from apps.ledger.contracts import Movement, Reservation
 
@@ -51,7 +51,7 @@ _CHARGED = ledger.declare_movement(
 )
 _OTHER_HOLDS = """
 SELECT generation.id FROM chat_generation AS generation LEFT JOIN ledger_hold AS hold ON hold.id = generation.hold_id
-WHERE generation.paid_by = 'quota' AND hold.id IS NULL
+WHERE generation.paid_by = 'quota' AND hold.id IS NULL AND generation.id >= %s
 """
 _KEYS = f"""
 SELECT api_key.id, api_key.spent_milli, COALESCE(SUM(
@@ -69,7 +69,7 @@ def charges_equal_the_ledger(now: datetime, since: datetime | None = None) -> It
     """Generations whose hold or movement is missing or says otherwise, and holds and charges without a generation."""
     yield from ledger.reservation_breaches(reservation=_HELD, since=since)
     yield from ledger.movement_breaches(movement=_CHARGED, since=since)
-    for (generation,) in rows(_OTHER_HOLDS):
+    for (generation,) in rows(_OTHER_HOLDS, [first_key_at(since)]):
         yield Breach(f"generation {generation}", "points at a hold that does not exist")
 
 

@@ -93,7 +93,3 @@ class AnswerUsageAdmin(ReadOnlyAdmin):
     )
     list_filter = ("basis", "model", "route")
     search_fields = ("=generation__id",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[AnswerUsage]:
-        """With the names that its columns say."""
-        return super().get_queryset(request).select_related("route__channel")

@@ -63,7 +63,9 @@ class Report(Row):
             ),
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(state=ReportState.OPEN.value), name="chat_report_waiting")
+            models.Index(fields=["due_at"], condition=Q(state=ReportState.OPEN.value), name="chat_report_waiting"),
+            # As operators read them: what waits, the next deadline first; then what is decided. (SQLite sorts those.)
+            models.Index(fields=["-decided_at", "due_at"], name="chat_report_in_order"),
         ]
 
     def __str__(self) -> str:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.kernel.admin import columns
-from apps.kernel.admin.lists import UncountedList
+from apps.kernel.admin.lists import UncountedList, found_in, ids_among
 from apps.kernel.admin.navigation import Task
 from apps.kernel.admin.reasons import ON_ITS_PAGE, check_is_seen, may_offer
 from apps.kernel.admin.timelines import timeline_of
@@ -74,8 +74,17 @@ class OperatorAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not generic 
         return [(name, InWords) if name in self.words else name for name in self.list_filter]
 
     def get_list_select_related(self, request: HttpRequest) -> Any:
-        """Every other row that a column names, with the rows themselves."""
-        return columns.relations(self.model, self.list_display) or False
+        """Every other row that a column names, and those that the class names, with the rows themselves."""
+        named = self.list_select_related if isinstance(self.list_select_related, tuple) else ()
+        return sorted({*columns.relations(self.model, self.list_display), *named}) or False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Ids are looked for as ids, by their index: Django would make a text of every row's."""
+        if not ids_among(self.model, self.search_fields):
+            return super().get_search_results(request, queryset, search_term)
+        return found_in(queryset, self.search_fields, search_term), False
 
     def get_actions(self, request: HttpRequest) -> Any:
         """Only what the operator may do."""

@@ -1,16 +1,21 @@
 """What operators may change, and what they never read."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import errors, selectors, services
+from apps.chat.contracts import GenerationState, ListedWords, Outcome, UpstreamCost, WordAction
 from apps.chat.models import Channel, ChannelKey, ChatModel, ModelPrice
+from apps.chat.rules.reports import ReportReason
 from apps.kernel import clock, sealing
 from apps.kernel.models import AuditEntry
-from tests.integration.chat.conftest import make_model, send
+from tests.integration.chat.conftest import give_quota, make_model, send
+from tests.integration.ops.test_admin_bones import asked_for
 
 pytestmark = pytest.mark.django_db
 
@@ -183,3 +188,53 @@ def test_operators_see_jobs_and_conversations_without_a_word_of_them(
         page = operator_browser.get(f"/admin/chat/{path}")
         assert page.status_code == 200
         assert "private question" not in page.content.decode()
+
+
+def ask_and_report(member: Member, codes: Iterable[str]) -> None:
+    """For each code a model, its route, price, cost and channel, and an answer that its member reports."""
+    for code in codes:
+        make_model(code, channel=f"channel-{code}")
+        services.save_route_cost(
+            model_code=code,
+            channel_code=f"channel-{code}",
+            cost=UpstreamCost(input_microyuan=1, cached_microyuan=1, output_microyuan=1),
+            now=clock.now(),
+        )
+        services.save_word_list(
+            code=code,
+            name=code,
+            action=WordAction.FLAG,
+            listed=ListedWords(words=(code,)),
+            actor="staff:x",
+            reason="a test",
+            now=clock.now(),
+        )
+        send(member.id, code, model=code)
+        (job,) = services.claim_jobs(limit=1, now=clock.now())
+        services.finish_run(
+            generation_id=job.generation_id,
+            lease_token=job.lease_token,
+            outcome=Outcome(state=GenerationState.FINISHED, text="hi", route_id=job.targets[0].route_id),
+            now=clock.now(),
+            attempt=None,
+        )
+        services.report_answer(
+            user_id=member.id, generation_id=job.generation_id, reason=ReportReason.WRONG, note="", now=clock.now()
+        )
+
+
+def test_no_list_of_chat_asks_more_when_it_is_longer(rich_alice: Member, operator_browser: Client) -> None:
+    lists = [f"/admin/chat/{model._meta.model_name}/" for model in site._registry if model._meta.app_label == "chat"]
+    give_quota(rich_alice.id, 100_000)
+    ask_and_report(rich_alice, ["plum", "pear"])
+    for address in lists:
+        operator_browser.get(address)
+    short = {address: asked_for(operator_browser, address) for address in lists}
+    ask_and_report(rich_alice, ["fig", "quince", "cherry", "apple"])
+
+    long = {address: asked_for(operator_browser, address) for address in lists}
+
+    assert len(lists) > 10
+    assert {address: len(asked) for address, asked in long.items()} == {
+        address: len(asked) for address, asked in short.items()
+    }

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
-from apps.chat.contracts import QUOTA, GenerationState, Outcome, PaidBy, PerTokens, Reported
+from apps.chat.contracts import QUOTA, GenerationState, ListedWords, Outcome, PaidBy, PerTokens, Reported, WordAction
 from apps.chat.models import Conversation, Generation, Message
 from apps.kernel import clock
 from apps.kernel.ids import new_id
@@ -84,6 +84,41 @@ def test_the_whole_branch_is_set_aside_for_and_its_length_is_known_without_readi
     alone = send(rich_alice.id, "y" * 30, conversation_id=place, parent_id=None)
     assert generation(alone.generation.id).asked_tokens == 14
     assert_audit_is_clean()
+
+
+def test_what_the_words_made_of_a_question_is_what_is_counted_of_it(rich_alice: Member) -> None:
+    first = send(rich_alice.id, "plum " * 30)  # 50 tokens, and 4 around them
+    assert generation(first.generation.id).asked_tokens == 54
+    end(Outcome(state=GenerationState.FINISHED, text="z", finish_reason="stop"))
+    services.save_word_list(
+        code="fruit",
+        name="Fruit",
+        action=WordAction.MASK,
+        listed=ListedWords(words=("plum",)),
+        actor="staff:x",
+        reason="a test",
+        now=clock.now(),
+    )
+
+    again = services.regenerate_answer(
+        user_id=rich_alice.id, message_id=first.answer.id, model=None, client_id=str(new_id()), now=clock.now()
+    )
+    assert generation(again.generation.id).asked_tokens == 134  # what masks is wide
+    end(Outcome(state=GenerationState.FINISHED, text="z", finish_reason="stop"))
+    other = send(rich_alice.id, "plum " * 30)
+
+    assert generation(other.generation.id).asked_tokens == 134
+    assert_audit_is_clean()
+
+
+def test_a_question_that_is_longer_than_a_model_may_be_asked_is_set_aside_for_as_a_whole(rich_alice: Member) -> None:
+    make_model(price=PRICE, context_tokens=2100)  # a hundred tokens of question
+
+    asked = send(rich_alice.id, "x" * 588)
+
+    assert generation(asked.generation.id).asked_tokens == 200
+    (job,) = services.claim_jobs(limit=1, now=clock.now())
+    assert [turn.text for turn in job.turns] == ["x" * 588]
 
 
 def test_a_branch_that_nobody_counted_is_counted_when_its_length_matters(rich_alice: Member) -> None:

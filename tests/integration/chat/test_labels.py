@@ -106,6 +106,7 @@ def test_labels_of_others_are_read_and_files_without_one_are_told_apart(tmp_path
     theirs = '---\ntitle: x\nAIGC:\n  Label: AIGC\n  ContentProducer: "00119100"\n  ProduceID: 42\n---\ntext\n'
 
     assert "producer   00119100" in verified(theirs, tmp_path)
+    assert "producer   O'Neill" in verified(theirs.replace('"00119100"', "'O''Neill'"), tmp_path)
     assert "without a code" in verified('{"AIGC": {"Label": "2"}}', tmp_path)
     for none in (
         "",
@@ -114,6 +115,7 @@ def test_labels_of_others_are_read_and_files_without_one_are_told_apart(tmp_path
         "[]",
         "{}",
         '{"AIGC": 5}',
+        '{"AIGC": {"Label": "", "ContentProducer": "00119100"}}',
         "[" * 100_000,
         "\0",
         "PK\x03\x04x",

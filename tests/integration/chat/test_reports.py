@@ -235,6 +235,15 @@ def test_a_decision_that_says_nothing_is_none(
     assert not AuditEntry.objects.filter(action="chat.decide_report").exists()
 
 
+def test_a_decision_may_be_as_long_as_its_limit(asked: Asked, rich_alice: Member) -> None:
+    report = reported(asked, rich_alice)
+
+    decide(report, ReportState.UPHELD, result="x" * 300)
+
+    report.refresh_from_db()
+    assert report.result == "x" * 300
+
+
 def test_the_queue_begins_with_the_next_deadline_and_says_what_is_late(
     rich_alice: Member, model: str, operator_browser: Client
 ) -> None:

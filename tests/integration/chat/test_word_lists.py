@@ -157,8 +157,9 @@ def test_the_same_client_id_is_the_same_question_whatever_the_lists_say_by_then(
     again = send(rich_alice.id, "红苹果", client_id="client-0001", conversation_id=conversation)
 
     assert (again.generation.id, again.message.text) == (first.generation.id, first.message.text)
-    with pytest.raises(errors.ClientIdReused):
-        send(rich_alice.id, "绿苹果", client_id="client-0001", conversation_id=conversation)
+    for other in ("绿苹果", "红苹果派", "红苹"):
+        with pytest.raises(errors.ClientIdReused):
+            send(rich_alice.id, other, client_id="client-0001", conversation_id=conversation)
 
 
 def test_a_list_is_saved_with_who_and_why_and_its_words_stay() -> None:
@@ -323,6 +324,8 @@ def test_a_sign_that_ends_lines_elsewhere_is_a_part_of_its_word(sign: str) -> No
         ("a.csv", b'plum\n"pear\n', errors.WordsNotValid, {"lines": "2"}),
         ("a.csv", b"plum,allowed\n***,allowed\n", errors.WordsNotValid, {"lines": "2"}),
     ],
+    # Without these the name of a test would be as long as its file, and no process could be started in it.
+    ids=["signs", "size", "use", "columns", "quotes", "letters"],
 )
 def test_a_bad_file_is_refused(name: str, content: bytes, error: type[Exception], context: dict[str, str]) -> None:
     with pytest.raises(error) as refusal:

@@ -253,3 +253,20 @@ def test_what_nobody_sees_is_written_nowhere(text: str, alice: Member, operator_
     assert Product.objects.get().title == "N"
     assert AuditEntry.objects.count() == entries
     assert operator_browser.post(page, {**sent, "badge": "👩‍🔬 ❤️", "reason": "会员日"}).status_code == 302
+
+
+def test_an_id_is_looked_for_as_an_id(operator_browser: Client) -> None:
+    buyers = people(3)
+    orders_of(buyers)
+    order = Order.objects.get(user=buyers[1])
+    member = order.user_id
+
+    for term in (str(member), member.hex, f" {str(member).upper()} ", order.out_trade_no.lower()):
+        assert list(operator_browser.get(ORDERS, {"q": term}).context["cl"].result_list) == [order]
+    for nobody in ("nobody", f"{member} {buyers[0].pk}"):
+        assert not operator_browser.get(ORDERS, {"q": nobody}).context["cl"].result_list
+    for page in ("report", "generation", "answerusage"):
+        asked = asked_for(operator_browser, f"/admin/chat/{page}/?q={member}")
+        (search,) = [query for query in asked if f'FROM "chat_{page}"' in query]
+        assert "UPPER" not in search
+        assert "LIKE" not in search

@@ -216,3 +216,11 @@ def test_a_count_that_cannot_be_true_gives_way_to_ours(
 
     assert (usage.input_tokens, usage.cached_tokens, usage.output_tokens, usage.reasoning_tokens) == counts
     assert (usage.kept_tokens, usage.basis) == (60, basis)
+
+
+def test_as_much_output_as_was_kept_is_believed_whatever_was_asked_for() -> None:
+    def basis(output_tokens: int) -> UsageBasis:
+        said = replace(SAID, output_tokens=output_tokens)
+        return rules.counted(said, asked_tokens=80, kept_tokens=60, max_output_tokens=10).basis
+
+    assert (basis(60), basis(61)) == (UsageBasis.REPORTED, UsageBasis.DOUBTED)
