@@ -18,6 +18,7 @@ from apps.chat.services import routing
 from apps.chat.services.channels import rest_key
 from apps.chat.services.health import has_failed
 from apps.kernel import clock
+from apps.kernel.ids import new_id
 from apps.kernel.invariants import all_invariants, find
 from tests.integration.chat.conftest import EngineThread, generation, give_quota, send, settled, wait_for
 from tests.integration.chat.test_failover import second
@@ -183,6 +184,9 @@ def test_a_probe_whose_engine_died_is_followed_by_another(rich: Member, upstream
     assert not services.begin_probe(channel="test", generation_id=asked, now=later + timedelta(seconds=1))
 
     assert services.begin_probe(channel="test", generation_id=asked, now=later + breaker.PROBE)
+    # Once it has begun to answer, whoever wanted to try it may ask.
+    services.has_begun(target=target, generation_id=asked)
+    assert services.begin_probe(channel="test", generation_id=new_id(), now=later + breaker.PROBE)
 
 
 def test_a_channel_that_is_left_alone_for_long_is_no_breach(upstream: Upstream) -> None:
