@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0026_roles_of_channels'),
+        ('chat', '0028_options_of_requests'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
