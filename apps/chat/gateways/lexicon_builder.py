@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 # Fewer words are built here: within milliseconds, sooner than another process starts.
 MANY_WORDS = 2_000
-_PATIENCE_SECONDS = 30.0
+_PATIENCE_SECONDS = 60.0
 
 
 def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
