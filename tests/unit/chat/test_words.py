@@ -104,6 +104,14 @@ def test_an_allowed_word_of_the_same_sign_lets_it_pass(masked: str, allowed: str
     assert sift("5㎏", lexicon).text == "5㎏"
 
 
+def test_what_an_allowed_word_covers_passes_though_its_beginning_has_gone_through() -> None:
+    lexicon = lexicon_of({MASKED: ["果派", "果派对"], ALLOWED: ["红苹果派"]})
+    gate = Gate(lambda: lexicon)
+
+    assert [gate.take(piece) for piece in ("红苹果派", "。")] == ["红苹", "果派。"]
+    assert gate.found == ()
+
+
 def test_a_rejected_word_ends_the_text_where_it_begins() -> None:
     assert sift("甲，绿 香蕉，甲", LEXICON) == Sifted(
         "＊，",

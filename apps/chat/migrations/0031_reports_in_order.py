@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0028_options_of_requests'),
+        ('chat', '0030_failed_attempts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
