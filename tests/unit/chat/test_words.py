@@ -172,6 +172,13 @@ def test_what_is_held_back_begins_where_the_longest_beginning_of_a_word_does() -
     assert gate.take("", is_end=True) == "＊＊＊＊"
 
 
+def test_a_word_of_which_the_next_sign_tells_whether_it_ends_is_held_back() -> None:
+    lexicon = lexicon_of({MASKED: ["fig"]})
+    gate = Gate(lambda: lexicon)
+
+    assert [gate.take(piece) for piece in ("a fig", "s", " fig", ".")] == ["a ", "figs", " ", "＊＊＊."]
+
+
 def test_no_more_is_held_back_than_the_longest_word_with_the_widest_gaps() -> None:
     lexicon = lexicon_of({MASKED: ["蓝" * 40]})
     gate = Gate(lambda: lexicon)
