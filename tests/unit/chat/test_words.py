@@ -156,6 +156,8 @@ def test_nothing_is_held_back_while_no_word_may_come() -> None:
 
     assert [gate.take(sign) for sign in "苹果，梨。香蕉 pl"] == [*"苹果，梨。香蕉 ", "", ""]
     assert gate.take("ane") == "plane"
+    # No word begins within another.
+    assert [gate.take(sign) for sign in " ap"] == [" ", "a", "p"]
 
 
 def test_what_is_held_back_begins_where_the_longest_beginning_of_a_word_does() -> None:
