@@ -62,7 +62,7 @@ class Gate:
             end = self._count(counted, end)
         else:
             allowed_to = self._allowed_to
-        masked = [match for match in counted if match.listed.is_masked and match.start < end]
+        masked = [match for match in counted if match.listed.is_masked]
         shown = self._masked(text[:end], masked, lexicon)
         self._held = text[end:]
         self._before = text[end - 1] if end else self._before

@@ -123,6 +123,12 @@ def test_a_rejected_word_ends_the_text_where_it_begins() -> None:
     )
 
 
+def test_of_words_that_begin_together_only_the_one_that_ends_the_text_is_told() -> None:
+    found = sift("梨甲乙", lexicon_of({MASKED: ["甲", "甲乙丙"], REJECTED: ["甲乙"]})).found
+
+    assert [(one.found_by, one.times) for one in found] == [("rejected", 1)]
+
+
 def test_a_flagged_word_is_only_recorded() -> None:
     assert sift("臺灣。臺灣", LEXICON) == Sifted(
         "臺灣。臺灣", (WordsFound(found_by="flagged", action=WordAction.FLAG, times=2),), is_rejected=False
