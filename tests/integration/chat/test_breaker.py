@@ -12,7 +12,9 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.contracts import BreakerState
+from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.models import Channel, ChannelHealth
+from apps.chat.registries import AttemptPhase
 from apps.chat.rules import breaker
 from apps.chat.services import routing
 from apps.chat.services.channels import rest_key
@@ -217,6 +219,26 @@ def test_a_channel_that_is_well_costs_no_statement(rich: Member, upstream: Upstr
         assert len(services.claim_jobs(limit=2, now=clock.now())) == 2
     assert not [query["sql"] for query in captured if "UPDATE" in query["sql"] and "chat_channel" in query["sql"]]
     assert not ChannelHealth.objects.exists()
+
+
+def test_an_attempt_at_a_channel_that_is_well_asks_nothing_of_its_health(rich: Member, upstream: Upstream) -> None:
+    send(rich.id)
+    [job] = services.claim_jobs(limit=1, now=clock.now())
+    note = AttemptNote(
+        generation_id=job.generation_id,
+        number=1,
+        target=job.targets[0],
+        phase=AttemptPhase.STREAM,
+        code="",
+        blame=None,
+        first_word_ms=1,
+        total_ms=1,
+    )
+
+    with CaptureQueriesContext(connection) as captured:
+        services.record_attempt(attempt=note, now=clock.now())
+
+    assert not [query["sql"] for query in captured if "chat_channel" in query["sql"]]
 
 
 def test_no_more_of_a_channel_run_at_once_than_it_may(rich: Member, upstream: Upstream, second: Upstream) -> None:

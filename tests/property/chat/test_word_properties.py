@@ -56,12 +56,13 @@ def texts_and_words(draw: st.DrawFn) -> tuple[str, dict[Source, list[str]]]:
 def spans_of(text: str, words: list[str]) -> set[tuple[int, int]]:
     """Where words are in a text, found by trying every word at every place."""
     wanted = {"".join(map(letters_of, word)) for word in words} - {""}
+    longest = max(map(len, wanted), default=0)
     found = set()
     for start in range(len(text)):
         if not letters_of(text[start]) or (start and belong_together(text[start - 1], text[start])):
             continue
         for skipped in range(len(letters_of(text[start]))):
-            letters, gap = letters_of(text[start])[skipped:], 0
+            letters, gap, is_over = letters_of(text[start])[skipped:], 0, False
             for end in range(start + 1, len(text) + 1):
                 ends_here = end == len(text) or not belong_together(text[end - 1], text[end])
                 if (
@@ -72,8 +73,9 @@ def spans_of(text: str, words: list[str]) -> set[tuple[int, int]]:
                     found.add((start, end))
                 if end < len(text):
                     gap = 0 if letters_of(text[end]) else gap + 1
+                    is_over = len(letters) >= longest
                     letters += letters_of(text[end])
-                if gap > WIDEST_GAP:
+                if gap > WIDEST_GAP or is_over:
                     break
     return found
 
