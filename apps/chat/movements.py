@@ -12,7 +12,7 @@ from django.db.models.functions import Cast, Concat
 
 from apps.chat import rules
 from apps.chat.contracts import QUOTA, GenerationState, ModelKind, PaidBy, PriceKind, Role, Usage
-from apps.chat.models import UNSETTLED, AnswerUsage, Attempt, ChatModel, Entitlement, Generation, Message, RouteCost
+from apps.chat.models import FOR_PROGRAMS, UNSETTLED, AnswerUsage, Attempt, ChatModel, Entitlement, Generation, Message, RouteCost
 from apps.chat.rules import charging
 from apps.chat.services.quota import entitlement_causes
 from apps.kernel.ids import first_id_at
@@ -23,6 +23,8 @@ from apps.ledger.contracts import Movement, Reservation
 _CAUSE = "chat.generation"
 # How far the clocks of our hosts may be apart.
 _CLOCKS_APART = timedelta(minutes=2)
+# Of a generation, of which no check has a use.
+_TEXTS = (*FOR_PROGRAMS, "text", "reasoning")
 _UNSETTLED = ", ".join(f"'{state}'" for state in UNSETTLED)
 
 _HELD = ledger.declare_reservation(
@@ -115,7 +117,7 @@ def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> 
             yield Breach(f"model {model.pk}", f"of {model.kind} at price {model.price.code}, {model.price.kind}")
     for model in ChatModel.objects.exclude(price__code=_price_of("code")).order_by("pk")[:SHOWN]:
         yield Breach(f"model {model.pk}", f"at price {model.price_id}, which is another's")
-    asked = Generation.objects.select_related("price", "model").defer("request", "options", "text", "reasoning")
+    asked = Generation.objects.select_related("price", "model").defer(*_TEXTS)
     if since is not None:
         asked = asked.filter(pk__gte=first_id_at(since))
     for row in asked.filter(~Q(price__code=_price_of("model__code"))).order_by("pk")[:SHOWN]:
@@ -132,7 +134,7 @@ def charges_follow_from_their_usage(now: datetime, since: datetime | None = None
     """
     settled = Generation.objects.exclude(state__in=UNSETTLED)
     usages = AnswerUsage.objects.select_related("generation", "price", "route", "cost").defer(
-        "generation__request", "generation__options", "generation__text", "generation__reasoning"
+        *(f"generation__{name}" for name in _TEXTS)
     )
     if since is not None:
         settled, usages = settled.filter(pk__gte=first_id_at(since)), usages.filter(pk__gte=first_id_at(since))

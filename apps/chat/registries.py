@@ -16,6 +16,15 @@ from apps.chat.rules.chain import Rule
 from apps.kernel.registries import Registry
 
 
+class CallPiece(NamedTuple):
+    """A piece of a tool's call, as its provider numbers it and names it; from piece to piece the arguments grow."""
+
+    number: int | None
+    id: str
+    name: str
+    arguments: str
+
+
 class Delta(NamedTuple):
     """What one event brings, or several together; most bring only text.
 
@@ -33,6 +42,7 @@ class Delta(NamedTuple):
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     usage_is_garbled: bool = False
+    calls: tuple[CallPiece, ...] = ()
 
     @property
     def has_usage(self) -> bool:
@@ -46,8 +56,8 @@ class Delta(NamedTuple):
 
     @property
     def has_words(self) -> bool:
-        """Whether it brings more of the answer, or of the thoughts before it."""
-        return bool(self.text or self.reasoning)
+        """Whether it brings more of the answer, a tool that it calls too, or of the thoughts before it."""
+        return bool(self.text or self.reasoning or self.calls)
 
     @property
     def reported(self) -> Reported:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat.contracts import QUOTA, GenerationState
-from apps.chat.models import Conversation, Entitlement, Generation
+from apps.chat.models import FOR_PROGRAMS, Conversation, Entitlement, Generation
 from apps.kernel.admin import (
     SHOWN,
     Happening,
@@ -69,11 +69,11 @@ class GenerationAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "user", "model", "state", "paid_by", "charged_milli", "error_code", "settled_at")
     list_filter = ("state", "paid_by", "model")
     search_fields = ("=id", "=user__id")
-    exclude = ("message", "lease_token", "request", "options", "text", "reasoning")
+    exclude = ("message", "lease_token", *FOR_PROGRAMS, "text", "reasoning")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Generation]:
         """Without the texts, which nobody here reads."""
-        return super().get_queryset(request).defer("request", "options", "text", "reasoning")
+        return super().get_queryset(request).defer(*FOR_PROGRAMS, "text", "reasoning")
 
 
 @admin.register(Conversation)

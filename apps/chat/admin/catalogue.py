@@ -107,7 +107,7 @@ class ModelForm(ReasonedForm):
             "kind": gettext_lazy("Only text models can be asked yet; a question to another one is refused and free."),
             "has_vision": gettext_lazy("For later: images in questions are not handed on yet, and nobody is told."),
             "has_reasoning": gettext_lazy("Programs are told. Thoughts that its provider shows are kept and paid for."),
-            "has_tools": gettext_lazy("For later: tools are not handed on yet, and nobody is told."),
+            "has_tools": gettext_lazy("Programs are told, and may name tools for it to call; else they are refused."),
             "context_tokens": gettext_lazy("What is asked and answered fits in these."),
             "is_in_free_allowance": gettext_lazy("A free message of the day pays for its answer, while one is left."),
             "needs_entitlement": gettext_lazy("Only who bought or won the right to it may ask it; else everybody."),

@@ -24,6 +24,8 @@ from apps.chat.contracts.answers import (
     ShownReport,
     Target,
     TextPart,
+    ToolCall,
+    ToolResult,
     Turn,
 )
 from apps.chat.contracts.catalogue import Capability, ModelKind
@@ -80,6 +82,8 @@ __all__ = [
     "Target",
     "TextDirection",
     "TextPart",
+    "ToolCall",
+    "ToolResult",
     "Turn",
     "UpstreamCost",
     "Usage",

@@ -24,11 +24,14 @@ OPENAI_COMPATIBLE = "openai-compatible"
 
 
 class Role(TextChoices):
-    """Who speaks. No message of a conversation is the system's; requests of programs may be, if operators allow it."""
+    """Who speaks. No message of a conversation is the system's; requests of programs may be, if operators allow it. A
+    tool speaks for itself where a program says what came of calling it.
+    """
 
     USER = "user"
     ASSISTANT = "assistant"
     SYSTEM = "system"
+    TOOL = "tool"
 
 
 # Who writes messages.
@@ -227,16 +230,37 @@ class TextPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToolCall:
+    """A tool that an answer calls: `arguments` are JSON, as the model wrote them."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ToolResult(TextPart):
+    """What came of a call."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Turn:
     """What one side says in a request, in parts."""
 
     role: Role
-    parts: tuple[TextPart, ...]
+    parts: tuple[TextPart | ToolCall, ...]
 
     @property
     def text(self) -> str:
         """Its words as a whole."""
-        return "\n".join(part.text for part in self.parts)
+        return "\n".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def calls(self) -> tuple[ToolCall, ...]:
+        """The tools that it calls."""
+        return tuple(part for part in self.parts if isinstance(part, ToolCall))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -283,7 +307,8 @@ class Job:
     @property
     def new_text(self) -> str:
         """What of it nobody has looked at yet: the question, or all of a program's request."""
-        return "\n\n".join(turn.text for turn in (self.turns if self.is_all_new else self.turns[-1:]))
+        new = self.turns if self.is_all_new else self.turns[-1:]
+        return "\n\n".join("\n".join((turn.text, *(call.arguments for call in turn.calls))) for turn in new)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -293,6 +318,7 @@ class Outcome:
     state: GenerationState
     text: str = field(repr=False)
     reasoning: str = field(default="", repr=False)
+    calls: tuple[ToolCall, ...] = field(default=(), repr=False)
     finish_reason: str = ""
     error_code: str = ""
     reported: Reported = Reported()
@@ -326,12 +352,13 @@ class Progress:
 class AnswerView:
     """An answer as its reader follows it: the text saved so far and how it stands.
 
-    Its thoughts, which `reasoning` is, and the parts of its tokens are known with its end.
+    Its thoughts, which `reasoning` is, the tools that it calls, and the parts of its tokens are known with its end.
     """
 
     generation: GenerationDetail
     text: str = field(repr=False)
     reasoning: str = field(default="", repr=False)
+    calls: tuple[ToolCall, ...] = field(default=(), repr=False)
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     balance_milli: int | None = None

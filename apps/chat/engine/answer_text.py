@@ -84,4 +84,9 @@ class AnswerText:
             return text
         if half := _HIGH_SURROGATE_AT_END.search(text):
             text, self._half = text[:-1], half[0]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return storable(text)
+
+
+def storable(text: str) -> str:
+    """A whole text as it can be stored and sent."""
+    return text.replace("\x00", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")

@@ -6,8 +6,10 @@ from typing import Any
 
 from apps.chat.engine import documents
 from apps.chat.engine.documents import Unreadable
+from apps.chat.engine.tool_calls import as_text
 from apps.chat.engine.upstream_errors import Complaint
-from apps.chat.registries import Delta
+from apps.chat.registries import CallPiece, Delta
+from apps.chat.rules.requests import MAX_CALLS
 
 _REASON = re.compile(r"[A-Za-z0-9_.-]{1,40}\Z")
 # What some write while there is none.
@@ -15,6 +17,7 @@ _NO_REASON = {"", "null", "none"}
 # The words of other protocols, which relays pass on as they come: Gemini's, Anthropic's, Mistral's.
 _REASONS = {
     "end_turn": "stop",
+    "tool_use": "tool_calls",
     "max_tokens": "length",
     "model_length": "length",
     "safety": "content_filter",
@@ -48,7 +51,7 @@ class Pieces:
         # Some send a message in place of each delta; others one behind them, which says all of it again.
         said = piece or ({} if self._have_come else _object(choice.get("message")))
         delta = _delta(chunk, choice, said)
-        self._have_come = self._have_come or bool(piece and (delta.text or delta.reasoning))
+        self._have_come = self._have_come or bool(piece and delta.has_words)
         return delta
 
 
@@ -66,6 +69,7 @@ def joined(told: Sequence[Delta]) -> Delta:
         reasoning="".join([delta.reasoning for delta in told]),
         finish_reason=next((delta.finish_reason for delta in reversed(told) if delta.finish_reason), ""),
         events=len(told),
+        calls=tuple([call for delta in told for call in delta.calls]),
     )
 
 
@@ -102,9 +106,31 @@ def _delta(chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) 
     reason = _reason(choice.get("finish_reason"))
     # Some count in the choice.
     usage = _object(chunk.get("usage")) or _object(choice.get("usage"))
+    calls = _calls(said) if "tool_calls" in said or "function_call" in said else ()
     if not usage:
-        return Delta(text, _thought(said), reason)
-    return Delta(text, _thought(said), reason, **_usage(usage))
+        return Delta(text, _thought(said), reason, calls=calls)
+    return Delta(text, _thought(said), reason, calls=calls, **_usage(usage))
+
+
+def _calls(said: dict[str, Any]) -> tuple[CallPiece, ...]:
+    """The pieces of calls in an event; what is none is not heard."""
+    calls = said.get("tool_calls")
+    if not isinstance(calls, list) or not calls:
+        calls = [{"index": 0, "function": said.get("function_call")}]
+    return tuple(
+        _call(call)
+        for call in calls[: MAX_CALLS + 1]
+        if isinstance(call, dict) and isinstance(call.get("function"), dict)
+    )
+
+
+def _call(call: dict[str, Any]) -> CallPiece:
+    function, number = call["function"], _count(call.get("index"))
+    return CallPiece(number, _string(call.get("id")), _string(function.get("name")), as_text(function.get("arguments")))
+
+
+def _string(value: object) -> str:
+    return value if isinstance(value, str) else ""
 
 
 def _usage(usage: dict[str, Any]) -> dict[str, Any]:

@@ -70,6 +70,8 @@ class Zhipu(OpenAICompatible):
     option_ways = MappingProxyType(
         {
             **without("presence_penalty", "frequency_penalty", "seed", "logit_bias", "verbosity"),
+            # It knows "auto" only, which is what it does anyway; calls that nobody wants are not heard.
+            **without("tool_choice", "parallel_tool_calls"),
             **at_most("temperature", 1),
             "stop": option_ways.one_stop,
             "response_format": option_ways.no_schema,
@@ -94,7 +96,7 @@ class DeepSeek(OpenAICompatible):
     label = _("DeepSeek")
     option_ways = MappingProxyType(
         {
-            **without("seed", "logit_bias", "verbosity"),
+            **without("seed", "logit_bias", "verbosity", "parallel_tool_calls"),
             "response_format": option_ways.no_schema,
             "reasoning_effort": option_ways.thinking_or_effort,
         }
@@ -121,6 +123,7 @@ class Qwen(OpenAICompatible):
             # Less than two, it says.
             **at_most("temperature", 1.99),
             "reasoning_effort": option_ways.thinking_enabled,
+            "tool_choice": option_ways.auto_or_named,
         }
     )
 
@@ -139,9 +142,10 @@ class Moonshot(OpenAICompatible):
     )
     option_ways = MappingProxyType(
         {
-            **without("seed", "logit_bias", "verbosity"),
+            **without("seed", "logit_bias", "verbosity", "parallel_tool_calls"),
             **at_most("temperature", 1),
             "reasoning_effort": option_ways.thinking,
+            "tool_choice": option_ways.none_or_auto,
         }
     )
 
@@ -151,7 +155,7 @@ class Ollama(OpenAICompatible):
 
     code = "ollama"
     label = _("Ollama")
-    option_ways = MappingProxyType(without("logit_bias", "verbosity"))
+    option_ways = MappingProxyType(without("logit_bias", "verbosity", "tool_choice", "parallel_tool_calls"))
 
 
 class Sandbox(OpenAICompatible):

@@ -283,7 +283,7 @@ class _Answer:
         has_words = delta.has_words
         if has_words:
             self._reading.has_words()
-        self._has_text = self._has_text or bool(delta.text)
+        self._has_text = self._has_text or bool(delta.text or delta.calls)
         self._has_usage = delta.has_usage or (self._has_usage and not has_words)
         self._is_whole = self._is_whole or bool(delta.finish_reason)
         if not self._is_whole:

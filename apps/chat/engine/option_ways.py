@@ -44,5 +44,15 @@ def thinking_enabled(effort: str) -> dict[str, Any]:
     return {"enable_thinking": effort != "none"}
 
 
+def none_or_auto(choice: Any) -> dict[str, Any]:
+    """Whether tools may be called, where nobody can say that one must."""
+    return {"tool_choice": choice if choice == "none" else "auto"}
+
+
+def auto_or_named(choice: Any) -> dict[str, Any]:
+    """All but that some tool must be called, whichever."""
+    return {"tool_choice": "auto" if choice == "required" else choice}
+
+
 def _unsaid(value: Any) -> dict[str, Any]:
     return {}

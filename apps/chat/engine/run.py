@@ -9,16 +9,18 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.chat import rules
-from apps.chat.contracts import GenerationState, Job, Outcome, Target, TextDirection
+from apps.chat.contracts import GenerationState, Job, Outcome, Target, TextDirection, ToolCall, WordsFound
 from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.attempts import Attempts
 from apps.chat.engine.feed import Feeder, Piece
 from apps.chat.engine.moderation import Looked, Moderation
 from apps.chat.engine.service_calls import ServiceCalls
+from apps.chat.engine.tool_calls import ToolCalls, look_through
 from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
+from apps.chat.rules.tools import may_be_called
 from apps.chat.words.lexicon import Lexicon
 from apps.kernel.characters import show_something
 
@@ -59,6 +61,9 @@ class Run:
         self._feeder = feeder
         self._text = AnswerText(max_chars=_most_chars(job), lexicon=lexicon)
         self._reasoning = AnswerText(max_chars=_most_chars(job), lexicon=lexicon)
+        self._lexicon = lexicon
+        self._calls = ToolCalls(max_chars=_most_chars(job), are_wanted=may_be_called(job.options))
+        self._has_refused_calls = False
         self._moderation = moderation
         self._asked = Looked()
         self._finish_reason = ""
@@ -86,7 +91,7 @@ class Run:
         if self._end is not None or self._reading.done():
             return
         self._end = GenerationState.STOPPED
-        is_awaited = bool(self._text.length or self._reasoning.length) and self._usage == Delta()
+        is_awaited = bool(self._text.length or self._reasoning.length or self._calls) and self._usage == Delta()
         asyncio.get_running_loop().call_later(_DRAIN_SECONDS if is_awaited else 0, self._reading.cancel)
 
     def interrupt(self) -> None:
@@ -130,25 +135,26 @@ class Run:
                 idle = 0 if self._take(delta) else idle + delta.events
                 if self._is_cut:
                     return
-                if self._text.is_full or self._is_beyond_its_price:
+                if self._text.is_full or self._calls.is_full or self._is_beyond_its_price:
                     self._finish_reason = "length"
                     return
                 if idle > _MAX_IDLE_EVENTS:
                     raise UpstreamError("upstream_garbled", "more events that add nothing than any answer has")
 
     def _take(self, delta: Delta) -> bool:
-        """Whether there is more of the answer now, or more thought."""
+        """Whether there is more of the answer now, of a call in it, or more thought."""
         if delta.finish_reason:
             self._finish_reason = delta.finish_reason
         self._count(delta)
         has_more_thought = self._reasoning.add(delta.reasoning)
         # What came together with thoughts that end the answer is nobody's either.
         has_more_text = not self._is_cut and self._text.add(delta.text)
-        has_more = has_more_thought or has_more_text
-        if has_more:
+        if has_more_thought or has_more_text:
             self._news.set()
-            if self._first_output_at is None:
-                self._first_output_at = asyncio.get_running_loop().time()
+        # Calls are handed out whole, at the end.
+        has_more = (bool(delta.calls) and self._calls.add(delta.calls)) or has_more_thought or has_more_text
+        if has_more and self._first_output_at is None:
+            self._first_output_at = asyncio.get_running_loop().time()
         return has_more
 
     def _count(self, delta: Delta) -> bool:
@@ -162,13 +168,22 @@ class Run:
     @property
     def _is_cut(self) -> bool:
         """Whether operators' words ended the answer, or the thoughts before it."""
-        return self._text.is_cut or self._reasoning.is_cut
+        return self._text.is_cut or self._reasoning.is_cut or self._has_refused_calls
+
+    async def _called(self) -> tuple[tuple[ToolCall, ...], tuple[WordsFound, ...]]:
+        """The calls of an answer that came to its end, and what was found in them; none of any other."""
+        if self._is_cut or not self._finish_reason or self._finish_reason in BROKEN | rules.FILTERED:
+            return (), ()
+        calls = self._calls.whole(is_cut=self._finish_reason in {"length", CONTEXT_FULL})
+        are_let_through, found = await look_through(calls, self._lexicon)
+        self._has_refused_calls = not are_let_through
+        return calls if are_let_through else (), found
 
     @property
     def _is_beyond_its_price(self) -> bool:
         """Whether the channel gives more than was asked for and set aside: some do not limit thoughts, or nothing."""
         most = self.job.most_output_tokens
-        return most is not None and self._text.tokens + self._reasoning.tokens >= most
+        return most is not None and self._text.tokens + self._reasoning.tokens + self._calls.tokens >= most
 
     async def _outcome(self) -> Outcome:
         await asyncio.wait([self._reading])
@@ -176,10 +191,11 @@ class Run:
         self._text.end()
         self._reasoning.end()
         text = str(self._text)
-        answered = Looked()
-        if text and self._end is not GenerationState.INTERRUPTED:
-            answered = await self._moderation.look(text, TextDirection.ANSWER)
-        state, error_code = self._how_it_ended(has_text=show_something(text))
+        calls, found_in_calls = await self._called()
+        answered, all_said = Looked(), "\n".join((text, *(call.arguments for call in calls)))
+        if all_said and self._end is not GenerationState.INTERRUPTED:
+            answered = await self._moderation.look(all_said, TextDirection.ANSWER)
+        state, error_code = self._how_it_ended(has_text=show_something(text), has_calls=bool(calls))
         asked = self._attempts.asked
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
             error_code = rules.ENGINE_LOST
@@ -187,6 +203,7 @@ class Run:
             state=state,
             text=text,
             reasoning=str(self._reasoning),
+            calls=calls,
             finish_reason=self._finish_reason,
             error_code=error_code,
             reported=self._usage.reported,
@@ -196,14 +213,14 @@ class Run:
             latency_ms=self._ms_until(ended_at),
             # A question that was under way when its owner stopped it may have been taken.
             was_taken=self._was_taken or (state is GenerationState.STOPPED and asked is not None),
-            found=self._text.found + self._reasoning.found + answered.found,
+            found=self._text.found + self._reasoning.found + found_in_calls + answered.found,
             found_in_question=self._asked.found,
         )
 
     def _ms_until(self, moment: float | None) -> int | None:
         return None if moment is None else round((moment - self._begun_at) * 1000)
 
-    def _how_it_ended(self, *, has_text: bool) -> tuple[GenerationState, str]:
+    def _how_it_ended(self, *, has_text: bool, has_calls: bool) -> tuple[GenerationState, str]:
         """The state and, when something is wrong, its code. What happens behind a finish_reason changes nothing."""
         if self._asked.error_code:
             return GenerationState.FAILED, self._asked.error_code
@@ -217,7 +234,7 @@ class Run:
         elif self._end is GenerationState.STOPPED or self._reading.cancelled():
             state = self._end or GenerationState.INTERRUPTED
             return state, "" if state is GenerationState.STOPPED else rules.ENGINE_LOST
-        error_code = _error_code(error) or _silent_failure(self._finish_reason, str(self._text))
+        error_code = _error_code(error) or _silent_failure(self._finish_reason, has_output=has_text or has_calls)
         if not error_code:
             if self._finish_reason == CONTEXT_FULL:
                 self._finish_reason = "length"
@@ -282,13 +299,13 @@ def _error_code(error: BaseException | None) -> str:
     return rules.INTERNAL
 
 
-def _silent_failure(finish_reason: str, text: str) -> str:
+def _silent_failure(finish_reason: str, *, has_output: bool) -> str:
     """What is wrong with an answer that ended without an error, if anything is."""
     if finish_reason in BROKEN:
         return "upstream_cut"
     if not finish_reason:
         return "upstream_cut"
-    if not show_something(text):
+    if not has_output:
         if finish_reason == CONTEXT_FULL:
             return "context_too_long"
         return "content_refused" if finish_reason in rules.FILTERED else rules.EMPTY_ANSWER

@@ -3,14 +3,14 @@
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
-from apps.chat.contracts import Job, Target
+from apps.chat.contracts import Job, Target, ToolCall, ToolResult, Turn
 from apps.chat.engine.dialects import Dialect
 from apps.chat.engine.upstream_errors import Complaint
 
 # A model that refuses one of these is asked without it; without any other it would be asked for something else.
 _DISPENSABLE = {
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "reasoning_effort",
-    "verbosity", "thinking", "enable_thinking",
+    "verbosity", "thinking", "enable_thinking", "parallel_tool_calls",
 }  # fmt: skip
 _UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
 
@@ -34,7 +34,7 @@ class Way:
         """The body of the request."""
         body: dict[str, Any] = {
             "model": target.upstream_model,
-            "messages": [{"role": turn.role.value, "content": turn.text} for turn in job.turns],
+            "messages": [_message(turn) for turn in job.turns],
             "stream": True,
             self.limit_name: job.max_output_tokens,
         }
@@ -42,3 +42,18 @@ class Way:
             body["stream_options"] = {"include_usage": True}
         options = dialect.options(job.options)
         return body | {name: value for name, value in options.items() if name not in self.without}
+
+
+def _message(turn: Turn) -> dict[str, Any]:
+    """A turn in OpenAI's words."""
+    message: dict[str, Any] = {"role": turn.role.value, "content": turn.text}
+    if isinstance(turn.parts[0], ToolResult):
+        message["tool_call_id"] = turn.parts[0].call_id
+    elif turn.calls:
+        message["content"] = turn.text or None
+        message["tool_calls"] = [_call(call) for call in turn.calls]
+    return message
+
+
+def _call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}

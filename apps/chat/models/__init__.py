@@ -6,13 +6,14 @@ from apps.chat.models.chain import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.models.channels import Channel, ChannelHealth, ChannelKey
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
-from apps.chat.models.generations import UNSETTLED, Generation
+from apps.chat.models.generations import FOR_PROGRAMS, UNSETTLED, Generation
 from apps.chat.models.reports import Report, Reveal
 from apps.chat.models.routes import Route
 from apps.chat.models.usages import AnswerUsage, RouteCost
 from apps.chat.models.word_lists import WordHit, WordList, WordSheet
 
 __all__ = [
+    "FOR_PROGRAMS",
     "SHOWN_TEXT",
     "UNSETTLED",
     "Attempt",

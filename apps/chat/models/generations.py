@@ -11,6 +11,8 @@ from apps.chat.models.conversations import Message
 from apps.chat.models.routes import Route
 from apps.kernel.models import Row
 
+# What programs say and are told beside texts; only who asks for it reads it.
+FOR_PROGRAMS = ("request", "options", "tool_calls")
 UNSETTLED = (GenerationState.QUEUED, GenerationState.RUNNING)
 
 
@@ -80,6 +82,8 @@ class Generation(Row):
     options = models.JSONField(null=True, blank=True)
     # What was written: it grows while the job runs, and is erased with what shows it.
     text = models.TextField(blank=True)
+    # The tools that it calls, which a program then carries out (rules.tools); erased with the text.
+    tool_calls = models.JSONField(null=True, blank=True)
     # What the model thought before, as far as its provider shows it: no part of the answer.
     reasoning = models.TextField(blank=True)
 
@@ -120,6 +124,11 @@ class Generation(Row):
             models.CheckConstraint(
                 condition=Q(options__isnull=True) | Q(request__isnull=False),
                 name="chat_generation_options_of_a_request",
+            ),
+            # Conversations have no tools, and what was handed out counts.
+            models.CheckConstraint(
+                condition=Q(tool_calls__isnull=True) | Q(message=None, is_delivered=True),
+                name="chat_generation_calls_are_delivered",
             ),
             models.UniqueConstraint(fields=["hold_id"], name="chat_generation_hold_once"),
         ]

@@ -48,6 +48,7 @@ from apps.chat.rules.outcomes import (
 from apps.chat.rules.requests import (
     MAX_TURNS,
     asked_tokens,
+    call_tokens,
     check_fits,
     estimate_tokens,
     fit_history,
@@ -96,6 +97,7 @@ __all__ = [
     "abandoned_state",
     "arranged",
     "asked_tokens",
+    "call_tokens",
     "channel_limits",
     "check_channel_addresses",
     "check_cost",

@@ -40,6 +40,9 @@ class Size(Rule):
 
     def judge(self, question: Question) -> Question:
         """Raises MessageEmpty, MessageTooLong."""
+        if question.turns[-1].role is Role.TOOL:
+            # Not a member says it; a tool may have nothing to say, or much: what a request may be bounds it.
+            return question
         if not show_something(question.text):
             raise errors.MessageEmpty
         if len(question.text) > question.policy.max_message_chars:

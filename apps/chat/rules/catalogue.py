@@ -10,8 +10,8 @@ _FITTING: dict[ModelKind, tuple[type, ...]] = {
     ModelKind.IMAGE: (PerImage,),
     ModelKind.EMBEDDING: (PerTokens,),
 }
-# Images of a question and tools are not handed on yet: who asks with them is refused, so nobody is told of them.
-_HANDED_ON = frozenset({Capability.REASONING})
+# Images of a question are not handed on yet: who asks with them is refused, so nobody is told of them.
+_HANDED_ON = frozenset({Capability.REASONING, Capability.TOOLS})
 
 
 def is_fitting(price: Price, *, kind: ModelKind) -> bool:

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.chat import errors
-from apps.chat.rules import options
+from apps.chat.rules import options, tools
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
 from apps.chat.rules.options import Check, number_within
-from apps.chat.rules.requests import MAX_TURNS
+from apps.chat.rules.requests import MAX_CALLS, MAX_TURNS
 
 _MAX_MODEL_CHARS = 64
 # A developer is who the system was, by its newer name.
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
-# Tools are not carried, so nothing can be their answer.
+# What came of a call; a function is what a tool was, by its former name.
 _ROLES_OF_TOOLS = {"tool", "function"}
 
 
@@ -27,6 +27,8 @@ class Completion:
     max_output_tokens: int | None
     is_streamed: bool
     tells_usage: bool
+    # Tools were named as they were before there were tools, and so are those that are called.
+    has_functions: bool = False
 
 
 def _is(*kinds: type) -> Check:
@@ -50,19 +52,17 @@ _AS_IT_IS: Mapping[str, tuple[Check, tuple[Any, ...]]] = {
     "n": (number_within(1, 128), (1,)),
     "logprobs": (_is(bool), (False,)),
     "top_logprobs": (number_within(0, 20), (0,)),
-    "tools": (_is(list), ([],)),
-    "tool_choice": (_is(str, dict), ("none", "auto")),
-    "functions": (_is(list), ([],)),
-    "function_call": (_is(str, dict), ("none", "auto")),
     "modalities": (_is(list), (["text"],)),
     "audio": (_is(dict), ()),
     "web_search_options": (_is(dict), ()),
 }
 _READ = {"model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", *options.NAMES}
+_OF_TOOLS = {"tools", "tool_choice", "functions", "function_call"}
 _STREAM_OPTIONS = {"include_usage", "include_obfuscation"}
 # Of a message, beside its role and content: what clients send back of an answer says nothing more, or has to be empty.
 _SAID_BESIDE = {"name", "reasoning_content", "reasoning", "annotations"}
-_EMPTY_BESIDE = {"refusal", "tool_calls", "function_call", "audio"}
+_CALLS_BESIDE = {"tool_calls", "function_call"}
+_EMPTY_BESIDE = {"refusal", "audio"}
 
 
 def read_completion(body: Any) -> Completion:
@@ -80,10 +80,11 @@ def read_completion(body: Any) -> Completion:
     return Completion(
         model=_model(said),
         request=_request(said),
-        options=options.read_options(said),
+        options=options.read_options(said) | tools.read_tools(said),
         max_output_tokens=min(limits, default=None),
         is_streamed=_flag(said, "stream"),
         tells_usage=_flag(_stream_options(said), "include_usage", of="stream_options."),
+        has_functions=bool(said.get("functions")),
     )
 
 
@@ -97,7 +98,7 @@ def _check(name: str, value: Any) -> None:
             raise errors.ParameterNotValid(param=name)
         if value not in harmless:
             raise errors.ParameterNotOffered(param=name)
-    elif name not in _READ:
+    elif name not in _READ and name not in _OF_TOOLS:
         raise errors.ParameterUnknown(param=_shown(name))
 
 
@@ -151,32 +152,79 @@ def _request(said: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise errors.ParameterNotValid(param="messages")
     turns: list[dict[str, Any]] = []
     for number, message in enumerate(messages):
-        turn = _turn(message, at=f"messages.{number}")
+        turn = _turn(message, number=number)
         if turn["role"] == "system" and len(turns) == 1 and turns[0]["role"] == "system":
             turns[0]["parts"] += turn["parts"]
         elif turn["role"] == "system" and turns:
             raise errors.ParameterNotOffered(param=f"messages.{number}.role")
         else:
             turns.append(turn)
-    if turns[-1]["role"] != "user":
+    if turns[-1]["role"] not in ("user", "tool"):
         raise errors.ParameterNotOffered(param=f"messages.{len(messages) - 1}.role")
     return turns
 
 
-def _turn(message: Any, *, at: str) -> dict[str, Any]:
+def _turn(message: Any, *, number: int) -> dict[str, Any]:
+    at = f"messages.{number}"
     if not isinstance(message, dict):
         raise errors.ParameterNotValid(param=at)
     role = message.get("role")
     if not isinstance(role, str) or role not in {*_ROLES, *_ROLES_OF_TOOLS}:
         raise errors.ParameterNotValid(param=f"{at}.role")
-    if role in _ROLES_OF_TOOLS:
-        raise errors.ParameterNotOffered(param=f"{at}.role")
     for name, value in message.items():
         if name in _EMPTY_BESIDE and value not in (None, []):
             raise errors.ParameterNotOffered(param=f"{at}.{name}")
-        if name not in {"role", "content", *_SAID_BESIDE, *_EMPTY_BESIDE}:
+        if name not in {"role", "content", "tool_call_id", *_SAID_BESIDE, *_EMPTY_BESIDE, *_CALLS_BESIDE}:
             raise errors.ParameterUnknown(param=f"{at}.{_shown(name)}")
-    return {"role": _ROLES[role], "parts": _parts(message.get("content"), at=f"{at}.content")}
+    if role in _ROLES_OF_TOOLS:
+        return {"role": "tool", "parts": [_result(message, number=number)]}
+    calls = _calls(message, number=number)
+    if calls and role != "assistant":
+        raise errors.ParameterNotValid(param=f"{at}.tool_calls")
+    content = message.get("content")
+    texts = [] if calls and content in (None, "", []) else _parts(content, at=f"{at}.content")
+    return {"role": _ROLES[role], "parts": [*texts, *calls]}
+
+
+def _result(message: Mapping[str, Any], *, number: int) -> dict[str, str]:
+    """What came of a call. A function's has no id; it answers the one call of the message before it."""
+    at = f"messages.{number}"
+    call_id = message.get("tool_call_id") if message["role"] == "tool" else _id_of_function(number - 1)
+    if not tools.is_call_id(call_id):
+        raise errors.ParameterNotValid(param=f"{at}.tool_call_id")
+    text = "\n".join(part["text"] for part in _parts(message.get("content"), at=f"{at}.content"))
+    return {"type": "tool_result", "id": str(call_id), "text": text}
+
+
+def _calls(message: Mapping[str, Any], *, number: int) -> list[dict[str, str]]:
+    at = f"messages.{number}"
+    calls = message.get("tool_calls") or []
+    if message.get("function_call") is not None:
+        if calls:
+            raise errors.ParameterNotValid(param=f"{at}.function_call")
+        calls = [{"id": _id_of_function(number), "type": "function", "function": message["function_call"]}]
+    if not isinstance(calls, list) or len(calls) > MAX_CALLS:
+        raise errors.ParameterNotValid(param=f"{at}.tool_calls")
+    return [_call(call, at=f"{at}.tool_calls.{place}") for place, call in enumerate(calls)]
+
+
+def _call(call: Any, *, at: str) -> dict[str, str]:
+    kind = call.get("type", "function") if isinstance(call, dict) else None
+    if isinstance(kind, str) and kind != "function":
+        raise errors.ParameterNotOffered(param=f"{at}.type")
+    function = call.get("function") if kind else None
+    if not isinstance(function, dict):
+        raise errors.ParameterNotValid(param=at)
+    call_id, name, arguments = call.get("id"), function.get("name"), function.get("arguments")
+    if not (tools.is_call_id(call_id) and tools.is_name(name) and isinstance(arguments, str)):
+        raise errors.ParameterNotValid(param=at)
+    # What else stands there, such as its number, says nothing more.
+    return {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}
+
+
+def _id_of_function(number: int) -> str:
+    """What tells the call of a function in this message, which has none of its own."""
+    return f"function_{number}"
 
 
 def _parts(content: Any, *, at: str) -> list[dict[str, str]]:

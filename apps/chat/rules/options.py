@@ -109,8 +109,8 @@ def read_options(said: Mapping[str, Any]) -> dict[str, Any]:
 def is_plain(value: Any, *, max_chars: int) -> bool:
     """Whether JSON is of a size and a depth that people write, of texts and numbers that can be kept and sent."""
     try:
-        return all(_is_text(text) for text in _texts_in(value)) and len(_as_json(value)) <= max_chars
-    except _NotPlain:
+        return all(_is_text(text) for text in texts_in(value)) and len(as_json(value)) <= max_chars
+    except NotPlain:
         return False
 
 
@@ -118,38 +118,39 @@ def text_of_options(options: Mapping[str, Any]) -> str:
     """What of the options is text that a model reads, or that may come back in its answer; in the order in which it is
     read, so that a word which is cut into names and values is one still.
     """
-    carriers = [options[name] for name in ("response_format", "stop") if name in options]
+    carriers = [options[name] for name in ("response_format", "stop", "tools") if name in options]
     # They were found flat enough, from a step within.
-    return "\n".join(text for carrier in carriers for text in _texts_in(carrier, _MAX_DEPTH + 1))
+    return "\n".join(text for carrier in carriers for text in texts_in(carrier, _MAX_DEPTH + 1))
 
 
 def option_tokens(options: Mapping[str, Any]) -> int:
     """Our count of what the model reads of them."""
-    return estimate_tokens(_as_json(options["response_format"])) if "response_format" in options else 0
+    return sum(estimate_tokens(as_json(options[name])) for name in ("response_format", "tools") if name in options)
 
 
-class _NotPlain(Exception):
+class NotPlain(ValueError):
     """Too deep, or a number that is none."""
 
 
-def _texts_in(value: Any, depth: int = _MAX_DEPTH) -> Iterator[str]:
-    """All texts in a value, names included. Raises _NotPlain."""
+def texts_in(value: Any, depth: int = _MAX_DEPTH) -> Iterator[str]:
+    """All texts in a value, names included. Raises NotPlain."""
     if not depth or (isinstance(value, float) and not isfinite(value)):
-        raise _NotPlain
+        raise NotPlain
     if isinstance(value, str):
         yield value
     elif isinstance(value, list):
         for part in value:
-            yield from _texts_in(part, depth - 1)
+            yield from texts_in(part, depth - 1)
     elif isinstance(value, dict):
         for name, part in value.items():
             yield name
-            yield from _texts_in(part, depth - 1)
+            yield from texts_in(part, depth - 1)
 
 
 def _is_text(text: str) -> bool:
     return not UNSTORABLE.search(text)
 
 
-def _as_json(value: Any) -> str:
+def as_json(value: Any) -> str:
+    """A value as it is counted."""
     return json.dumps(value, ensure_ascii=False)

@@ -6,12 +6,13 @@ from itertools import groupby, takewhile
 from typing import Any
 
 from apps.chat import errors
-from apps.chat.contracts import Role, TextPart, Turn
+from apps.chat.contracts import Role, TextPart, ToolCall, ToolResult, Turn
 from apps.kernel.characters import show_something
 
 # What a request may be; how far up a branch it reaches at most, though the token budget usually ends it sooner.
 MAX_TURNS = 200
 _MAX_PARTS = 20
+MAX_CALLS = 64
 _MAX_REQUEST_CHARS = 400_000
 
 # What a message costs beside its words: role markers and separators, as the common tokenisers count them.
@@ -34,7 +35,7 @@ def estimate_tokens(text: str) -> int:
 
 
 def read_request(request: object) -> tuple[Turn, ...]:
-    """The turns of a request that somebody sends as JSON; the last one is a user's, the question.
+    """The turns of a request that somebody sends as JSON; the last one is a user's, the question, or a tool's.
 
     Raises RequestNotValid, ImagesNotUnderstood, and MessageTooLong for more text than any request may have.
     """
@@ -45,22 +46,47 @@ def read_request(request: object) -> tuple[Turn, ...]:
         raise errors.RequestNotValid(
             at=str(next(at for at, turn in enumerate(turns) if at and turn.role is Role.SYSTEM))
         )
-    if turns[-1].role is not Role.USER:
+    if turns[-1].role not in (Role.USER, Role.TOOL):
         raise errors.RequestNotValid(at=str(len(turns) - 1))
+    _check_calls_are_answered(turns)
     for number, turn in enumerate(turns):
-        if UNSTORABLE.search(turn.text):
+        if UNSTORABLE.search(_all_said(turn)):
             raise errors.RequestNotValid(at=str(number))
-    if sum(len(turn.text) for turn in turns) > _MAX_REQUEST_CHARS:
+    if sum(len(_all_said(turn)) for turn in turns) > _MAX_REQUEST_CHARS:
         raise errors.MessageTooLong(limit=_MAX_REQUEST_CHARS)
     return turns
 
 
+def _check_calls_are_answered(turns: Sequence[Turn]) -> None:
+    """Raise RequestNotValid unless what came of each call follows it, once, before anybody else speaks."""
+    waiting: list[str] = []
+    for number, turn in enumerate(turns):
+        answered = [part.call_id for part in turn.parts if isinstance(part, ToolResult)]
+        if (turn.role is Role.TOOL) != bool(waiting) or not set(answered) <= set(waiting):
+            raise errors.RequestNotValid(at=str(number))
+        waiting = [call_id for call_id in waiting if call_id not in answered]
+        waiting += [call.id for call in turn.calls]
+        if len(set(waiting)) < len(waiting):
+            raise errors.RequestNotValid(at=str(number))
+    if waiting:
+        raise errors.RequestNotValid(at=str(len(turns) - 1))
+
+
+def _all_said(turn: Turn) -> str:
+    return "".join((turn.text, *(f"{call.id}{call.name}{call.arguments}" for call in turn.calls)))
+
+
 def request_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     """These turns as a generation keeps them."""
-    return [
-        {"role": turn.role.value, "parts": [{"type": "text", "text": part.text} for part in turn.parts]}
-        for turn in turns
-    ]
+    return [{"role": turn.role.value, "parts": [_part_as_kept(part) for part in turn.parts]} for turn in turns]
+
+
+def _part_as_kept(part: TextPart | ToolCall) -> dict[str, str]:
+    if isinstance(part, ToolCall):
+        return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
+    if isinstance(part, ToolResult):
+        return {"type": "tool_result", "id": part.call_id, "text": part.text}
+    return {"type": "text", "text": part.text}
 
 
 def turns_of(request: Any) -> tuple[Turn, ...]:
@@ -77,19 +103,30 @@ def _turn(turn: Any, *, at: str) -> Turn:
     if not isinstance(turn, dict) or turn.keys() != {"role", "parts"} or turn["role"] not in Role.values:
         raise errors.RequestNotValid(at=at)
     parts = turn["parts"]
-    if not isinstance(parts, list) or not 1 <= len(parts) <= _MAX_PARTS:
+    if not isinstance(parts, list) or not 1 <= len(parts) <= _MAX_PARTS + MAX_CALLS:
         raise errors.RequestNotValid(at=f"{at}.parts")
-    read = [_part(part, at=f"{at}.parts.{number}") for number, part in enumerate(parts)]
-    return Turn(role=Role(turn["role"]), parts=tuple(read))
+    role = Role(turn["role"])
+    read = [_part(part, role=role, at=f"{at}.parts.{number}") for number, part in enumerate(parts)]
+    calls = sum(isinstance(part, ToolCall) for part in read)
+    if len(read) - calls > (1 if role is Role.TOOL else _MAX_PARTS) or calls > MAX_CALLS:
+        raise errors.RequestNotValid(at=f"{at}.parts")
+    return Turn(role=role, parts=tuple(read))
 
 
-def _part(part: Any, *, at: str) -> TextPart:
-    if isinstance(part, dict) and part.get("type") == "image":
+def _part(part: Any, *, role: Role, at: str) -> TextPart | ToolCall:
+    """A part of what a role may say: only tools say what came of a call, and only answers call one."""
+    kind = part.get("type") if isinstance(part, dict) else None
+    if kind == "image":
         raise errors.ImagesNotUnderstood
-    is_text = isinstance(part, dict) and part.keys() == {"type", "text"} and part["type"] == "text"
-    if not is_text or not isinstance(part["text"], str):
-        raise errors.RequestNotValid(at=at)
-    return TextPart(text=part["text"])
+    said = {name: value for name, value in part.items() if isinstance(value, str)} if kind else {}
+    if kind == "text" and role is not Role.TOOL and said.keys() == part.keys() == {"type", "text"}:
+        return TextPart(text=said["text"])
+    if kind == "tool_result" and role is Role.TOOL and said.keys() == part.keys() == {"type", "id", "text"}:
+        return ToolResult(text=said["text"], call_id=said["id"])
+    is_call = kind == "tool_call" and said.keys() == part.keys() == {"type", "id", "name", "arguments"}
+    if is_call and role is Role.ASSISTANT:
+        return ToolCall(id=said["id"], name=said["name"], arguments=said["arguments"])
+    raise errors.RequestNotValid(at=at)
 
 
 def check_fits(turns: Sequence[Turn], *, beside_tokens: int = 0, budget_tokens: int) -> None:
@@ -136,7 +173,12 @@ def message_tokens(text: str) -> int:
 
 
 def _cost(turn: Turn) -> int:
-    return message_tokens(turn.text)
+    return message_tokens(turn.text) + sum(map(call_tokens, turn.calls))
+
+
+def call_tokens(call: ToolCall) -> int:
+    """Our count of one call, with what stands around it."""
+    return message_tokens(call.name) + estimate_tokens(call.arguments)
 
 
 def _joined(role: Role, turns: Iterable[Turn]) -> Turn:

@@ -7,7 +7,8 @@ from django.db.models import QuerySet
 
 from apps.chat import errors
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState, PaidBy
-from apps.chat.models import Generation, price_of
+from apps.chat.models import FOR_PROGRAMS, Generation, price_of
+from apps.chat.rules.tools import calls_of
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import UserId
 
@@ -36,9 +37,10 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     seen: dict[str, Any] = {name: values.pop(name) for name in ("text", "reasoning")}
     # There is no usage before the end.
     counted: dict[str, Any] = {name: values.pop(name) or 0 for name in ("cached_tokens", "reasoning_tokens")}
+    calls = calls_of(values.pop("tool_calls"))
     price = price_of(**{name: values.pop(f"price_{name}") for name in _PRICE})
     detail = GenerationDetail(**values, has_thoughts=bool(seen["reasoning"]), price=price, state=state, paid_by=paid_by)
-    return AnswerView(generation=detail, **seen, **counted)
+    return AnswerView(generation=detail, calls=calls, **seen, **counted)
 
 
 def generation_detail(row: Generation) -> GenerationDetail:
@@ -66,7 +68,7 @@ def generation_detail(row: Generation) -> GenerationDetail:
 
 
 def _with_message() -> QuerySet[Generation]:
-    return Generation.objects.select_related("message", "model", "price").defer("request", "options")
+    return Generation.objects.select_related("message", "model", "price").defer(*FOR_PROGRAMS)
 
 
 # The columns that say what a price asks.
@@ -92,6 +94,7 @@ _COLUMNS = {
     "error_code": "error_code",
     "text": "text",
     "reasoning": "reasoning",
+    "tool_calls": "tool_calls",
     "cached_tokens": "usage__cached_tokens",
     "reasoning_tokens": "usage__reasoning_tokens",
 }

@@ -10,7 +10,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.chat import errors
 from apps.chat.contracts import ConversationSummary, MessageDetail, Role, SearchHit, Turn
-from apps.chat.models import SHOWN_TEXT, UNSETTLED, Conversation, Generation, Message
+from apps.chat.models import FOR_PROGRAMS, SHOWN_TEXT, UNSETTLED, Conversation, Generation, Message
 from apps.chat.rules import MAX_TURNS, limits, text_turn
 from apps.chat.selectors.answers import generation_detail
 from apps.chat.selectors.reports import reported
@@ -173,7 +173,7 @@ def _full(conversation_id: UUID) -> QuerySet[Message]:
 
 def _with_generation(rows: QuerySet[Message]) -> QuerySet[Message]:
     related = ("generation__model", "generation__price", "generation__report")
-    return rows.select_related(*related).defer("generation__request", "generation__options")
+    return rows.select_related(*related).defer(*(f"generation__{name}" for name in FOR_PROGRAMS))
 
 
 def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 
 from apps.chat import errors
 from apps.chat.contracts import ShownReport
-from apps.chat.models import Generation, Report, Reveal
+from apps.chat.models import FOR_PROGRAMS, Generation, Report, Reveal
 from apps.chat.rules.reports import REASONS, REVEALED_FOR, STATES, ReportDetail, ReportReason, ReportState
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page, page_of
@@ -69,5 +69,10 @@ def reported(generation: Generation) -> ShownReport | None:
 
 
 def _with_place() -> QuerySet[Report]:
-    texts = ("generation__request", "generation__text", "generation__reasoning", "generation__message__text")
+    texts = (
+        *(f"generation__{name}" for name in FOR_PROGRAMS),
+        "generation__text",
+        "generation__reasoning",
+        "generation__message__text",
+    )
     return Report.objects.select_related("generation__message").defer(*texts)

@@ -11,7 +11,7 @@ from django.db.models import Exists, QuerySet
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role, Turn
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message
+from apps.chat.models import FOR_PROGRAMS, UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import asking
 from apps.chat.services.word_lists import sifting
@@ -19,7 +19,7 @@ from apps.kernel.characters import show_something
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
-_NOT_SHOWN = ("generation__request", "generation__options")
+_NOT_SHOWN = tuple(f"generation__{name}" for name in FOR_PROGRAMS)
 # With what was counted of the branch that ends in the answer.
 _OWN = CompiledRead(
     lambda: (

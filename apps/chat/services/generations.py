@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from apps.chat import rules, selectors
 from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, PerTokens, Progress, Target, Turn
 from apps.chat.engine.attempt_notes import AttemptNote
-from apps.chat.models import Generation
+from apps.chat.models import FOR_PROGRAMS, Generation
 from apps.chat.services import attempts, routing
 from apps.chat.services.settling import keep_what_was_shown, settle
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, given_ids, numbered
@@ -31,7 +31,7 @@ LEASE = timedelta(seconds=15)
 _Queued = tuple[Generation, tuple[Target, ...]]
 
 _TO_SETTLE = CompiledRead(
-    lambda: Generation.objects.select_related("price").defer("request", "options").filter(pk=Given("generation_id"))
+    lambda: Generation.objects.select_related("price").defer(*FOR_PROGRAMS).filter(pk=Given("generation_id"))
 )
 
 

@@ -51,6 +51,7 @@ def export_generations(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "options": row.options,
             "text": row.text,
             "reasoning": row.reasoning or None,
+            "tool_calls": row.tool_calls,
             "created_at": row.created_at,
             "model": row.model.code,
             "state": row.state,
@@ -96,5 +97,7 @@ def erase_texts(*, user_id: UserId, now: datetime) -> None:
     """Erase everything that the member and the models wrote; what was paid stays in the ledger."""
     Conversation.objects.filter(user_id=user_id, deleted_at=None).update(title="", deleted_at=now)
     Message.objects.filter(user_id=user_id).update(text="")
-    Generation.objects.filter(user_id=user_id).update(request=None, options=None, text="", reasoning="")
+    Generation.objects.filter(user_id=user_id).update(
+        request=None, options=None, text="", reasoning="", tool_calls=None
+    )
     Report.objects.filter(user_id=user_id).update(note="", result="")

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import errors, rules, selectors
+from apps.chat.contracts import ToolCall
 from apps.chat.models import Generation, Report, Reveal
 from apps.chat.rules.reports import ReportDetail, ReportReason, ReportState, check_result, due_at
 from apps.kernel import audit
@@ -117,4 +118,9 @@ def _question_of(generation: Generation) -> str:
     if message is not None:
         return message.parent.text if message.parent is not None else ""
     turns = rules.turns_of(generation.request) if generation.request else ()
-    return "\n\n".join(f"{turn.role.value}: {turn.text}" for turn in turns)
+    said = (f"{turn.role.value}: {turn.text}" + "".join(map(_shown, turn.calls)) for turn in turns)
+    return "\n\n".join(said)
+
+
+def _shown(call: ToolCall) -> str:
+    return f"\n{call.name}({call.arguments})"

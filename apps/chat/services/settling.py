@@ -13,8 +13,8 @@ from apps.accounts import services as accounts
 from apps.chat import rules, selectors
 from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage, UsageBasis
 from apps.chat.engine import feed
-from apps.chat.models import UNSETTLED, AnswerUsage, Attempt, Conversation, FreeUse, Generation
-from apps.chat.rules import charging, limits
+from apps.chat.models import FOR_PROGRAMS, UNSETTLED, AnswerUsage, Attempt, Conversation, FreeUse, Generation
+from apps.chat.rules import charging, limits, tools
 from apps.chat.services import health
 from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
@@ -37,7 +37,12 @@ def settle(
     The guard names what the caller relies on (its lease by the token, an expired lease), so that an engine and a
     sweeper can both try and only one succeeds.
     """
-    is_delivered = rules.is_delivered(text=outcome.text, reasoning=outcome.reasoning, error_code=outcome.error_code)
+    is_delivered = rules.is_delivered(
+        text=outcome.text,
+        reasoning=outcome.reasoning,
+        has_calls=bool(outcome.calls),
+        error_code=outcome.error_code,
+    )
     usage = _usage(row, outcome)
     cost = charging.cost(
         row.price.terms,
@@ -69,6 +74,9 @@ def settle(
             won = unsettled.update(state=outcome.state, lease_until=None, **changes)
         if not won:
             return False
+        if outcome.calls:
+            # Few answers have any: theirs is a statement of its own.
+            Generation.objects.filter(pk=row.pk).update(tool_calls=tools.calls_as_kept(outcome.calls))
         if attempt is not None:
             insert([attempt])
         if is_unpaid:
@@ -88,6 +96,7 @@ def settle(
 def _usage(row: Generation, outcome: Outcome) -> Usage:
     """What it took. One of which nothing is known and nothing was kept took nothing that anybody could count."""
     kept = rules.estimate_tokens(outcome.text) + rules.estimate_tokens(outcome.reasoning)
+    kept += sum(map(rules.call_tokens, outcome.calls))
     asked = outcome.asked_tokens or row.asked_tokens
     return rules.counted(
         outcome.reported,
@@ -140,7 +149,7 @@ def keep_what_was_shown(*, generation_id: UUID, lease_token: UUID, text: str) ->
 
     Only the engine whose lease it was may, and only while the text is still there: an erased one stays erased.
     """
-    rows = Generation.objects.select_related("message").defer("request", "options")
+    rows = Generation.objects.select_related("message").defer(*FOR_PROGRAMS)
     row = rows.filter(pk=generation_id, lease_token=lease_token, error_code=rules.ENGINE_LOST).first()
     if row is None or len(text) <= len(row.text) or not text.startswith(row.text):
         return
@@ -186,9 +195,7 @@ def settle_abandoned(*, now: datetime, limit: int = 100) -> int:
     waited_too_long = Q(state=GenerationState.QUEUED, created_at__lt=now - limits.QUEUE_LIMIT)
     over = Q(lease_until__lt=now) | Q(lease_until__gt=now + LEASE_BOUND)
     lease_ran_out = Q(over, state=GenerationState.RUNNING)
-    rows = (
-        Generation.objects.filter(waited_too_long | lease_ran_out).select_related("price").defer("request", "options")
-    )
+    rows = Generation.objects.filter(waited_too_long | lease_ran_out).select_related("price").defer(*FOR_PROGRAMS)
     return sum(_settle_abandoned(row, now=now) for row in rows.order_by("pk")[:limit])
 
 

@@ -16,6 +16,7 @@ from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.chat.rules.admission import Rate, rate_of
 from apps.chat.rules.chain import Lately
+from apps.chat.rules.tools import text_of_call
 from apps.chat.services import paying
 from apps.chat.services.chain import asking, blocked_networks, chain
 from apps.chat.services.paying import Admitted
@@ -67,8 +68,8 @@ def start_generation(
     `request` is JSON: a list of turns, each a role and its parts (`rules.read_request`). Paid as in ask_question(), for
     at most `max_output_tokens` (1 or more) of an answer where it is to be shorter than the model's longest. `options`,
     what else the answer shall be like, is what rules.options.read_options() gave.
-    Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, and what ask_question() raises
-    but for conversations and messages.
+    Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, ParameterNotOffered (tools, for
+    a model that uses none), and what ask_question() raises but for conversations and messages.
     """
     return start_for_program(
         user_id=user_id, model=model, request=request, now=now, key=key, address=address,
@@ -88,12 +89,16 @@ def start_for_program(
     options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> Started:
     """start_generation(), and how often more may be asked. Raises what that raises."""
-    turns, beside = rules.read_request(request), rules.text_of_options(options)
+    turns = rules.read_request(request)
+    calls = (call for turn in turns for call in turn.calls)
+    beside = "\n".join(filter(None, (rules.text_of_options(options), *map(text_of_call, calls))))
     sift = sifting(turns, beside=beside)
     asked = Asking(user_id=user_id, model=model, key=key, address=address, sift=sift, beside=beside, now=now)
     with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
         asker = admit(asked, turns=turns, lately=lately)
         turns = asker.question.turns
+        if not asker.facts.model.has_tools and ("tools" in options or any(turn.calls for turn in turns)):
+            raise errors.ParameterNotOffered(param="tools")
         beside_tokens = rules.option_tokens(options)
         rules.check_fits(turns, beside_tokens=beside_tokens, budget_tokens=asker.facts.model.prompt_tokens)
         tokens = rules.asked_tokens(turns) + beside_tokens

@@ -50,6 +50,7 @@ def with_message(**message: Any) -> dict[str, Any]:
         ({"max_tokens": -1}, "max_tokens", "invalid_value"),
         ({"max_tokens": 10**30}, "max_tokens", "invalid_value"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "unsupported_parameter"),
+        (with_message(role="tool", tool_call_id="c1"), "messages.0", "invalid_value"),
         ({"max_token": 5}, "max_token", "unknown_parameter"),
         (with_message(content=[{"type": "image_url"}]), "messages.0.content.0", "unsupported_value"),
         (with_message(content=" "), "messages", "invalid_value"),

@@ -283,6 +283,7 @@ EXPLAINED: dict[str, str] = {
     "chat.Generation.reasoning": "what was said, as of a message",
     "chat.Generation.request": "what was said, as of a message",
     "chat.Generation.options": "the same: what was said beside it",
+    "chat.Generation.tool_calls": "what was said, as of a message; that it counts is a check of the database",
     "chat.Generation.text": "what was said, as of a message",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
     "chat.RefusalCount": "how many questions rules refused, for operators: nothing is decided by it",

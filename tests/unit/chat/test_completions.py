@@ -10,6 +10,7 @@ from apps.kernel.errors import DomainError
 
 HELLO = [{"role": "user", "content": "hello"}]
 GOOD = {"model": "base", "messages": HELLO}
+CALL = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 SAID = {"role": "user", "parts": [{"type": "text", "text": "hello"}]}
 
 
@@ -93,9 +94,9 @@ def test_an_answer_that_a_client_sends_back_as_it_came_is_its_text() -> None:
         ({"stream_options": []}, "stream_options", errors.ParameterNotValid),
         ({"stream_options": {"include_usage": 1}}, "stream_options.include_usage", errors.ParameterNotValid),
         ({"stream_options": {"x": 1}}, "stream_options.x", errors.ParameterUnknown),
-        ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", errors.ParameterNotOffered),
-        ({"tool_choice": "required"}, "tool_choice", errors.ParameterNotOffered),
-        ({"functions": [{"name": "f"}]}, "functions", errors.ParameterNotOffered),
+        ({"tools": {"type": "function"}}, "tools", errors.ParameterNotValid),
+        ({"tool_choice": "required"}, "tool_choice", errors.ParameterNotValid),
+        ({"function_call": {"name": "f"}}, "function_call", errors.ParameterNotValid),
         ({"logprobs": True}, "logprobs", errors.ParameterNotOffered),
         ({"top_logprobs": 5}, "top_logprobs", errors.ParameterNotOffered),
         ({"stop": 1}, "stop", errors.ParameterNotValid),
@@ -111,7 +112,8 @@ def test_an_answer_that_a_client_sends_back_as_it_came_is_its_text() -> None:
         ({"messages": ["hello"]}, "messages.0", errors.ParameterNotValid),
         (with_message(role="wizard"), "messages.0.role", errors.ParameterNotValid),
         (with_message(role=["user"]), "messages.0.role", errors.ParameterNotValid),
-        (with_message(role="tool"), "messages.0.role", errors.ParameterNotOffered),
+        (with_message(role="tool"), "messages.0.tool_call_id", errors.ParameterNotValid),
+        (with_message(role="tool", tool_call_id="a b"), "messages.0.tool_call_id", errors.ParameterNotValid),
         (with_message(role="assistant"), "messages.0.role", errors.ParameterNotOffered),
         (with_message(content=None), "messages.0.content", errors.ParameterNotValid),
         (with_message(content=5), "messages.0.content", errors.ParameterNotValid),
@@ -121,7 +123,20 @@ def test_an_answer_that_a_client_sends_back_as_it_came_is_its_text() -> None:
         (with_message(content=[{"type": ["text"], "text": ""}]), "messages.0.content.0", errors.ParameterNotValid),
         (with_message(content=[{"type": "image_url"}]), "messages.0.content.0", errors.ImagesNotUnderstood),
         (with_message(content=[{"type": "input_audio"}]), "messages.0.content.0.type", errors.ParameterNotOffered),
-        (with_message(tool_calls=[{"id": "c"}]), "messages.0.tool_calls", errors.ParameterNotOffered),
+        (with_message(tool_calls=[{"id": "c"}]), "messages.0.tool_calls.0", errors.ParameterNotValid),
+        (with_message(tool_calls={"id": "c"}), "messages.0.tool_calls", errors.ParameterNotValid),
+        (with_message(tool_calls=[CALL]), "messages.0.tool_calls", errors.ParameterNotValid),
+        (with_message(role="assistant", tool_calls=[CALL] * 65), "messages.0.tool_calls", errors.ParameterNotValid),
+        (
+            with_message(role="assistant", tool_calls=[{**CALL, "type": "custom"}]),
+            "messages.0.tool_calls.0.type",
+            errors.ParameterNotOffered,
+        ),
+        (
+            with_message(role="assistant", tool_calls=[CALL], function_call={"name": "f", "arguments": ""}),
+            "messages.0.function_call",
+            errors.ParameterNotValid,
+        ),
         (with_message(pleased=True), "messages.0.pleased", errors.ParameterUnknown),
         (
             {"messages": [*HELLO, {"role": "system", "content": "x"}, *HELLO]},

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from apps.chat.api.compatible.calls import News
 from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal
-from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
+from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState, ToolCall
 from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED, INTERNAL
 
 # The code of an answer that its owner, or whoever revoked its key, has stopped.
@@ -27,19 +27,40 @@ _LENGTH = "length"
 class Told:
     """One answer as a client is told of it: every document has its id, its model and when it was asked."""
 
-    def __init__(self, generation: GenerationDetail, *, created: int) -> None:
+    def __init__(self, generation: GenerationDetail, *, created: int, has_functions: bool) -> None:
+        # Tools by their former name are called one at a time.
+        self._has_functions = has_functions
         self._head = {"id": f"chatcmpl-{generation.id.hex}", "created": created, "model": generation.model}
 
     def whole(self, view: AnswerView) -> dict[str, Any]:
         """The answer at once. One that broke off in the middle ends as if for its length: its text was paid for."""
-        message = {"role": "assistant", "content": view.text, "refusal": None}
+        content = None if view.calls and not view.text else view.text
+        message: dict[str, Any] = {"role": "assistant", "content": content, "refusal": None}
         if view.reasoning:
             message["reasoning_content"] = view.reasoning
-        reason = finish_reason(view.generation) or _LENGTH
+        if view.calls:
+            calls = [_called(call) for call in view.calls]
+            message |= {"function_call": calls[0]["function"]} if self._has_functions else {"tool_calls": calls}
+        reason = self.ending(view) or _LENGTH
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
         return {**self._head, "object": "chat.completion", "choices": [choice], "usage": usage(view)}
 
-    def chunk(self, delta: dict[str, str], *, ending: str | None = None) -> dict[str, Any]:
+    def ending(self, view: AnswerView) -> str:
+        """Why it ended, to whoever named the tools that it may call."""
+        reason = finish_reason(view.generation)
+        if view.calls and reason == "stop":
+            return "function_call" if self._has_functions else "tool_calls"
+        return reason
+
+    def calls(self, view: AnswerView) -> Iterator[dict[str, Any]]:
+        """The tools that it calls, each as one delta: none is handed out before it is known to be whole."""
+        for number, call in enumerate(view.calls):
+            if not self._has_functions:
+                yield {"tool_calls": [{"index": number, **_called(call)}]}
+            elif not number:
+                yield {"function_call": _called(call)["function"]}
+
+    def chunk(self, delta: dict[str, Any], *, ending: str | None = None) -> dict[str, Any]:
         """A piece of it."""
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": ending}
         return {**self._head, "object": "chat.completion.chunk", "choices": [choice]}
@@ -47,6 +68,10 @@ class Told:
     def usage_chunk(self, view: AnswerView) -> dict[str, Any]:
         """What it took, as the last chunk of all; for those only who asked, many clients stumble over no choices."""
         return {**self._head, "object": "chat.completion.chunk", "choices": [], "usage": usage(view)}
+
+
+def _called(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
 def deltas(news: News) -> Iterator[dict[str, str]]:

@@ -12,7 +12,7 @@ from rest_framework.exceptions import ParseError
 
 from apps.chat import errors, services
 from apps.chat.api.compatible import refusals
-from apps.chat.api.compatible.answers import Told, deltas, failure, finish_reason
+from apps.chat.api.compatible.answers import Told, deltas, failure
 from apps.chat.api.compatible.calls import Begun, Call, News
 from apps.chat.api.compatible.endpoints import async_endpoint, identified
 from apps.chat.api.compatible.refusals import Refusal, rate_headers
@@ -46,10 +46,11 @@ class _Asked(Begun):
 async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     """The answer. Who leaves before its end stops it."""
     call = await Call.begin(lambda: begin(request))
-    told = Told(call.begun.generation, created=call.begun.created)
-    answer = _streamed if call.begun.completion.is_streamed else _at_once
+    begun = call.begun
+    told = Told(begun.generation, created=begun.created, has_functions=begun.completion.has_functions)
+    answer = _streamed if begun.completion.is_streamed else _at_once
     response = await answer(call, told)
-    if (rate := call.begun.rate) is not None:
+    if (rate := begun.rate) is not None:
         for name, value in rate_headers(**asdict(rate)).items():
             response.headers.setdefault(name, value)
     return response
@@ -142,7 +143,9 @@ async def _events(call: Call[_Asked], told: Told, news: News | AnswerView) -> As
     if refusal is not None:
         yield unnamed_event(refusal.event())
         return
-    yield unnamed_event(told.chunk({}, ending=finish_reason(news.generation)) | beside)
+    for delta in told.calls(news):
+        yield unnamed_event(told.chunk(delta) | beside)
+    yield unnamed_event(told.chunk({}, ending=told.ending(news)) | beside)
     if tells_usage:
         yield unnamed_event(told.usage_chunk(news))
     yield _DONE
