@@ -4,11 +4,12 @@ import json
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.sandbox.engine import answers, tokens
+from apps.sandbox.engine import answers, tokens, tools
 from apps.sandbox.engine.paces import Pace
+from apps.sandbox.engine.tools import Call, Tool
 
 
 class NotValid(Exception):
@@ -26,6 +27,10 @@ class CompletionRequest:
     wants_usage: bool
     max_tokens: int | None
     has_older_limit: bool
+    tools: list[Tool]
+    tool_choice: object
+    # What tools said behind the last question.
+    results: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,12 +45,13 @@ class Plan:
     finish_reason: str
     prompt_tokens: int
     wants_usage: bool
+    calls: list[Call]
     # Together with the finish_reason, asked for or not.
     counts_at_end: bool = False
 
     def usage(self) -> dict[str, Any]:
         """What is billed; completion_tokens includes the reasoning."""
-        completion = len(self.reasoning) + len(self.content)
+        completion = len(self.reasoning) + len(self.content) + sum(len(call.arguments) for call in self.calls)
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": completion,
@@ -62,6 +68,11 @@ def read(body: Any) -> CompletionRequest:
     if not isinstance(messages, list) or not messages:
         raise NotValid("messages must be a list with at least one message")
     spoken = [(_role(message), _text(message)) for message in messages]
+    _check_results(messages)
+    try:
+        offered = tools.read(body)
+    except ValueError as error:
+        raise NotValid(str(error)) from None
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise NotValid("max_tokens must be a positive integer")
@@ -74,24 +85,39 @@ def read(body: Any) -> CompletionRequest:
         wants_usage=isinstance(options, dict) and options.get("include_usage") is True,
         max_tokens=limit,
         has_older_limit="max_tokens" in body,
+        tools=offered,
+        tool_choice=body.get("tool_choice", "auto"),
+        results=[text for role, text in _behind_the_last_question(spoken) if role == "tool"],
     )
 
 
 def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
     """Work out the whole answer to a request."""
-    answer = answers.compose(request.questions, is_deep=pace.is_deep)
-    reasoning, content = tokens.split(answer.reasoning), tokens.split(answer.content)
-    limit = len(reasoning) + len(content) if request.max_tokens is None else request.max_tokens
+    question = request.questions[-1] if request.questions else ""
+    calls = tools.called(request.tools, request.tool_choice, question=question, is_answered=bool(request.results))
+    answer = answers.compose(request.questions, is_deep=pace.is_deep, results=request.results)
+    reasoning, content = tokens.split(answer.reasoning), [] if calls else tokens.split(answer.content)
+    length = len(reasoning) + len(content) + sum(len(call.arguments) for call in calls)
+    limit = length if request.max_tokens is None else request.max_tokens
     return Plan(
         id=f"chatcmpl-{secrets.token_hex(12)}",
         created=int(time.time()),
         model=request.model,
         reasoning=reasoning[:limit],
         content=content[: max(limit - len(reasoning), 0)],
-        finish_reason="length" if limit < len(reasoning) + len(content) else "stop",
+        finish_reason="length" if limit < length else "tool_calls" if calls else "stop",
         prompt_tokens=tokens.count(request.texts),
         wants_usage=request.wants_usage,
+        calls=list(_within(calls, limit - len(reasoning) - len(content))),
     )
+
+
+def _within(calls: list[Call], limit: int) -> Iterator[Call]:
+    """As many calls, and as much of the last of them, as there is room for."""
+    for call in calls:
+        if limit > 0:
+            yield replace(call, arguments=call.arguments[:limit])
+        limit -= len(call.arguments)
 
 
 def whole(planned: Plan) -> dict[str, Any]:
@@ -99,6 +125,9 @@ def whole(planned: Plan) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": "".join(planned.content)}
     if planned.reasoning:
         message["reasoning_content"] = "".join(planned.reasoning)
+    if planned.calls:
+        message["content"] = None
+        message["tool_calls"] = [_called(call, "".join(call.arguments)) for call in planned.calls]
     choice = {"index": 0, "message": message, "finish_reason": planned.finish_reason}
     return {**_envelope(planned, "chat.completion"), "choices": [choice], "usage": planned.usage()}
 
@@ -109,6 +138,11 @@ def events(planned: Plan, *, tokens_per_chunk: int) -> Iterator[bytes]:
     for name, pieces in (("reasoning_content", planned.reasoning), ("content", planned.content)):
         for start in range(0, len(pieces), tokens_per_chunk):
             yield _chunk(planned, {name: "".join(pieces[start : start + tokens_per_chunk])})
+    for number, call in enumerate(planned.calls):
+        yield _chunk(planned, {"tool_calls": [{"index": number, **_called(call, "")}]})
+        for start in range(0, len(call.arguments), tokens_per_chunk):
+            more = "".join(call.arguments[start : start + tokens_per_chunk])
+            yield _chunk(planned, {"tool_calls": [{"index": number, "function": {"arguments": more}}]})
     yield _chunk(planned, {}, finish_reason=planned.finish_reason)
     if planned.wants_usage and not planned.counts_at_end:
         yield event({**_envelope(planned, "chat.completion.chunk"), "choices": [], "usage": planned.usage()})
@@ -120,7 +154,11 @@ def event(value: dict[str, Any]) -> bytes:
     return f"data: {json.dumps(value, ensure_ascii=False, separators=(',', ':'))}\n\n".encode()
 
 
-def _chunk(planned: Plan, delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+def _called(call: Call, arguments: str) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
+
+
+def _chunk(planned: Plan, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     usage: dict[str, Any] = {"usage": None} if planned.wants_usage and not planned.counts_at_end else {}
     if planned.counts_at_end and finish_reason:
@@ -130,6 +168,28 @@ def _chunk(planned: Plan, delta: dict[str, str], finish_reason: str | None = Non
 
 def _envelope(planned: Plan, kind: str) -> dict[str, Any]:
     return {"id": planned.id, "object": kind, "created": planned.created, "model": planned.model}
+
+
+def _behind_the_last_question(spoken: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    last = max((place for place, (role, _) in enumerate(spoken) if role == "user"), default=-1)
+    return spoken[last + 1 :]
+
+
+def _check_results(messages: list[Any]) -> None:
+    """Whatever a tool says answers a call of the message before it, and each call is answered. Raises NotValid."""
+    waiting: set[Any] = set()
+    for message in messages:
+        if message["role"] == "tool":
+            if message.get("tool_call_id") not in waiting:
+                raise NotValid("messages with role 'tool' must be a response to a preceding message with 'tool_calls'")
+            waiting.remove(message["tool_call_id"])
+            continue
+        if waiting:
+            raise NotValid("'tool_calls' must be followed by tool messages responding to each 'tool_call_id'")
+        calls = message.get("tool_calls")
+        waiting = {call.get("id") for call in calls if isinstance(call, dict)} if isinstance(calls, list) else set()
+    if waiting:
+        raise NotValid("'tool_calls' must be followed by tool messages responding to each 'tool_call_id'")
 
 
 def _role(message: Any) -> str:

@@ -133,6 +133,39 @@ def _usage_zero(events: Events) -> Iterator[bytes]:
         yield completions.event({**chunk, "usage": usage}) if chunk else event
 
 
+def _tools_whole(events: Events) -> Iterator[bytes]:
+    """The calls at once, unnumbered, with arguments that are no text, and an end that does not tell of them."""
+    calls: dict[int, dict[str, Any]] = {}
+    for event in events:
+        choice: dict[str, Any] = next(iter(_read(event).get("choices", [])), {})
+        for piece in choice.get("delta", {}).get("tool_calls", []):
+            if "id" in piece:
+                calls[piece["index"]] = {**piece, "function": dict(piece["function"])}
+            else:
+                calls[piece["index"]]["function"]["arguments"] += piece["function"]["arguments"]
+        if choice.get("finish_reason") and calls:
+            whole = [_unnumbered(call) for call in calls.values()]
+            ending = {**choice, "delta": {"tool_calls": whole}, "finish_reason": "stop"}
+            yield completions.event({**_read(event), "choices": [ending]})
+        elif "tool_calls" not in choice.get("delta", {}):
+            yield event
+
+
+def _unnumbered(call: dict[str, Any]) -> dict[str, Any]:
+    function = {**call["function"], "arguments": json.loads(call["function"]["arguments"])}
+    return {"id": call["id"], "type": "function", "function": function}
+
+
+def _tools_garbled(events: Events) -> Iterator[bytes]:
+    """Before each piece of a call something that is none."""
+    nothing = [None, 5, {"index": "x"}, {"function": 7}, {"index": 0, "id": 5, "function": {"arguments": []}}]
+    garbled = {"choices": [{"index": 0, "delta": {"tool_calls": nothing}, "finish_reason": None}]}
+    for event in events:
+        if b'"tool_calls":[' in event:
+            yield completions.event(garbled)
+        yield event
+
+
 def _without_end(events: Events) -> Iterator[bytes]:
     return (event for event in events if not _is_end(event))
 
@@ -172,6 +205,8 @@ _CHANGES: dict[str, Callable[[Events], Iterator[bytes]]] = {
     "fault-refusal": _each(_refusal),
     "fault-number-reason": _each(_number_reason),
     "fault-done-no-reason": _without_end,
+    "fault-tool-whole": _tools_whole,
+    "fault-tool-garbled": _tools_garbled,
     "fault-heartbeats": until_end,
     "fault-silent-end": until_end,
     "fault-error-after-end": until_end,

@@ -58,6 +58,10 @@ def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
         return replace(planned, reasoning=[], content=[], finish_reason="stop")
     if request.model == "fault-no-usage":
         return replace(planned, wants_usage=False)
+    if request.model == "fault-tool-cut" and planned.calls:
+        *whole, last = planned.calls
+        cut = replace(last, arguments=last.arguments[: len(last.arguments) // 2])
+        return replace(planned, calls=[*whole, cut], finish_reason="length")
     if (reason := _REASONS.get(request.model)) is not None:
         return replace(planned, content=planned.content[: max(len(planned.content) // 2, 1)], finish_reason=reason)
     return planned

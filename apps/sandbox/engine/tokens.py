@@ -2,7 +2,7 @@
 
 A Chinese, Japanese or Korean character (or full-width mark) is one token; any other text is one
 token per four characters or part of them, counted from the last CJK character on. A message costs
-3 tokens more than its text.
+3 tokens more than its text. Of a call its arguments count; tools that are offered cost nothing.
 """
 
 import re

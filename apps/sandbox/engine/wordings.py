@@ -14,6 +14,7 @@ class Wordings:
     again: str
     closers: tuple[str, ...]
     reasoning: str
+    told: str
 
 
 _CODE = '''```python
@@ -82,6 +83,7 @@ CHINESE = Wordings(
         "先看问题：「{topic}」。我是演示模型，能做的是把排版、速度和思考过程展示清楚。"
         "打算先交代身份，再给两三点可用的想法，最后提示可以继续试什么。字数适中，语气平实。"
     ),
+    told="工具返回：\n\n{results}",
 )
 
 ENGLISH = Wordings(
@@ -149,4 +151,5 @@ ENGLISH = Wordings(
         "thought. Say what I am, give two or three usable ideas, end with something to try next. "
         "Moderate length, even tone."
     ),
+    told="The tools say:\n\n{results}",
 )

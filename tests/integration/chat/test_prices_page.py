@@ -46,7 +46,7 @@ WORDS = {
             "what was read, and what was kept of the output",
         ),
         "cut": ("was cut off by its provider", "the price", "what was read, and what was kept of the output"),
-        "nothing": ("ended without a word or a thought", "nothing", "nothing"),
+        "nothing": ("ended without a word, a thought or a tool that it calls", "nothing", "nothing"),
         "ours": ("was broken off by us", "nothing", "nothing"),
     },
 }
