@@ -12,7 +12,17 @@ from django.db.models.functions import Cast, Concat
 
 from apps.chat import rules
 from apps.chat.contracts import QUOTA, GenerationState, ModelKind, PaidBy, PriceKind, Role, Usage
-from apps.chat.models import FOR_PROGRAMS, UNSETTLED, AnswerUsage, Attempt, ChatModel, Entitlement, Generation, Message, RouteCost
+from apps.chat.models import (
+    FOR_PROGRAMS,
+    UNSETTLED,
+    AnswerUsage,
+    Attempt,
+    ChatModel,
+    Entitlement,
+    Generation,
+    Message,
+    RouteCost,
+)
 from apps.chat.rules import charging
 from apps.chat.services.quota import entitlement_causes
 from apps.kernel.ids import first_id_at
