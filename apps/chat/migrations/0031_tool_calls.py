@@ -6,7 +6,7 @@ from apps.kernel.append_only import keeping_triggers
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chat", "0029_where_answers_are_written")]
+    dependencies = [("chat", "0030_failed_attempts")]
 
     operations = keeping_triggers(
         migrations.AddField("generation", "tool_calls", models.JSONField(blank=True, null=True)),
