@@ -20,7 +20,7 @@ from apps.chat.engine.tool_calls import ToolCalls, look_through
 from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
-from apps.chat.rules.tools import may_be_called
+from apps.chat.rules.tool_use import may_be_called
 from apps.chat.words.lexicon import Lexicon
 from apps.kernel.characters import show_something
 

@@ -10,7 +10,7 @@ from apps.chat import rules
 from apps.chat.contracts import ToolCall, WordsFound
 from apps.chat.engine.answer_text import storable
 from apps.chat.registries import CallPiece
-from apps.chat.rules import tools
+from apps.chat.rules import tool_use
 from apps.chat.rules.requests import MAX_CALLS
 from apps.chat.words.gate import Gate
 from apps.chat.words.lexicon import Lexicon
@@ -80,19 +80,19 @@ class ToolCalls:
 
     def whole(self, *, is_cut: bool) -> tuple[ToolCall, ...]:
         """The calls that came whole; of an answer that was cut off, those whose arguments are complete."""
-        calls = [_joined(call) for call in self._calls if tools.is_name(call.name)]
+        calls = [_joined(call) for call in self._calls if tool_use.is_name(call.name)]
         ids = [call.id for call in calls]
         if len(set(ids)) < len(ids):
             calls = [replace(call, id=_new_id()) for call in calls]
         if is_cut:
-            return tuple(call for call in calls if isinstance(tools.arguments_of(call), dict))
+            return tuple(call for call in calls if isinstance(tool_use.arguments_of(call), dict))
         # Who asks for nothing may say nothing.
         return tuple(call if call.arguments else replace(call, arguments="{}") for call in calls)
 
 
 def _joined(call: _Growing) -> ToolCall:
     arguments = storable("".join(call.arguments)).strip()
-    return ToolCall(id=call.id if tools.is_call_id(call.id) else _new_id(), name=call.name, arguments=arguments)
+    return ToolCall(id=call.id if tool_use.is_call_id(call.id) else _new_id(), name=call.name, arguments=arguments)
 
 
 def _new_id() -> str:
@@ -112,7 +112,7 @@ async def look_through(
     """Whether operators' words let these calls through as they are, and what was found; step by step, in between the
     other answers. Masked, a call would do something else, so it is not let through either.
     """
-    text = "\n".join(map(tools.text_of_call, calls))
+    text = "\n".join(map(tool_use.text_of_call, calls))
     gate, passed = Gate(lexicon), []
     for start in range(0, len(text), _STEP_CHARS):
         end = start + _STEP_CHARS

@@ -82,7 +82,7 @@ class Generation(Row):
     options = models.JSONField(null=True, blank=True)
     # What was written: it grows while the job runs, and is erased with what shows it.
     text = models.TextField(blank=True)
-    # The tools that it calls, which a program then carries out (rules.tools); erased with the text.
+    # The tools that it calls, which a program then carries out (rules.tool_use); erased with the text.
     tool_calls = models.JSONField(null=True, blank=True)
     # What the model thought before, as far as its provider shows it: no part of the answer.
     reasoning = models.TextField(blank=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.chat import errors
-from apps.chat.rules import options, tools
+from apps.chat.rules import options, tool_use
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
 from apps.chat.rules.options import Check, number_within
 from apps.chat.rules.requests import MAX_CALLS, MAX_TURNS
@@ -80,7 +80,7 @@ def read_completion(body: Any) -> Completion:
     return Completion(
         model=_model(said),
         request=_request(said),
-        options=options.read_options(said) | tools.read_tools(said),
+        options=options.read_options(said) | tool_use.read_tools(said),
         max_output_tokens=min(limits, default=None),
         is_streamed=_flag(said, "stream"),
         tells_usage=_flag(_stream_options(said), "include_usage", of="stream_options."),
@@ -190,7 +190,7 @@ def _result(message: Mapping[str, Any], *, number: int) -> dict[str, str]:
     """What came of a call. A function's has no id; it answers the one call of the message before it."""
     at = f"messages.{number}"
     call_id = message.get("tool_call_id") if message["role"] == "tool" else _id_of_function(number - 1)
-    if not tools.is_call_id(call_id):
+    if not tool_use.is_call_id(call_id):
         raise errors.ParameterNotValid(param=f"{at}.tool_call_id")
     text = "\n".join(part["text"] for part in _parts(message.get("content"), at=f"{at}.content"))
     return {"type": "tool_result", "id": str(call_id), "text": text}
@@ -216,7 +216,7 @@ def _call(call: Any, *, at: str) -> dict[str, str]:
     if not isinstance(function, dict):
         raise errors.ParameterNotValid(param=at)
     call_id, name, arguments = call.get("id"), function.get("name"), function.get("arguments")
-    if not (tools.is_call_id(call_id) and tools.is_name(name) and isinstance(arguments, str)):
+    if not (tool_use.is_call_id(call_id) and tool_use.is_name(name) and isinstance(arguments, str)):
         raise errors.ParameterNotValid(param=at)
     # What else stands there, such as its number, says nothing more.
     return {"type": "tool_call", "id": call_id, "name": name, "arguments": arguments}

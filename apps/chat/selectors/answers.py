@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from apps.chat import errors
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState, PaidBy
 from apps.chat.models import FOR_PROGRAMS, Generation, price_of
-from apps.chat.rules.tools import calls_of
+from apps.chat.rules.tool_use import calls_of
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import UserId
 

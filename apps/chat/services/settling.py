@@ -14,7 +14,7 @@ from apps.chat import rules, selectors
 from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage, UsageBasis
 from apps.chat.engine import feed
 from apps.chat.models import FOR_PROGRAMS, UNSETTLED, AnswerUsage, Attempt, Conversation, FreeUse, Generation
-from apps.chat.rules import charging, limits, tools
+from apps.chat.rules import charging, limits, tool_use
 from apps.chat.services import health
 from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
@@ -76,7 +76,7 @@ def settle(
             return False
         if outcome.calls:
             # Few answers have any: theirs is a statement of its own.
-            Generation.objects.filter(pk=row.pk).update(tool_calls=tools.calls_as_kept(outcome.calls))
+            Generation.objects.filter(pk=row.pk).update(tool_calls=tool_use.calls_as_kept(outcome.calls))
         if attempt is not None:
             insert([attempt])
         if is_unpaid:

@@ -16,7 +16,7 @@ from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.chat.rules.admission import Rate, rate_of
 from apps.chat.rules.chain import Lately
-from apps.chat.rules.tools import text_of_call
+from apps.chat.rules.tool_use import text_of_call
 from apps.chat.services import paying
 from apps.chat.services.chain import asking, blocked_networks, chain
 from apps.chat.services.paying import Admitted

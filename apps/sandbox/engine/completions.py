@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.sandbox.engine import answers, tokens, tools
+from apps.sandbox.engine import answers, tokens, tool_calls
 from apps.sandbox.engine.paces import Pace
-from apps.sandbox.engine.tools import Call, Tool
+from apps.sandbox.engine.tool_calls import Call, Tool
 
 
 class NotValid(Exception):
@@ -70,7 +70,7 @@ def read(body: Any) -> CompletionRequest:
     spoken = [(_role(message), _text(message)) for message in messages]
     _check_results(messages)
     try:
-        offered = tools.read(body)
+        offered = tool_calls.read(body)
     except ValueError as error:
         raise NotValid(str(error)) from None
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
@@ -94,7 +94,7 @@ def read(body: Any) -> CompletionRequest:
 def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
     """Work out the whole answer to a request."""
     question = request.questions[-1] if request.questions else ""
-    calls = tools.called(request.tools, request.tool_choice, question=question, is_answered=bool(request.results))
+    calls = tool_calls.called(request.tools, request.tool_choice, question=question, is_answered=bool(request.results))
     answer = answers.compose(request.questions, is_deep=pace.is_deep, results=request.results)
     reasoning, content = tokens.split(answer.reasoning), [] if calls else tokens.split(answer.content)
     length = len(reasoning) + len(content) + sum(len(call.arguments) for call in calls)

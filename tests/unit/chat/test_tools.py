@@ -14,7 +14,7 @@ from apps.chat.engine.tool_calls import ToolCalls, look_through
 from apps.chat.gateways.lexicon_builder import build_lexicon
 from apps.chat.registries import CallPiece, Delta
 from apps.chat.rules.completions import read_completion
-from apps.chat.rules.tools import may_be_called, read_tools, text_of_call
+from apps.chat.rules.tool_use import may_be_called, read_tools, text_of_call
 from apps.chat.words.lexicon import Source
 
 WEATHER = {"name": "weather", "description": "of a city", "parameters": {"type": "object", "properties": {}}}
