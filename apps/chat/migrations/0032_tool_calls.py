@@ -6,7 +6,7 @@ from apps.kernel.append_only import keeping_triggers
 
 
 class Migration(migrations.Migration):
-    dependencies = [("chat", "0030_failed_attempts")]
+    dependencies = [("chat", "0031_reports_in_order")]
 
     operations = keeping_triggers(
         migrations.AddField("generation", "tool_calls", models.JSONField(blank=True, null=True)),
