@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack, suppress
 from uuid import UUID, uuid4
 
@@ -49,13 +50,13 @@ class Engine:
     async def work(self, ending: asyncio.Event, *, patience: float = _PATIENCE_SECONDS) -> None:
         """Work until `ending` is set; then let running answers finish for `patience` seconds and interrupt the rest."""
         helps = (
-            self._hear_stops(),
-            self._look_for_stops(),
-            self._look_for_words(),
-            self._tell_presence(),
-            self._feeder.work(),
+            self._hear_stops,
+            self._look_for_stops,
+            self._look_for_words,
+            self._tell_presence,
+            self._feeder.work,
         )
-        helpers = [asyncio.create_task(help_) for help_ in helps]
+        helpers = [asyncio.create_task(_kept_up(help_)) for help_ in helps]
         try:
             async with AsyncExitStack() as opened:
                 for channel in self._channels.values():
@@ -175,3 +176,15 @@ class Engine:
             run.interrupt()
         if self._runs:
             await asyncio.wait(self._runs)
+
+
+async def _kept_up(help_: Callable[[], Awaitable[None]]) -> None:
+    """Do what never ends; whatever ends it nevertheless is told, and a moment later it goes on: an engine that no
+    longer hears stops, or tells nobody what it writes, would otherwise seem well.
+    """
+    while True:
+        try:
+            await help_()
+        except Exception:
+            logger.exception("what helps the engine failed, and begins again")
+        await asyncio.sleep(_SWEEP_SECONDS)

@@ -5,6 +5,7 @@ import subprocess
 import threading
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis.asyncio.client import Pipeline
@@ -12,7 +13,8 @@ from redis.asyncio.client import Pipeline
 from apps.accounts.contracts import Member
 from apps.chat.contracts import GenerationState
 from config import valkey
-from tests.integration.chat.conftest import EngineThread, redis_is_at, send, settled
+from tests.integration.chat.conftest import EngineThread, redis_is_at, send, settled, wait_for
+from tests.integration.chat.test_filtered_answers import shown_now
 from tests.integration.chat.upstream import Upstream, answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -70,3 +72,28 @@ def test_an_answer_ends_though_the_client_forgets_that_it_was_cancelled(
     done, text = settled(rich_alice.id, send(rich_alice.id).generation.id)
 
     assert (done.state, text) == (GenerationState.FINISHED, "an answer")
+
+
+def test_readers_see_the_next_answer_grow_though_the_client_failed_unexpectedly(
+    rich_alice: Member, engine: EngineThread, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_failed, is_seen = threading.Event(), threading.Event()
+    send_all = Pipeline.execute
+
+    async def fail_once(pipe: Pipeline, *args: Any, **options: Any) -> list[Any]:
+        if not has_failed.is_set() and any(command[0] == "XADD" for command, _ in pipe.command_stack):
+            has_failed.set()
+            raise ValueError("a client's own fault")
+        return await send_all(pipe, *args, **options)
+
+    monkeypatch.setattr(Pipeline, "execute", fail_once)
+    first, *rest = answer("an ", "answer")
+    upstream.scripts["up-base"] = [first, has_failed, *rest]
+    settled(rich_alice.id, send(rich_alice.id).generation.id)
+    upstream.scripts["up-base"] = [first, is_seen, *rest]
+
+    asked = send(rich_alice.id).generation.id
+    wait_for(lambda: shown_now(asked) == "an ", what="what is written meanwhile")
+    is_seen.set()
+
+    assert settled(rich_alice.id, asked)[1] == "an answer"
