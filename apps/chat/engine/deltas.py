@@ -106,10 +106,10 @@ def _delta(chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) 
     reason = _reason(choice.get("finish_reason"))
     # Some count in the choice.
     usage = _object(chunk.get("usage")) or _object(choice.get("usage"))
-    calls = _calls(said) if "tool_calls" in said or "function_call" in said else ()
-    if not usage:
-        return Delta(text, _thought(said), reason, calls=calls)
-    return Delta(text, _thought(said), reason, calls=calls, **_usage(usage))
+    counts = _usage(usage) if usage else {}
+    if "tool_calls" in said or "function_call" in said:
+        return Delta(text, _thought(said), reason, calls=_calls(said), **counts)
+    return Delta(text, _thought(said), reason, **counts) if counts else Delta(text, _thought(said), reason)
 
 
 def _calls(said: dict[str, Any]) -> tuple[CallPiece, ...]:
