@@ -23,8 +23,7 @@ class AnswerText:
         self._parts: list[str] = []
         self._half = ""
         self.length = 0
-        # By our count, piece by piece: each is rounded up.
-        self.tokens = 0
+        self._tokens = self._counted = 0
 
     @property
     def is_full(self) -> bool:
@@ -46,6 +45,14 @@ class AnswerText:
         """How many pieces there are, for `since`."""
         return len(self._parts)
 
+    @property
+    def tokens(self) -> int:
+        """Its tokens by our count, of the pieces since this was asked last as one: rounded up each time."""
+        if self._counted < len(self._parts):
+            self._tokens += rules.estimate_tokens(self.since(self._counted))
+            self._counted = len(self._parts)
+        return self._tokens
+
     def add(self, piece: str) -> bool:
         """Take a piece, as much of it as there is room for; whether there is more text now.
 
@@ -63,7 +70,6 @@ class AnswerText:
             return False
         self._parts.append(text)
         self.length += len(text)
-        self.tokens += rules.estimate_tokens(text)
         return True
 
     def since(self, part: int) -> str:

@@ -183,7 +183,15 @@ class Run:
     def _is_beyond_its_price(self) -> bool:
         """Whether the channel gives more than was asked for and set aside: some do not limit thoughts, or nothing."""
         most = self.job.most_output_tokens
-        return most is not None and self._text.tokens + self._reasoning.tokens + self._calls.tokens >= most
+        # Counting takes longer than all else that is done with a word, so only where it may matter.
+        if most is None or self._most_tokens < most:
+            return False
+        return self._text.tokens + self._reasoning.tokens + self._calls.tokens >= most
+
+    @property
+    def _most_tokens(self) -> int:
+        """As many as what came can be, by our count."""
+        return rules.MOST_TOKENS_PER_SIGN * (self._text.length + self._reasoning.length) + self._calls.tokens
 
     async def _outcome(self) -> Outcome:
         await asyncio.wait([self._reading])

@@ -47,6 +47,7 @@ from apps.chat.rules.outcomes import (
 )
 from apps.chat.rules.requests import (
     MAX_TURNS,
+    MOST_TOKENS_PER_SIGN,
     asked_tokens,
     call_tokens,
     check_fits,
@@ -84,6 +85,7 @@ __all__ = [
     "MAX_TITLE",
     "MAX_TURNS",
     "MOST_CONTEXT_TOKENS",
+    "MOST_TOKENS_PER_SIGN",
     "NEXT",
     "Health",
     "Question",

@@ -23,7 +23,7 @@ UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 # Unicode's first plane a character is as many tokens as tokenisers make of its bytes.
 _OTHER = re.compile(r"[0-9\u0250-\U0010ffff]")
 _RARE = re.compile(r"[\U00010000-\U0010ffff]")
-_TOKENS_PER_RARE = 3
+MOST_TOKENS_PER_SIGN = 3
 
 
 def estimate_tokens(text: str) -> int:
@@ -31,7 +31,7 @@ def estimate_tokens(text: str) -> int:
     sign of another, three for those behind Unicode's first plane (pictures, rare Chinese).
     """
     other, rare = len(_OTHER.findall(text)), len(_RARE.findall(text))
-    return other + (_TOKENS_PER_RARE - 1) * rare + -(-(len(text) - other) // 3)
+    return other + (MOST_TOKENS_PER_SIGN - 1) * rare + -(-(len(text) - other) // 3)
 
 
 def read_request(request: object) -> tuple[Turn, ...]:

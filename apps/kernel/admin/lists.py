@@ -60,7 +60,7 @@ def _prepare(columns: Iterable[Any], rows: list[Any]) -> None:
 
 def ids_among(model: type[Model], search_fields: Iterable[str]) -> set[str]:
     """Those of an admin's search fields ("=user__id") that are ids."""
-    paths = {name: name.removeprefix("=") for name in search_fields}
+    paths = {name: name.removeprefix("=") for name in search_fields if name.startswith("=")}
     return {name for name, path in paths.items() if isinstance(get_fields_from_path(model, path)[-1], UUIDField)}
 
 

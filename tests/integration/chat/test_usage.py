@@ -188,8 +188,9 @@ def test_operators_set_what_a_route_costs_and_see_every_version(
     assert "成本 base@test/1" in page
     assert "成本 base@test/2，现行" in page
     answered(rich_alice)
-    listed = operator_browser.get("/admin/chat/answerusage/").content.decode()
-    assert "base/1" in listed
+    usage = AnswerUsage.objects.get()
+    shown = operator_browser.get(f"/admin/chat/answerusage/{usage.pk}/change/").content.decode()
+    assert "base/1" in shown
     assert breaches_of_rows() == []
 
 
