@@ -5,13 +5,14 @@ import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from apps.chat import rules
-from apps.chat.contracts import Role, TextPart, Turn
+from apps.chat.contracts import Role, TextPart, ToolCall, ToolResult, Turn
 from apps.chat.markup import GrowingText, Seen, Words, normal, render_blocks
 from apps.kernel.characters import show_something
 from apps.kernel.errors import DomainError
@@ -66,13 +67,22 @@ def test_a_context_ends_with_the_question_and_fits(history: list[Turn], question
     assert kept == (asked,) or sum(rules.estimate_tokens(turn.text) for turn in kept) <= budget
 
 
+text_parts = st.builds(TextPart, text=texts)
+calls = st.builds(ToolCall, id=texts, name=texts, arguments=texts)
+results = st.builds(ToolResult, text=texts, call_id=texts)
+
+
+def turns_by(*roles: Role, parts: st.SearchStrategy[Any], most: int = 3) -> st.SearchStrategy[Turn]:
+    """What these roles may say."""
+    said = st.lists(parts, min_size=1, max_size=most).map(tuple)
+    return st.builds(Turn, role=st.sampled_from(roles), parts=said)
+
+
 @given(
     turns=st.lists(
-        st.builds(
-            Turn,
-            role=st.sampled_from(Role),
-            parts=st.lists(st.builds(TextPart, text=texts), min_size=1, max_size=3).map(tuple),
-        )
+        turns_by(Role.USER, Role.SYSTEM, parts=text_parts)
+        | turns_by(Role.ASSISTANT, parts=text_parts | calls)
+        | turns_by(Role.TOOL, parts=results, most=1)
     )
 )
 def test_a_kept_request_says_what_was_asked(turns: list[Turn]) -> None:
