@@ -11,7 +11,7 @@ from django.conf import LazySettings
 from django.db import connection, transaction
 
 from apps.accounts.contracts import Member
-from apps.kernel import approvals, clock
+from apps.kernel import approvals
 from apps.kernel.errors import ProposalChanged, ProposalNotOpen
 from apps.kernel.models import Proposal, ProposalState
 from apps.marketing import services
@@ -32,7 +32,7 @@ MEMBER_UNLOCKED = locks("accounts_user")
 @pytest.fixture(autouse=True)
 def sound_books() -> Iterator[None]:
     yield
-    assert campaign.breaches(clock.now()) == []
+    assert campaign.breaches() == []
 
 
 def adjust(member: Member, amount: int, request_id: str) -> AdjustmentOutcome:
