@@ -12,9 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.contracts import BreakerState
-from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.models import Channel, ChannelHealth
-from apps.chat.registries import AttemptPhase
 from apps.chat.rules import breaker
 from apps.chat.services import routing
 from apps.chat.services.channels import rest_key
@@ -22,7 +20,7 @@ from apps.chat.services.health import has_failed
 from apps.kernel import clock
 from apps.kernel.ids import new_id
 from apps.kernel.invariants import all_invariants, find
-from tests.integration.chat.conftest import EngineThread, generation, give_quota, send, settled, wait_for
+from tests.integration.chat.conftest import EngineThread, generation, give_quota, send, settled, wait_for, whole_attempt
 from tests.integration.chat.test_failover import second
 from tests.integration.chat.upstream import Drop, Upstream, answer, piece, running_upstream
 
@@ -224,16 +222,7 @@ def test_a_channel_that_is_well_costs_no_statement(rich: Member, upstream: Upstr
 def test_an_attempt_at_a_channel_that_is_well_asks_nothing_of_its_health(rich: Member, upstream: Upstream) -> None:
     send(rich.id)
     [job] = services.claim_jobs(limit=1, now=clock.now())
-    note = AttemptNote(
-        generation_id=job.generation_id,
-        number=1,
-        target=job.targets[0],
-        phase=AttemptPhase.STREAM,
-        code="",
-        blame=None,
-        first_word_ms=1,
-        total_ms=1,
-    )
+    note = whole_attempt(job)
 
     with CaptureQueriesContext(connection) as captured:
         services.record_attempt(attempt=note, now=clock.now())
