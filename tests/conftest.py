@@ -15,7 +15,7 @@ from apps.kernel import fresh, wakes
 from apps.kernel.redis import sync_redis
 from config import stores, supervisor, translations, valkey
 
-pytest_plugins = ["tests.cast", "tests.rows", "tests.databases", "tests.site"]
+pytest_plugins = ["tests.cast", "tests.rows", "tests.databases", "tests.site", "tests.names"]
 
 # The browser of this machine; Playwright brings none. The shell without windows first: the same engine, but a whole
 # browser spends 0.9 s of processor time on the window of each test's own context, the shell 0.2.
