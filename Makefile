@@ -8,8 +8,8 @@ TEXTS := locale/zh_Hans/LC_MESSAGES/django.mo
 # uv when it is there and can, else pip; both refuse a file whose hash is not in the lock. A new pip cannot speak SOCKS.
 PROXIES = $(strip $(foreach name,http_proxy https_proxy all_proxy HTTP_PROXY HTTPS_PROXY ALL_PROXY,$(if $($(name)),$(name))))
 SOCKS = $(foreach name,$(PROXIES),$(if $(filter socks%,$($(name))),$(name)))
-install = (uv pip install -q --require-hashes -p $(BIN)/python -r $(1) 2>/dev/null || \
-	env $(SOCKS:%=-u %) $(BIN)/pip install -q --disable-pip-version-check --require-hashes -r $(1) || \
+install = (uv pip install -q --require-hashes -p $(or $(2),$(BIN))/python -r $(1) 2>/dev/null || \
+	env $(SOCKS:%=-u %) $(or $(2),$(BIN))/pip install -q --disable-pip-version-check --require-hashes -r $(1) || \
 	{ echo "The packages could not be fetched$(if $(PROXIES),; this shell sets $(PROXIES))."; exit 2; }) && touch $@
 
 help:  ## this list
@@ -31,17 +31,19 @@ schema: .venv/dev  ## write down the schema that the migrations make, for the au
 	REDIS_URL=$${REDIS_URL:-redis://127.0.0.1:6379/5} $(BIN)/pytest -q tests/integration/ops/test_schema.py
 browser: .venv/dev  ## only the tests in a real Chromium
 	$(BIN)/pytest -m browser $(ARGS)
+clients: .clients/node  ## fetch the clients of tests/clients (in .clients), which are skipped without
 fix: .venv/dev  ## format, and repair what ruff can
 	$(BIN)/ruff format && $(BIN)/ruff check --fix
 messages: .venv/dev  ## join and compile the Chinese texts, list the missing ones
 	$(BIN)/python -m config.translations --missing
 audit: .venv/runtime  ## check every invariant of the data in var/
 	$(BIN)/python manage.py audit
-lock:  ## renew both lock files from pyproject.toml (needs uv)
+lock:  ## renew the lock files from pyproject.toml, and that of the tested clients (needs uv)
 	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade pyproject.toml -o requirements.txt
 	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header pyproject.toml --group dev -c requirements.txt -o requirements-dev.txt
+	uv pip compile -q --generate-hashes --universal --python-version 3.11 --no-header --upgrade tests/clients/requirements.in -o tests/clients/requirements.txt
 clean:  ## forget the virtual environment and all caches; var/ stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles $(TEXTS)
+	rm -rf .venv .clients .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache staticfiles $(TEXTS)
 
 $(BIN)/python:
 	@test -n "$(PYTHON)" || { echo "Chatloop needs Python 3.11 or newer with its venv module; found: $$(python3 -V 2>&1)."; exit 2; }
@@ -50,7 +52,11 @@ $(BIN)/python:
 	@echo "Installing the locked dependencies (once) …"; $(call install,requirements.txt)
 .venv/dev: requirements-dev.txt | $(BIN)/python
 	@echo "Installing the locked dependencies with the test tools (once) …"; $(call install,requirements-dev.txt) && touch .venv/runtime
+.clients/python: tests/clients/requirements.txt | $(BIN)/python
+	@echo "Installing the locked clients (once) …"; rm -rf .clients && $(PYTHON) -m venv .clients && $(call install,$<,.clients/bin)
+.clients/node: $(wildcard tests/clients/node/*.json) .clients/python
+	@cp tests/clients/node/*.json .clients && cd .clients && PATH="$$PWD/bin:$$PATH" npm ci --silent --ignore-scripts && touch node
 $(TEXTS): $(wildcard locale/zh_Hans/LC_MESSAGES/parts/*.po) | .venv/runtime
 	@$(BIN)/python -m config.translations
 
-.PHONY: help run test check lint test-services schema browser fix messages audit lock clean
+.PHONY: help run test check lint test-services schema browser clients fix messages audit lock clean

@@ -22,6 +22,7 @@ pytest_plugins = ["tests.cast", "tests.rows", "tests.databases", "tests.site", "
 _NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
 _EIGHT_HOURS, _LAST_OF_DAY = 8 * 60 * 60, 30
+NO_CLIENTS = "not fetched (make clients)"
 _NO_CHROMIUM = "no chromium-headless-shell, chromium, chromium-browser or google-chrome on PATH"
 
 
@@ -60,7 +61,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         elif item.path.parent.name == "browser":
             width = item.callspec.params.get("context") if hasattr(item, "callspec") else None
             item.add_marker(pytest.mark.xdist_group(f"browser-{width}"))
-        elif item.path.parent.name == "journeys":
+        elif item.path.parent.name in ("journeys", "clients"):
             item.add_marker(pytest.mark.xdist_group("journeys"))
         if on_sqlite and (item.get_closest_marker("race") or item.get_closest_marker("services")):
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL and Redis: make test-services"))
@@ -69,10 +70,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say loudly that the browser tests did not run: a green suite without them proves less."""
-    skipped = [report for report in terminalreporter.stats.get("skipped", []) if _NO_CHROMIUM in str(report.longrepr)]
-    if skipped:
-        terminalreporter.section(f"{len(skipped)} BROWSER TESTS DID NOT RUN: {_NO_CHROMIUM}", red=True)
+    """Say loudly what did not run for want of a browser or a client: a green suite without them proves less."""
+    for kind, reason in (("BROWSER", _NO_CHROMIUM), ("CLIENT", NO_CLIENTS)):
+        skipped = [each for each in terminalreporter.stats.get("skipped", []) if reason in str(each.longrepr)]
+        if skipped:
+            terminalreporter.section(f"{len(skipped)} {kind} TESTS DID NOT RUN: {reason}", red=True)
 
 
 @pytest.fixture(scope="session", autouse=True)

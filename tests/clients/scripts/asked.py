@@ -1,0 +1,19 @@
+"""What every client is asked to do here."""
+
+import os
+from typing import Any
+
+MODEL = os.environ["CLIENT_MODEL"]
+QUESTION: Any = [{"role": "user", "content": "Hello"}]
+TOOL_QUESTION: Any = [{"role": "user", "content": "What does the weather tool say about Hefei?"}]
+TOOLS: Any = [
+    {
+        "type": "function",
+        "function": {"name": "weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}},
+    }
+]
+
+
+def tokens(usage: Any) -> list[int]:
+    """Of the question, of the answer, and both."""
+    return [usage.prompt_tokens, usage.completion_tokens, usage.total_tokens]
