@@ -83,6 +83,13 @@ class TooManyRunning(DomainError):
     title = _("Too many answers are being written at once. Wait for one to finish.")
 
 
+class TooManyAnswers(DomainError):
+    """More answers than ever run at once, or may be asked for in a minute; `limit` is in the context."""
+
+    code = "too_many_answers"
+    title = _("So many answers cannot be written at once. Ask for fewer.")
+
+
 class AskedTooOften(DomainError):
     """As many questions within a minute as allowed; `limit` and `retry_after` are in the context."""
 

@@ -20,7 +20,7 @@ from apps.ledger.contracts import Cause
 from tests.integration.chat.conftest import generation, give_quota, make_model, send, set_limits
 from tests.integration.chat.test_without_conversation import start
 from tests.race.concurrency import run_concurrently, run_together
-from tests.race.guards import TURNS, UNCHECKED_BALANCE, dropped, guarded_by, nothing, replaced, taken_as_read
+from tests.race.guards import TURNS, UNCHECKED_BALANCE, crowd, dropped, guarded_by, nothing, replaced, taken_as_read
 
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
@@ -44,6 +44,13 @@ def asking(member: Member, conversation_id: UUID) -> Callable[[], object]:
     return partial(send, member.id, conversation_id=conversation_id)
 
 
+def start_several(member: Member, answers: int) -> object:
+    said = [{"role": "user", "parts": [{"type": "text", "text": "hello"}]}]
+    return services.start_for_program(
+        user_id=member.id, model="base", requests=[said], answers=answers, now=clock.now()
+    )
+
+
 def balance(member: Member) -> tuple[int, int]:
     amounts = ledger.balance(account=ledger.user_account(member.id, QUOTA))
     return amounts.total, amounts.held
@@ -51,6 +58,33 @@ def balance(member: Member) -> tuple[int, int]:
 
 def assert_audit_is_clean() -> None:
     assert [breach for check in all_invariants() for breach in check.check(clock.now())] == []
+
+
+@guarded_by(*UNCHECKED_BALANCE, seen="8 == 3")
+def test_quota_for_ten_answers_admits_three_of_fifty_requests_for_three_each(alice: Member) -> None:
+    set_limits(free_per_day=0, max_running=3 * WORKERS, max_per_minute=3 * WORKERS)
+    give_quota(alice.id, 10_999)
+
+    outcomes = run_together([partial(start_several, alice, 3)] * crowd(WORKERS))
+
+    assert len(outcomes.results) == 3
+    assert outcomes.kinds == {errors.QuotaExhausted}
+    assert balance(alice) == (10_999, 9000)
+    assert Generation.objects.count() == 9
+    assert_audit_is_clean()
+
+
+@guarded_by(replaced("apps.chat.services.paying.check_room", nothing), seen="8 == 2")
+def test_room_for_five_answers_admits_two_of_fifty_requests_for_two_each(alice: Member) -> None:
+    set_limits(free_per_day=1, max_running=5, max_per_minute=3 * WORKERS)
+    give_quota(alice.id, 100_000)
+
+    outcomes = run_together([partial(start_several, alice, 2)] * crowd(WORKERS))
+
+    assert len(outcomes.results) == 2
+    assert outcomes.kinds == {errors.TooManyRunning}
+    assert (Generation.objects.count(), FreeUse.objects.get().used) == (4, 1)
+    assert_audit_is_clean()
 
 
 @guarded_by(

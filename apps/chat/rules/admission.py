@@ -75,11 +75,11 @@ class Frequency(Rule):
     refusals = (errors.AskedTooOften,)
 
     def judge(self, question: Question) -> Question:
-        """Raises AskedTooOften."""
+        """Raises AskedTooOften, TooManyAnswers."""
         limit, lately = question.policy.max_per_minute, question.lately.of_member
-        if lately is None or question.asker.is_spared or len(lately) < limit:
+        if lately is None or question.asker.is_spared or len(lately) + question.answers <= limit:
             return question
-        raise errors.AskedTooOften(limit=limit, retry_after=_wait(lately, limit=limit, now=question.now))
+        raise errors.AskedTooOften(limit=limit, retry_after=_wait(question, lately, limit=limit))
 
 
 class KeyFrequency(Rule):
@@ -92,12 +92,12 @@ class KeyFrequency(Rule):
     refusals = (errors.KeyAskedTooOften,)
 
     def judge(self, question: Question) -> Question:
-        """Raises KeyAskedTooOften."""
+        """Raises KeyAskedTooOften, TooManyAnswers."""
         limit = question.key.requests_per_minute if question.key is not None else None
         lately = question.lately.of_key
-        if limit is None or lately is None or len(lately) < limit:
+        if limit is None or lately is None or len(lately) + question.answers <= limit:
             return question
-        raise errors.KeyAskedTooOften(limit=limit, retry_after=_wait(lately, limit=limit, now=question.now))
+        raise errors.KeyAskedTooOften(limit=limit, retry_after=_wait(question, lately, limit=limit))
 
 
 def rate_of(question: Question) -> Rate | None:
@@ -112,13 +112,20 @@ def rate_of(question: Question) -> Rate | None:
         return None
     limit, lately = min(counted, key=lambda each: each[0] - len(each[1]))
     until = (min((*lately, question.now)) + limits.FREQUENCY_WINDOW - question.now).total_seconds()
-    return Rate(limit=limit, remaining=max(0, limit - len(lately) - 1), reset_seconds=max(1, ceil(until)))
+    return Rate(
+        limit=limit, remaining=max(0, limit - len(lately) - question.answers), reset_seconds=max(1, ceil(until))
+    )
 
 
-def _wait(lately: tuple[datetime, ...], *, limit: int, now: datetime) -> int:
-    """Seconds until there is room: with that one gone, as many are left as may be."""
-    left_at = lately[len(lately) - limit] + limits.FREQUENCY_WINDOW
-    return max(1, ceil((left_at - now).total_seconds()))
+def _wait(question: Question, lately: tuple[datetime, ...], *, limit: int) -> int:
+    """Seconds until there is room: with that one gone, as many are left as may be.
+
+    Raises TooManyAnswers where no minute has room for so many.
+    """
+    if question.answers > max(limit, 1):
+        raise errors.TooManyAnswers(limit=limit)
+    left_at = lately[len(lately) + question.answers - 1 - limit] + limits.FREQUENCY_WINDOW
+    return max(1, ceil((left_at - question.now).total_seconds()))
 
 
 class SystemPrompts(Rule):

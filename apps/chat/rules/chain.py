@@ -66,6 +66,8 @@ class Question:
     # What the operators' words make of a text.
     sift: Callable[[str], Sifted] = field(repr=False)
     now: datetime
+    # How many answers are asked for at once; each counts as a question of its own.
+    answers: int = 1
     # When the asker's other questions came.
     lately: Lately = Lately()
     # Where it comes from, "" where nobody can know; and which networks are held back.

@@ -7,6 +7,7 @@ from typing import Any
 from apps.chat import errors
 from apps.chat.rules import options, tool_use
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
+from apps.chat.rules.limits import MAX_ANSWERS
 from apps.chat.rules.options import Check, number_within
 from apps.chat.rules.requests import MAX_CALLS, MAX_TURNS
 
@@ -19,14 +20,17 @@ _ROLES_OF_TOOLS = {"tool", "function"}
 
 @dataclass(frozen=True, kw_only=True)
 class Completion:
-    """What is asked. `request` and `options` are as start_generation() takes them; no limit of its own is None."""
+    """What is asked. `requests`, with so many `answers` to each, and `options` are as start_for_program() takes them;
+    no limit of its own is None.
+    """
 
     model: str
-    request: list[dict[str, Any]] = field(repr=False)
+    requests: tuple[list[dict[str, Any]], ...] = field(repr=False)
     options: dict[str, Any] = field(repr=False)
     max_output_tokens: int | None
     is_streamed: bool
     tells_usage: bool
+    answers: int = 1
     # Tools were named as they were before there were tools, and so are those that are called.
     has_functions: bool = False
 
@@ -49,14 +53,13 @@ _IGNORED: Mapping[str, Check] = {
 }
 # These would make it another answer: carried only where they ask for what is so anyway.
 _AS_IT_IS: Mapping[str, tuple[Check, tuple[Any, ...]]] = {
-    "n": (number_within(1, 128), (1,)),
     "logprobs": (_is(bool), (False,)),
     "top_logprobs": (number_within(0, 20), (0,)),
     "modalities": (_is(list), (["text"],)),
     "audio": (_is(dict), ()),
     "web_search_options": (_is(dict), ()),
 }
-_READ = {"model", "messages", "max_tokens", "max_completion_tokens", "stream", "stream_options", *options.NAMES}
+_READ = {"model", "messages", "n", "max_tokens", "max_completion_tokens", "stream", "stream_options", *options.NAMES}
 _OF_TOOLS = {"tools", "tool_choice", "functions", "function_call"}
 _STREAM_OPTIONS = {"include_usage", "include_obfuscation"}
 # Of a message, beside its role and content: what clients send back of an answer says nothing more, or has to be empty.
@@ -76,10 +79,16 @@ def read_completion(body: Any) -> Completion:
     said = {name: value for name, value in body.items() if value is not None}
     for name, value in said.items():
         _check(name, value)
-    limits = [_limit(said, name) for name in ("max_tokens", "max_completion_tokens") if name in said]
+    # A model that gives less gives less; what no model could give is a mistake.
+    limits = [
+        _whole_number(said, name, most=MOST_CONTEXT_TOKENS)
+        for name in ("max_tokens", "max_completion_tokens")
+        if name in said
+    ]
     return Completion(
         model=_model(said),
-        request=_request(said),
+        requests=(_request(said),),
+        answers=_whole_number(said, "n", most=MAX_ANSWERS) if "n" in said else 1,
         options=options.read_options(said) | tool_use.read_tools(said),
         max_output_tokens=min(limits, default=None),
         is_streamed=_flag(said, "stream"),
@@ -118,10 +127,9 @@ def _model(said: Mapping[str, Any]) -> str:
     return model
 
 
-def _limit(said: Mapping[str, Any], name: str) -> int:
-    """How long the answer may be; a model that gives less gives less, and what no model could give is a mistake."""
+def _whole_number(said: Mapping[str, Any], name: str, *, most: int) -> int:
     value: Any = said[name]
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_CONTEXT_TOKENS:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise errors.ParameterNotValid(param=name)
     return value
 

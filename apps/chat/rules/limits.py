@@ -4,6 +4,8 @@ from datetime import timedelta
 
 # Nobody waits longer for an engine to take up a question.
 QUEUE_LIMIT = timedelta(minutes=2)
+# Answers that a program may ask for at once.
+MAX_ANSWERS = 8
 # What one answer may take and be at most, whatever upstream does.
 MAX_ANSWER_SECONDS = 600
 MAX_ANSWER_CHARS = 200_000

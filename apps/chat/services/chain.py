@@ -76,8 +76,9 @@ def save_network(*, network: str, is_enabled: bool, actor: str, reason: str, now
 
 
 @contextmanager
-def asking(*, user_id: UserId, key: IdentifiedKey | None, now: datetime) -> Iterator[Lately]:
+def asking(*, user_id: UserId, key: IdentifiedKey | None, now: datetime, answers: int = 1) -> Iterator[Lately]:
     """Around the transaction that asks: when other questions of the last minute came, as far as that is counted.
+    Each of several answers counts as a question.
 
     What is refused inside, once all is undone, is counted for its rule, and is no question of the minute; nor is a
     repeat. The counts of rules are in the database, one row for a rule and a day: right however many processes there
@@ -86,15 +87,15 @@ def asking(*, user_id: UserId, key: IdentifiedKey | None, now: datetime) -> Iter
     act, of_member, of_key = str(new_id()), f"chat:{user_id}", ""
     entered: dict[str, tuple[datetime, ...] | None] = {}
     if any(rule.code == Frequency.code for rule in chain()):
-        entered[of_member] = frequency.enter(of_member, act=act, window=limits.FREQUENCY_WINDOW, now=now)
+        entered[of_member] = frequency.enter(of_member, act=act, window=limits.FREQUENCY_WINDOW, now=now, times=answers)
     if key is not None and key.requests_per_minute is not None:
         of_key = f"key:{key.key_id}"
-        entered[of_key] = frequency.enter(of_key, act=act, window=limits.FREQUENCY_WINDOW, now=now)
+        entered[of_key] = frequency.enter(of_key, act=act, window=limits.FREQUENCY_WINDOW, now=now, times=answers)
     try:
         yield Lately(of_member=entered.get(of_member), of_key=entered.get(of_key))
     except Exception as error:
         for counted in (name for name, lately in entered.items() if lately is not None):
-            frequency.leave(counted, act=act)
+            frequency.leave(counted, act=act, times=answers)
         if isinstance(error, DomainError) and (code := rules.refused_by(error, RULES)):
             _count(code, now=now)
         if isinstance(error, errors.WordsRefused):

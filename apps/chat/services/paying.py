@@ -57,11 +57,26 @@ class Asks:
 
 
 def paid_generation(asker: Admitted, asks: Asks) -> Generation:
-    """A generation that is paid for and not yet queued, in the caller's transaction.
+    """A generation that is paid for and not yet queued, in the caller's transaction (paid_generations())."""
+    return paid_generations(asker, asks)[0]
 
+
+def paid_generations(asker: Admitted, asks: Asks, *, answers: int = 1) -> list[Generation]:
+    """Generations that are paid for and not yet queued, so many for one question, in the caller's transaction.
+
+    Each has a free use or a hold of its own; where one cannot be paid, that is raised, and the caller undoes all.
     Where the quota does not reach for the model's longest answer by the token, it may reach for a shorter one. One
     person's payments take turns: whether there is room for one more is asked after this, and cannot change.
     """
+    rows = [_paid(asker, asks) for _ in range(answers)]
+    if (key := asker.key) is not None:
+        accounts.spend_with_key(key=key, amount_milli=sum(row.held_milli for row in rows))
+        if key.max_parallel is not None:
+            _check_room_of_key(key, limit=key.max_parallel, answers=asker.question.answers)
+    return rows
+
+
+def _paid(asker: Admitted, asks: Asks) -> Generation:
     key, model = asker.key, asker.facts.model
     row = Generation(
         id=new_id(),
@@ -75,15 +90,11 @@ def paid_generation(asker: Admitted, asks: Asks) -> Generation:
         created_at=asker.now,
     )
     _pay(row, asker)
-    if key is not None:
-        accounts.spend_with_key(key=key, amount_milli=row.held_milli)
-        if key.max_parallel is not None:
-            _check_room_of_key(key, limit=key.max_parallel)
     return row
 
 
 def check_room(asker: Admitted) -> None:
-    """Raise TooManyRunning or TooManyUnpaid when no more answers may run.
+    """Raise TooManyRunning or TooManyUnpaid when no more answers may run; TooManyAnswers when so many never may.
 
     Each running one may still come to cost us something and its owner nothing, so no more run than may do that today.
     """
@@ -92,15 +103,20 @@ def check_room(asker: Admitted) -> None:
     if unpaid >= limits.max_unpaid_per_day:
         raise errors.TooManyUnpaid(limit=limits.max_unpaid_per_day, retry_after=seconds_left(asker.now))
     most = min(limits.max_running, limits.max_unpaid_per_day - unpaid)
-    if _running_of(asker.user_id).count() >= most:
+    _check_places(_running_of(asker.user_id), answers=asker.question.answers, most=most)
+
+
+def _check_room_of_key(key: IdentifiedKey, *, limit: int, answers: int) -> None:
+    """Raise TooManyRunning, or TooManyAnswers, when the key's owner wants no more of its answers at once."""
+    _check_places(_running_of(key.user_id).filter(api_key_id=key.key_id), answers=answers, most=limit)
+
+
+def _check_places(running: QuerySet[Generation], *, answers: int, most: int) -> None:
+    if answers > max(most, 1):
+        # Waiting would not help.
+        raise errors.TooManyAnswers(limit=most)
+    if running.count() + answers > most:
         raise errors.TooManyRunning(limit=most, retry_after=5)
-
-
-def _check_room_of_key(key: IdentifiedKey, *, limit: int) -> None:
-    """Raise TooManyRunning when the key's owner wants no more of its answers at once."""
-    running = _running_of(key.user_id).filter(api_key_id=key.key_id)
-    if running.count() >= limit:
-        raise errors.TooManyRunning(limit=limit, retry_after=5)
 
 
 def if_there_is_room(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:

@@ -31,9 +31,12 @@ _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """A generation that was started, and how often more may be asked; None where nobody counts."""
+    """What was started for a program, and how often more may be asked; None where nobody counts.
 
-    generation: GenerationDetail
+    As many generations for each request, in their order, as answers were asked for.
+    """
+
+    generations: tuple[GenerationDetail, ...]
     rate: Rate | None
 
 
@@ -50,6 +53,8 @@ class Asking:
     now: datetime
     # Text that goes with the question (Question.beside).
     beside: str = ""
+    # How many answers are asked for in all.
+    answers: int = 1
 
 
 def start_generation(
@@ -72,42 +77,69 @@ def start_generation(
     a model that uses none), and what ask_question() raises but for conversations and messages.
     """
     return start_for_program(
-        user_id=user_id, model=model, request=request, now=now, key=key, address=address,
+        user_id=user_id, model=model, requests=[request], now=now, key=key, address=address,
         max_output_tokens=max_output_tokens, options=options,
-    ).generation  # fmt: skip
+    ).generations[0]  # fmt: skip
 
 
 def start_for_program(
     *,
     user_id: UserId,
     model: str,
-    request: Any,
+    requests: Sequence[Any],
     now: datetime,
+    answers: int = 1,
     key: IdentifiedKey | None = None,
     address: str = "",
     max_output_tokens: int | None = None,
     options: Mapping[str, Any] = _NO_OPTIONS,
 ) -> Started:
-    """start_generation(), and how often more may be asked. Raises what that raises."""
-    turns = rules.read_request(request)
+    """start_generation() for each request, with so many answers to each; all of them, or none.
+
+    Each answer is a generation that is paid for by itself, and counts as a question of its own.
+    Raises what start_generation() raises, and TooManyAnswers.
+    """
+    number = answers * len(requests)
+    asked = [
+        _asking(
+            rules.read_request(request), options,
+            user_id=user_id, model=model, key=key, address=address, answers=number, now=now,
+        )
+        for request in requests
+    ]  # fmt: skip
+    with asking(user_id=user_id, key=key, now=now, answers=number) as lately, transaction.atomic():
+        begun: list[tuple[Admitted, list[Generation]]] = []
+        for turns, each in asked:
+            asker = admit(each, turns=turns, lately=lately)
+            asks = _asks(asker, options, most_output_tokens=max_output_tokens)
+            rows = paying.paid_generations(asker, asks, answers=answers)
+            for row in rows:
+                row.request, row.options = rules.request_of(asker.question.turns), dict(options) or None
+            begun.append((asker, rows))
+        # Behind the payments, which take turns.
+        paying.check_room(asker)
+        for asker, rows in begun:
+            queue(*rows, found=asker.question.found)
+    started = tuple(selectors.generation_detail(row) for _, rows in begun for row in rows)
+    return Started(generations=started, rate=rate_of(asker.question))
+
+
+def _asking(turns: tuple[Turn, ...], options: Mapping[str, Any], **who: Any) -> tuple[tuple[Turn, ...], Asking]:
+    """What is asked, looked through before any transaction begins."""
     calls = (call for turn in turns for call in turn.calls)
     beside = "\n".join(filter(None, (rules.text_of_options(options), *map(text_of_call, calls))))
-    sift = sifting(turns, beside=beside)
-    asked = Asking(user_id=user_id, model=model, key=key, address=address, sift=sift, beside=beside, now=now)
-    with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
-        asker = admit(asked, turns=turns, lately=lately)
-        turns = asker.question.turns
-        if not asker.facts.model.has_tools and ("tools" in options or any(turn.calls for turn in turns)):
-            raise errors.ParameterNotOffered(param="tools")
-        beside_tokens = rules.option_tokens(options)
-        rules.check_fits(turns, beside_tokens=beside_tokens, budget_tokens=asker.facts.model.prompt_tokens)
-        tokens = rules.asked_tokens(turns) + beside_tokens
-        asks = paying.Asks(question_tokens=tokens, branch_tokens=tokens, most_output_tokens=max_output_tokens)
-        row = paying.paid_generation(asker, asks)
-        paying.check_room(asker)
-        row.request, row.options = rules.request_of(turns), dict(options) or None
-        queue(row, found=asker.question.found)
-    return Started(generation=selectors.generation_detail(row), rate=rate_of(asker.question))
+    return turns, Asking(sift=sifting(turns, beside=beside), beside=beside, **who)
+
+
+def _asks(asker: Admitted, options: Mapping[str, Any], *, most_output_tokens: int | None) -> paying.Asks:
+    """How much the model has to read. Raises RequestTooLong, and ParameterNotOffered for tools that it does not use."""
+    model, turns = asker.facts.model, asker.question.turns
+    if not model.has_tools and ("tools" in options or any(turn.calls for turn in turns)):
+        raise errors.ParameterNotOffered(param="tools")
+    beside_tokens = rules.option_tokens(options)
+    rules.check_fits(turns, beside_tokens=beside_tokens, budget_tokens=model.prompt_tokens)
+    tokens = rules.asked_tokens(turns) + beside_tokens
+    return paying.Asks(question_tokens=tokens, branch_tokens=tokens, most_output_tokens=most_output_tokens)
 
 
 def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
@@ -135,6 +167,7 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
         policy=facts.policy,
         sift=asked.sift,
         beside=asked.beside,
+        answers=asked.answers,
         now=asked.now,
         lately=lately,
         address=asked.address,
@@ -150,14 +183,16 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
     )
 
 
-def queue(row: Generation, *, found: tuple[WordsFound, ...]) -> None:
-    """Let an engine take it up, once the caller's transaction is done; `found` are the words of its question."""
-    insert([row])
+def queue(*rows: Generation, found: tuple[WordsFound, ...]) -> None:
+    """Let engines take them up, once the caller's transaction is done; `found` are the words of their one question."""
+    insert(rows)
+    first = rows[0]
     record_found(
         found=found,
         direction=TextDirection.QUESTION,
-        user_id=UserId(row.user_id),
-        generation_id=row.pk,
-        now=row.created_at,
+        user_id=UserId(first.user_id),
+        generation_id=first.pk,
+        now=first.created_at,
     )
-    transaction.on_commit(lambda: feed.wake_engine(row.pk))
+    # Whoever wakes takes all that it has room for.
+    transaction.on_commit(lambda: feed.wake_engine(first.pk))

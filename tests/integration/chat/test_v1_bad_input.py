@@ -11,9 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.api.compatible import completions
+from apps.chat.api.compatible import telling
+from apps.chat.api.compatible.answers import Choices
 from apps.chat.contracts import ListedWords, WordAction
 from apps.chat.models import Generation
+from apps.chat.rules.completions import read_completion
 from apps.kernel import clock, switches, visitors
 from tests.integration.chat.test_api import statements
 from tests.integration.chat.test_v1_models import error_of, key_of
@@ -46,7 +48,7 @@ def with_message(**message: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("said", "param", "code"),
     [
-        ({"n": 100}, "n", "unsupported_parameter"),
+        ({"n": 100}, "n", "invalid_value"),
         ({"max_tokens": -1}, "max_tokens", "invalid_value"),
         ({"max_tokens": 10**30}, "max_tokens", "invalid_value"),
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "unsupported_parameter"),
@@ -144,7 +146,7 @@ def test_a_question_takes_at_most_eleven_statements(rich_alice: Member, model: s
     visitors.decide(asked, proxies=())
 
     with CaptureQueriesContext(connection) as queries:
-        completions.begin(asked)
+        telling.begin(asked, read=read_completion, shaping=Choices)
 
     assert Generation.objects.count() == 1
     assert len(statements(queries)) <= 11, "\n".join(statements(queries))

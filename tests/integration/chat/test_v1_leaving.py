@@ -13,7 +13,7 @@ import pytest
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
-from apps.chat.api.compatible import completions
+from apps.chat.api.compatible import telling
 from apps.chat.contracts import GenerationState
 from apps.chat.models import Generation
 from apps.kernel import clock, outbox
@@ -140,7 +140,7 @@ def test_before_the_first_word_the_line_is_kept_alive(
     engine: EngineThread,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(completions, "_STATUS_WAITS_SECONDS", 0.2)
+    monkeypatch.setattr(telling, "_STATUS_WAITS_SECONDS", 0.2)
     gate = Silence()
     upstream.scripts["up-base"] = [gate, *answer("late")]
 

@@ -9,8 +9,10 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import ListKind, ListScope, Member
 from apps.accounts.errors import ApiKeyNotPossible, ModelNotAllowed
 from apps.chat import errors, services
-from apps.chat.api.compatible import completions
+from apps.chat.api.compatible import telling
+from apps.chat.api.compatible.answers import Choices
 from apps.chat.models import Generation
+from apps.chat.rules.completions import read_completion
 from apps.kernel import clock, visitors
 from tests.integration.chat.test_v1_completions import paid
 from tests.integration.chat.test_v1_models import error_of, key_of
@@ -25,7 +27,7 @@ def ask(key: str) -> Any:
     headers = {"Authorization": f"Bearer {key}"}
     asked = RequestFactory().post("/v1/chat/completions", GOOD, content_type="application/json", headers=headers)
     visitors.decide(asked, proxies=())
-    return completions.begin(asked)
+    return telling.begin(asked, read=read_completion, shaping=Choices)
 
 
 def test_a_key_asks_as_often_as_it_may(rich_alice: Member, model: str) -> None:
@@ -78,7 +80,7 @@ def test_a_key_has_as_many_answers_at_once_as_it_may(rich_alice: Member, model: 
     assert refusal.value.context["limit"] == 1
     assert (Generation.objects.count(), paid(rich_alice)) == (1, 1000)
     ask(key_of(rich_alice))
-    services.stop_generation(user_id=rich_alice.id, generation_id=first.generation.id, now=clock.now())
+    services.stop_generation(user_id=rich_alice.id, generation_id=first.generations[0].id, now=clock.now())
     ask(key)
 
 

@@ -20,7 +20,7 @@ def with_message(**message: Any) -> dict[str, Any]:
 
 def test_the_least_that_can_be_asked() -> None:
     assert read_completion(GOOD) == Completion(
-        model="base", request=[SAID], options={}, max_output_tokens=None, is_streamed=False, tells_usage=False
+        model="base", requests=([SAID],), options={}, max_output_tokens=None, is_streamed=False, tells_usage=False
     )
 
 
@@ -53,7 +53,7 @@ def test_the_lower_of_two_limits_counts_and_a_stream_says_what_it_tells() -> Non
 def test_what_the_system_says_in_the_beginning_is_one_turn() -> None:
     system = [{"role": role, "content": role} for role in ("system", "developer")]
 
-    (first, second) = read_completion({**GOOD, "messages": [*system, *HELLO]}).request
+    ((first, second),) = read_completion({**GOOD, "messages": [*system, *HELLO]}).requests
 
     assert first == {"role": "system", "parts": [{"type": "text", "text": text} for text in ("system", "developer")]}
     assert second == SAID
@@ -70,7 +70,7 @@ def test_an_answer_that_a_client_sends_back_as_it_came_is_its_text() -> None:
     }
     messages = [*HELLO, {**back, "function_call": None, "reasoning_content": "hm"}, *HELLO]
 
-    turns = read_completion({**GOOD, "messages": messages}).request
+    (turns,) = read_completion({**GOOD, "messages": messages}).requests
 
     assert turns[1] == {"role": "assistant", "parts": [{"type": "text", "text": "yes"}]}
 
@@ -78,7 +78,7 @@ def test_an_answer_that_a_client_sends_back_as_it_came_is_its_text() -> None:
 @pytest.mark.parametrize(
     ("said", "param", "refusal"),
     [
-        ({"n": 100}, "n", errors.ParameterNotOffered),
+        ({"n": 100}, "n", errors.ParameterNotValid),
         ({"n": 0}, "n", errors.ParameterNotValid),
         ({"n": True}, "n", errors.ParameterNotValid),
         ({"n": 10**30}, "n", errors.ParameterNotValid),

@@ -92,7 +92,7 @@ def test_a_tool_that_is_not_right_is_named(said: dict[str, Any], param: str, ref
 
 def asked(*messages: dict[str, Any]) -> tuple[Turn, ...]:
     """What is read of these messages, through the request as it is kept."""
-    read = rules.read_request(read_completion({"model": "base", "messages": list(messages)}).request)
+    read = rules.read_request(read_completion({"model": "base", "messages": list(messages)}).requests[0])
     assert rules.turns_of(json.loads(json.dumps(rules.request_of(read)))) == read
     return read
 

@@ -52,6 +52,7 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.AskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN),
     errors.KeyAskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN),
     errors.TooManyRunning: Shape(kind=_RATE, code="concurrency"),
+    errors.TooManyAnswers: Shape(code="invalid_value", param="n"),
     errors.TooManyUnpaid: Shape(kind=_RATE, is_final=True),
 }
 _AS_IT_IS = Shape()

@@ -1,0 +1,60 @@
+"""How an answer ended, and what it took, in OpenAI's words; why one did not come to its end."""
+
+from django.utils.translation import gettext as _
+
+from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal
+from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
+from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED, INTERNAL
+
+# The code of an answer that its owner, or whoever revoked its key, has stopped.
+_STOPPED = "stopped"
+# What is behind an answer of which nothing came, by its error code; every other one is the channel's: 502.
+_STATUSES = {
+    "context_too_long": 400,
+    INTERNAL: 500,
+    _STOPPED: 409,
+    **dict.fromkeys(("upstream_busy", "channel_unavailable", "nobody_answered", ENGINE_LOST), 503),
+}
+# Held back as a whole: that is an answer, and says so by its finish_reason.
+_HELD_BACK = {ANSWER_FILTERED, "content_refused"}
+LENGTH = "length"
+
+
+def has_output(view: AnswerView) -> bool:
+    """Whether any of it was kept."""
+    return bool(view.text) or view.generation.is_delivered
+
+
+def finish_reason(generation: GenerationDetail) -> str:
+    """Why a settled answer ended where it did, in OpenAI's words; "" where it did not come to an end of its own."""
+    if generation.error_code in _HELD_BACK or generation.finish_reason in FILTERED:
+        return "content_filter"
+    # Thoughts without a word are paid for, and no failure: asked again by itself, they would be paid for again.
+    is_thought = generation.is_delivered and generation.error_code == EMPTY_ANSWER
+    if generation.state is not GenerationState.FINISHED and not is_thought:
+        return ""
+    return LENGTH if generation.finish_reason == LENGTH else "stop"
+
+
+def failure(generation: GenerationDetail, *, has_output: bool) -> Refusal | None:
+    """Why a settled answer did not come to its end; None if it did. `has_output` says whether any of it was kept."""
+    if finish_reason(generation):
+        return None
+    code = generation.error_code or _STOPPED
+    status = _STATUSES.get(code, 502)
+    # Asked for again by itself, what was stopped would not have been.
+    headers = DO_NOT_RETRY if code == _STOPPED else {}
+    if has_output:
+        message = _("The answer broke off. What was written is kept.")
+    elif code == "context_too_long":
+        message = _(
+            "This conversation has become too long for the model."
+            " Nothing was charged; start a new chat or choose another model."
+        )
+    elif status == 503:
+        message = _("The model is very busy. Nothing was charged; please try again in a moment.")
+    else:
+        message = _("No answer came. Nothing was charged.")
+    if status == 400:
+        return Refusal(status=400, message=message, code="context_length_exceeded", param="messages", headers={})
+    return Refusal(status=status, message=message, code=code, headers=headers)

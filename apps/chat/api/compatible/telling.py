@@ -1,0 +1,186 @@
+"""How answers are asked for and told, whatever shape their reader wants: at once, or as a stream.
+
+All that may refuse does so before the first byte, in one hop into a thread; from there on the loop follows the answers.
+"""
+
+import asyncio
+import io
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from rest_framework.exceptions import ParseError
+
+from apps.chat import errors, services
+from apps.chat.api.compatible import refusals
+from apps.chat.api.compatible.calls import Begun, Call, Heard, News
+from apps.chat.api.compatible.endings import failure, has_output
+from apps.chat.api.compatible.endpoints import identified
+from apps.chat.api.compatible.refusals import Refusal, rate_headers
+from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
+from apps.chat.rules.admission import Rate
+from apps.chat.rules.completions import Completion
+from apps.kernel import clock, event_streams, visitors
+from apps.kernel.errors import DomainError
+from apps.kernel.event_loops import act
+from apps.kernel.parsers import StrictJSONParser
+
+# A channel that fails at once is told by the status; after this a stream begins, and says that it is alive.
+_STATUS_WAITS_SECONDS = 5.0
+_KEEP_ALIVE = b": keep-alive\n\n"
+_KEY_IS_GONE = 401
+
+
+class Shape(ABC):
+    """What the answers to one request are to whoever asked: one document, or events in their order."""
+
+    @abstractmethod
+    def whole(self, views: Sequence[AnswerView]) -> dict[str, Any]:
+        """All at once. One that broke off in the middle ends as if for its length: its text was paid for."""
+
+    @abstractmethod
+    def beginning(self) -> Iterator[bytes]:
+        """Before the first news."""
+
+    @abstractmethod
+    def news(self, number: int, news: News) -> Iterator[bytes]:
+        """More of the answer with this number."""
+
+    @abstractmethod
+    def end(self, number: int, view: AnswerView) -> Iterator[bytes]:
+        """An answer that came to its end."""
+
+    @abstractmethod
+    def last(self, views: Sequence[AnswerView]) -> Iterator[bytes]:
+        """Behind the end of all."""
+
+    @abstractmethod
+    def broken(self, refusal: Refusal, views: Sequence[AnswerView]) -> Iterator[bytes]:
+        """In place of that, where one did not come to its end: why."""
+
+
+C = TypeVar("C", bound=Completion)
+# Reads a body; gives the answers to what was read, which began in this second, their shape.
+Read = Callable[[Any], C]
+Shaping = Callable[[C, Sequence[GenerationDetail], int], Shape]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked(Begun):
+    """What was begun for a request, and how it is told."""
+
+    request: HttpRequest
+    is_streamed: bool
+    shape: Shape
+    rate: Rate | None
+
+
+async def answered(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> HttpResponseBase:
+    """The answers. Who leaves before their end stops them. Raises what begin() raises."""
+    call = await Call.begin(lambda: begin(request, read=read, shaping=shaping))
+    response = await (_streamed if call.begun.is_streamed else _at_once)(call)
+    if (rate := call.begun.rate) is not None:
+        for name, value in rate_headers(**asdict(rate)).items():
+            response.headers.setdefault(name, value)
+    return response
+
+
+def begin(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> Asked:
+    """Know the key, read the body, start the generations; in a thread.
+
+    Raises ApiKeyNotValid, NetworkNotAllowed, ScopeMissing, what `read` raises, and start_for_program().
+    """
+    key = identified(request)
+    try:
+        body = StrictJSONParser().parse(io.BytesIO(request.body))
+    except ParseError as error:
+        raise errors.ParameterNotValid from error
+    completion, now = read(body), clock.now()
+    started = services.start_for_program(
+        user_id=key.user_id,
+        model=completion.model,
+        requests=completion.requests,
+        answers=completion.answers,
+        options=completion.options,
+        max_output_tokens=completion.max_output_tokens,
+        key=key,
+        address=visitors.address_of(request),
+        now=now,
+    )
+    return Asked(
+        user_id=key.user_id,
+        generations=started.generations,
+        with_thoughts=completion.is_streamed,
+        request=request,
+        is_streamed=completion.is_streamed,
+        shape=shaping(completion, started.generations, int(now.timestamp())),
+        rate=started.rate,
+    )
+
+
+async def _at_once(call: Call[Asked]) -> HttpResponseBase:
+    views = await call.ends()
+    refused = [refusal for view in views if (refusal := await _why(call, view, has_output=has_output(view)))]
+    is_nothing = len(refused) == len(views) and not any(map(has_output, views))
+    gone = next((refusal for refusal in refused if is_nothing or refusal.status == _KEY_IS_GONE), None)
+    # What there is of them is paid for.
+    return JsonResponse(call.begun.shape.whole(views)) if gone is None else gone.response()
+
+
+async def _streamed(call: Call[Asked]) -> HttpResponseBase:
+    """The stream; or a refusal with its status, where all answers have failed before one could begin."""
+    broken: Refusal | None = None
+    by = asyncio.get_running_loop().time() + _STATUS_WAITS_SECONDS
+    while await call.begins_by(by):
+        number, news = await call.news()
+        is_lost = isinstance(news, AnswerView) and not news.generation.is_delivered
+        refusal = await _why(call, news, has_output=False) if isinstance(news, AnswerView) and is_lost else None
+        if refusal is None:
+            return event_streams.response(_events(call, (number, news), broken=broken))
+        broken = broken or refusal
+        if call.is_over:
+            return broken.response()
+    return event_streams.response(_late(call, broken=broken))
+
+
+async def _late(call: Call[Asked], *, broken: Refusal | None) -> AsyncIterator[bytes]:
+    """A stream that says first that it is alive."""
+    yield _KEEP_ALIVE
+    async for event in _events(call, await call.news(), broken=broken):
+        yield event
+
+
+async def _events(call: Call[Asked], heard: Heard, *, broken: Refusal | None) -> AsyncIterator[bytes]:
+    """The answers, from these first news of them to their end; where one broke off, the others come to theirs before
+    an error is the last event.
+    """
+    shape, ends, begun = call.begun.shape, dict[int, AnswerView](), set[int]()
+    yield b"".join(shape.beginning())
+    while True:
+        number, news = heard
+        if isinstance(news, News):
+            begun.add(number)
+            yield b"".join(shape.news(number, news))
+        else:
+            ends[number] = news
+            refusal = await _why(call, news, has_output=number in begun or news.generation.is_delivered)
+            broken = broken or refusal
+            if refusal is None:
+                yield b"".join(shape.end(number, news))
+            if call.is_over:
+                break
+        heard = await call.news()
+    views = [ends[number] for number in sorted(ends)]
+    yield b"".join(shape.last(views) if broken is None else shape.broken(broken, views))
+
+
+async def _why(call: Call[Asked], view: AnswerView, *, has_output: bool) -> Refusal | None:
+    """Why an answer did not come to its end: one that was stopped, because its key was revoked meanwhile, if it was."""
+    if view.generation.state is GenerationState.STOPPED:
+        try:
+            await act(identified, call.begun.request)
+        except DomainError as error:
+            return refusals.of(error)
+    return failure(view.generation, has_output=has_output)
