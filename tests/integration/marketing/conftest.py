@@ -1,4 +1,4 @@
-"""What the tests over HTTP share: an activity that is live at the real present, on the home stage."""
+"""What the tests share: it is the campaign's noon, and an activity is live on the home stage."""
 
 from datetime import timedelta
 
@@ -8,6 +8,12 @@ from apps.kernel import clock
 from apps.marketing import services
 from apps.marketing.contracts import ActivityDetail, Limits
 from tests.integration.marketing import campaign
+
+
+@pytest.fixture(autouse=True)
+def noon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is the campaign's noon, and time goes on from there: pages and audits see what the tests did today."""
+    monkeypatch.setattr(clock, "now", clock.running_from(campaign.NOON))
 
 
 @pytest.fixture
