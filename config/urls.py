@@ -24,6 +24,7 @@ api = [
 urlpatterns = [
     path("api/v1/", include(api)),
     re_path(r"^v1(?:/|\Z)", include("apps.chat.api.compatible.urls")),
+    path("dashboard/billing/", include("apps.chat.api.compatible.billing_urls")),
     path("", home, name="home"),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("apps.kernel.urls")),

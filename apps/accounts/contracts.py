@@ -185,6 +185,7 @@ class ApiKeyDetail:
     allowed_models: tuple[str, ...]
     spend_cap_milli: int | None
     requests_per_minute: int | None
+    tokens_per_minute: int | None
     max_parallel: int | None
     spent_milli: int
     expires_at: datetime | None
@@ -209,6 +210,7 @@ class IdentifiedKey:
     scopes: frozenset[str]
     allowed_models: tuple[str, ...]
     requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
     max_parallel: int | None = None
 
 

@@ -36,6 +36,7 @@ class KeyFacts:
     allowed_networks: list[str]
     allowed_models: list[str]
     requests_per_minute: int | None
+    tokens_per_minute: int | None
     max_parallel: int | None
     expires_at: datetime | None
     last_used_at: datetime | None
@@ -253,8 +254,8 @@ def _key_facts() -> QuerySet[Any, Any]:
     blocked = Exists(blocking(OuterRef("user__person"), scope=ListScope.LOGIN, now=Given("now")))
     keys = ApiKey.objects.annotate(is_blocked=blocked).filter(key_hash=Given("key_hash"))
     return keys.values_list(
-        *("pk", "user_id", "scopes", "allowed_networks", "allowed_models", "requests_per_minute", "max_parallel"),
-        *("expires_at", "last_used_at", "revoked_at"),
+        *("pk", "user_id", "scopes", "allowed_networks", "allowed_models"),
+        *("requests_per_minute", "tokens_per_minute", "max_parallel", "expires_at", "last_used_at", "revoked_at"),
         *("user__status", "user__is_staff", "is_blocked"),
     )
 
@@ -273,6 +274,7 @@ def as_key(row: ApiKey) -> ApiKeyDetail:
         allowed_models=tuple(row.allowed_models),
         spend_cap_milli=row.spend_cap_milli,
         requests_per_minute=row.requests_per_minute,
+        tokens_per_minute=row.tokens_per_minute,
         max_parallel=row.max_parallel,
         spent_milli=row.spent_milli,
         expires_at=row.expires_at,

@@ -173,6 +173,7 @@ def keys_page(request: HttpRequest) -> HttpResponse:
         "now": clock.now(),
         "most_credits": rules.LARGEST_SPEND_CAP_MILLI // 1000,
         "most_per_minute": rules.MOST_REQUESTS_PER_MINUTE,
+        "most_tokens": rules.MOST_TOKENS_PER_MINUTE,
         "most_parallel": rules.MOST_PARALLEL,
     }
     return _member_page(request, "accounts/keys.html", context)

@@ -106,6 +106,21 @@ class KeyAskedTooOften(DomainError):
     title = _("This API key has used up its requests of the minute. Wait a moment.")
 
 
+class KeyTokensUsedUp(DomainError):
+    """The API key's tokens of the minute do not reach; `limit`, `remaining` and `retry_after` are in the context."""
+
+    kind = ErrorKind.RATE_LIMITED
+    code = "key_tokens_used_up"
+    title = _("This API key has used up its tokens of the minute. Wait a moment.")
+
+
+class RequestBeyondKeyTokens(DomainError):
+    """The request may take more `tokens` than the API key's whole minute has, `limit`; both are in the context."""
+
+    code = "request_beyond_key_tokens"
+    title = _("This request may take more tokens than its API key has in a minute. Say less, or want a shorter answer.")
+
+
 class NetworkBlocked(DomainError):
     """The question comes from a network that operators hold back."""
 

@@ -12,8 +12,8 @@ _TYPES = {403: "permission_error", 429: "rate_limit_error", 503: "service_unavai
 
 
 def is_below(path: str) -> bool:
-    """Whether this is an address of OpenAI's API."""
-    return path == "/v1" or path.startswith("/v1/")
+    """Whether this is an address of OpenAI's API; for its balance many clients ask without the /v1."""
+    return path == "/v1" or path.startswith(("/v1/", "/dashboard/billing/"))
 
 
 def envelope(*, message: str, kind: str, code: str | None, param: str | None = None) -> dict[str, Any]:

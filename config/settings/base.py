@@ -100,6 +100,9 @@ MODERATION_KEY = env.text("MODERATION_KEY")
 MODERATION_SECONDS = env.number("MODERATION_SECONDS", 3, at_least=1, at_most=8)
 MODERATION_ON_FAILURE = env.choice("MODERATION_ON_FAILURE", "pass", "refuse", default="pass")
 
+# The status by which OpenAI's clients hear that no quota is left, or that an API key has spent what it may.
+QUOTA_REFUSED_STATUS = int(env.choice("QUOTA_REFUSED_STATUS", "429", "402", default="429"))
+
 # Who leaves and comes back is recognised for this long. Above a year: a yearly campaign counts each person once.
 PERSON_KEY_KEPT_DAYS = env.number("PERSON_KEY_KEPT_DAYS", 400, at_least=1, at_most=10_000)
 # Secrets that persons are still known by; `manage.py person_keys` says which of them may go.

@@ -11,7 +11,7 @@ from apps.accounts.contracts import IdentifiedKey, Member
 from apps.accounts.errors import ApiKeyNotValid, KeySpendCapReached, TooManyApiKeys
 from apps.accounts.models import ApiKey
 from apps.chat import errors, services
-from apps.chat.models import UNSETTLED, Generation
+from apps.chat.models import UNSETTLED, ChatModel, Generation
 from apps.kernel import clock
 from tests.integration.chat.conftest import give_quota, make_model, send, set_limits
 from tests.race.concurrency import run_concurrently, run_together
@@ -20,6 +20,8 @@ from tests.race.guards import Rewritten, dropped, guarded_by, locks, nothing, re
 pytestmark = [pytest.mark.race, pytest.mark.django_db(transaction=True)]
 
 WORKERS = 50
+# What "hello" comes to by our count.
+QUESTION_TOKENS = 6
 # Who spends or gives back writes what follows from what was spent when all began.
 LOST_UPDATES = Rewritten(
     'UPDATE "accounts_apikey"', r'\("accounts_apikey"."spent_milli" (?=[+-])', "(10000 ", only_of_rivals=True
@@ -84,6 +86,20 @@ def test_a_key_for_two_answers_at_once_admits_exactly_two_of_fifty(rich: Member)
 
     assert len(outcomes.results) == 2
     assert outcomes.kinds == {errors.TooManyRunning}
+    assert ApiKey.objects.get().spent_milli == 2000
+    assert services.quota_of(user_id=rich.id, now=clock.now()).held_milli == 2000
+
+
+@guarded_by(replaced("apps.chat.services.starting.check_key_tokens", nothing), seen="8 == 2")
+def test_the_last_tokens_of_a_minute_go_to_exactly_two_of_fifty(rich: Member) -> None:
+    one = ChatModel.objects.get().max_output_tokens + QUESTION_TOKENS
+    key = key_with_cap(rich, None, tokens_per_minute=3 * one - 1)
+
+    outcomes = run_together(asking(rich, key))
+
+    assert len(outcomes.results) == 2
+    assert outcomes.kinds == {errors.KeyTokensUsedUp}
+    assert {getattr(error, "context", {}).get("remaining") for error in outcomes.errors} == {one - 1}
     assert ApiKey.objects.get().spent_milli == 2000
     assert services.quota_of(user_id=rich.id, now=clock.now()).held_milli == 2000
 

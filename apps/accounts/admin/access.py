@@ -108,6 +108,7 @@ class ApiKeyAdmin(ReadOnlyAdmin):
         "allowed_models",
         "spend_cap_milli",
         "requests_per_minute",
+        "tokens_per_minute",
         "max_parallel",
         "created_at",
     )

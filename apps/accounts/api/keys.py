@@ -24,6 +24,7 @@ class KeyOutput(serializers.Serializer[Any]):
     allowed_models = serializers.ListField(child=serializers.CharField())
     spend_cap_milli = serializers.IntegerField(allow_null=True)
     requests_per_minute = serializers.IntegerField(allow_null=True, help_text="questions of this key")
+    tokens_per_minute = serializers.IntegerField(allow_null=True, help_text="what is asked with it, and the answers")
     max_parallel = serializers.IntegerField(allow_null=True, help_text="its answers at once")
     spent_milli = serializers.IntegerField(help_text="charged, and held for answers that still run")
     expires_at = serializers.DateTimeField(allow_null=True)
@@ -64,6 +65,9 @@ class ApiKeys(Endpoint):
         requests_per_minute = serializers.IntegerField(
             required=False, allow_null=True, min_value=1, max_value=rules.MOST_REQUESTS_PER_MINUTE
         )
+        tokens_per_minute = serializers.IntegerField(
+            required=False, allow_null=True, min_value=1, max_value=rules.MOST_TOKENS_PER_MINUTE
+        )
         max_parallel = serializers.IntegerField(
             required=False, allow_null=True, min_value=1, max_value=rules.MOST_PARALLEL
         )
@@ -84,6 +88,7 @@ class ApiKeys(Endpoint):
             allowed_models=tuple(body.get("allowed_models", ())),
             spend_cap_milli=body.get("spend_cap_milli"),
             requests_per_minute=body.get("requests_per_minute"),
+            tokens_per_minute=body.get("tokens_per_minute"),
             max_parallel=body.get("max_parallel"),
             now=clock.now(),
         )

@@ -91,6 +91,7 @@ class ApiKey(Row):
     spend_cap_milli = models.PositiveBigIntegerField(_("spending cap (thousandths of a credit)"), null=True, blank=True)
     # Beside what holds for everybody; none where it is empty.
     requests_per_minute = models.PositiveSmallIntegerField(_("requests per minute"), null=True, blank=True)
+    tokens_per_minute = models.PositiveIntegerField(_("tokens per minute"), null=True, blank=True)
     max_parallel = models.PositiveSmallIntegerField(_("answers at once"), null=True, blank=True)
     # What was charged, and what running answers may still cost.
     spent_milli = models.PositiveBigIntegerField(_("spent (thousandths of a credit)"), default=0)
@@ -108,6 +109,10 @@ class ApiKey(Row):
             models.CheckConstraint(
                 condition=Q(requests_per_minute=None) | Q(requests_per_minute__gt=0),
                 name="accounts_apikey_some_may_ask",
+            ),
+            models.CheckConstraint(
+                condition=Q(tokens_per_minute=None) | Q(tokens_per_minute__gt=0),
+                name="accounts_apikey_some_may_be_taken",
             ),
             models.CheckConstraint(
                 condition=Q(max_parallel=None) | Q(max_parallel__gt=0), name="accounts_apikey_some_may_run"

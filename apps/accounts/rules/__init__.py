@@ -11,6 +11,7 @@ from apps.accounts.rules.api_keys import (
     MODELS_PER_KEY,
     MOST_PARALLEL,
     MOST_REQUESTS_PER_MINUTE,
+    MOST_TOKENS_PER_MINUTE,
     NETWORKS_PER_KEY,
     SHOWN_OF_KEY,
 )
@@ -112,6 +113,7 @@ __all__ = [
     "MODELS_PER_KEY",
     "MOST_PARALLEL",
     "MOST_REQUESTS_PER_MINUTE",
+    "MOST_TOKENS_PER_MINUTE",
     "NETWORKS_PER_KEY",
     "NICKNAME_CREATURES",
     "NICKNAME_LENGTH",

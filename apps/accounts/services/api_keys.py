@@ -48,6 +48,7 @@ def create_api_key(
     allowed_models: tuple[str, ...] = (),
     spend_cap_milli: int | None = None,
     requests_per_minute: int | None = None,
+    tokens_per_minute: int | None = None,
     max_parallel: int | None = None,
     expires_at: datetime | None = None,
 ) -> NewApiKey:
@@ -58,6 +59,7 @@ def create_api_key(
     networks = [rules.normalise_network(network) for network in allowed_networks]
     _check(name=name.strip(), scopes=scopes, networks=networks, spend_cap_milli=spend_cap_milli)
     _check_limit("requests_per_minute", requests_per_minute, most=rules.MOST_REQUESTS_PER_MINUTE)
+    _check_limit("tokens_per_minute", tokens_per_minute, most=rules.MOST_TOKENS_PER_MINUTE)
     _check_limit("max_parallel", max_parallel, most=rules.MOST_PARALLEL)
     if expires_at is not None and expires_at <= now:
         raise ApiKeyNotPossible(field="expires_at")
@@ -77,6 +79,7 @@ def create_api_key(
             allowed_models=list(dict.fromkeys(allowed_models)),
             spend_cap_milli=spend_cap_milli,
             requests_per_minute=requests_per_minute,
+            tokens_per_minute=tokens_per_minute,
             max_parallel=max_parallel,
             expires_at=expires_at,
             created_at=now,
@@ -87,6 +90,14 @@ def create_api_key(
 def api_keys_of(*, user_id: UserId) -> list[ApiKeyDetail]:
     """A member's keys that are not revoked, the newest first."""
     return [selectors.as_key(row) for row in selectors.live_keys(user_id).order_by("-pk")]
+
+
+def detail_of_key(*, key: IdentifiedKey) -> ApiKeyDetail:
+    """The key that asks, as its owner sees it. Raises ApiKeyNotValid when it was revoked meanwhile."""
+    row = selectors.live_keys(key.user_id).filter(pk=key.key_id).first()
+    if row is None:
+        raise ApiKeyNotValid
+    return selectors.as_key(row)
 
 
 def revoke_api_key(*, user_id: UserId, key_id: UUID, now: datetime) -> None:
@@ -140,6 +151,7 @@ def identify_key(*, key: str, address: str, now: datetime) -> IdentifiedKey:
         scopes=frozenset(found.scopes),
         allowed_models=tuple(found.allowed_models),
         requests_per_minute=found.requests_per_minute,
+        tokens_per_minute=found.tokens_per_minute,
         max_parallel=found.max_parallel,
     )
 

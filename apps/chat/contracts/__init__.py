@@ -30,6 +30,7 @@ from apps.chat.contracts.answers import (
 )
 from apps.chat.contracts.catalogue import Capability, ModelKind
 from apps.chat.contracts.channels import BreakerState, Steering
+from apps.chat.contracts.key_usage import UsedOnDay
 from apps.chat.contracts.prices import (
     PerAnswer,
     PerImage,
@@ -88,6 +89,7 @@ __all__ = [
     "UpstreamCost",
     "Usage",
     "UsageBasis",
+    "UsedOnDay",
     "WRITERS",
     "Verdict",
     "WordAction",

@@ -136,6 +136,12 @@ class Generation(Row):
             # The engine and the sweeper ask only for these; the index stays small.
             models.Index(fields=["state", "id"], condition=Q(state__in=UNSETTLED), name="chat_generation_unsettled"),
             models.Index(fields=["user"], condition=Q(state__in=UNSETTLED), name="chat_generation_running_of"),
+            # What a key has asked lately, and in a month.
+            models.Index(
+                fields=["api_key_id", "created_at"],
+                condition=Q(api_key_id__isnull=False),
+                name="chat_generation_of_key",
+            ),
         ]
 
     def __str__(self) -> str:

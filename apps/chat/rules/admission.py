@@ -17,7 +17,7 @@ from apps.kernel.errors import _
 
 @dataclass(frozen=True, kw_only=True)
 class Rate:
-    """How often may be asked: so many questions a minute, so many of them left, one more after so many seconds."""
+    """How many questions, or tokens, a minute takes, how many of them are left, and in how many seconds more are."""
 
     limit: int
     remaining: int
@@ -83,13 +83,17 @@ class Frequency(Rule):
 
 
 class KeyFrequency(Rule):
-    """So many questions a minute with one key, as its owner wished when it was made; a white list changes nothing."""
+    """So many questions, and tokens, a minute with one key, as its owner wished when it was made.
+
+    A white list changes nothing.
+    """
 
     code = "key-frequency"
     label = _("Frequency of a key")
-    purpose = _("A program asks so many questions a minute as its API key allows.")
+    purpose = _("A program asks so many questions a minute, and for so many tokens, as its API key allows.")
     may_switch = False
-    refusals = (errors.KeyAskedTooOften,)
+    # The tokens of the minute are counted once the answer is in the queue: services/key_tokens.py.
+    refusals = (errors.KeyAskedTooOften, errors.KeyTokensUsedUp, errors.RequestBeyondKeyTokens)
 
     def judge(self, question: Question) -> Question:
         """Raises KeyAskedTooOften, TooManyAnswers."""
@@ -111,10 +115,13 @@ def rate_of(question: Question) -> Rate | None:
     if not counted:
         return None
     limit, lately = min(counted, key=lambda each: each[0] - len(each[1]))
-    until = (min((*lately, question.now)) + limits.FREQUENCY_WINDOW - question.now).total_seconds()
-    return Rate(
-        limit=limit, remaining=max(0, limit - len(lately) - question.answers), reset_seconds=max(1, ceil(until))
-    )
+    until = seconds_until(min((*lately, question.now)), now=question.now)
+    return Rate(limit=limit, remaining=max(0, limit - len(lately) - question.answers), reset_seconds=until)
+
+
+def seconds_until(asked_at: datetime, *, now: datetime) -> int:
+    """Whole seconds, 1 or more, until what was asked then counts no longer."""
+    return max(1, ceil((asked_at + limits.FREQUENCY_WINDOW - now).total_seconds()))
 
 
 def _wait(question: Question, lately: tuple[datetime, ...], *, limit: int) -> int:
@@ -124,8 +131,7 @@ def _wait(question: Question, lately: tuple[datetime, ...], *, limit: int) -> in
     """
     if question.answers > max(limit, 1):
         raise errors.TooManyAnswers(limit=limit)
-    left_at = lately[len(lately) + question.answers - 1 - limit] + limits.FREQUENCY_WINDOW
-    return max(1, ceil((left_at - question.now).total_seconds()))
+    return seconds_until(lately[len(lately) + question.answers - 1 - limit], now=question.now)
 
 
 class SystemPrompts(Rule):

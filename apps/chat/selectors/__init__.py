@@ -23,6 +23,7 @@ from apps.chat.selectors.conversations import (
     summary,
     turns_above,
 )
+from apps.chat.selectors.key_usage import charged_between, used_by_day
 from apps.chat.selectors.reports import is_revealed, report, report_detail, report_on, reports_of
 from apps.chat.selectors.routes import OpenRoute, open_routes, recent_failures, trial_targets
 
@@ -31,6 +32,7 @@ __all__ = [
     "OpenRoute",
     "answer_of",
     "branch_of",
+    "charged_between",
     "conversation_of",
     "conversation_with_branch",
     "conversations_of",
@@ -57,4 +59,5 @@ __all__ = [
     "summary",
     "trial_targets",
     "turns_above",
+    "used_by_day",
 ]

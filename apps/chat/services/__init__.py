@@ -30,6 +30,7 @@ from apps.chat.services.generations import (
     read_progress,
 )
 from apps.chat.services.health import begin_probe, has_begun
+from apps.chat.services.key_usage import charged_with_key, used_with_key
 from apps.chat.services.labelled import export_conversation, label_of_archive, registered_models, verify_label
 from apps.chat.services.own_data import (
     check_nothing_runs,
@@ -58,12 +59,13 @@ from apps.chat.services.reports import (
     revealed_answer,
 )
 from apps.chat.services.settling import settle_abandoned, stop_answers_of_key, stop_generation
-from apps.chat.services.starting import start_for_program, start_generation
+from apps.chat.services.starting import Started, start_for_program, start_generation
 from apps.chat.services.steering import KeyTried, steer_channel, try_channel, wake_key
 from apps.chat.services.word_lists import lexicon, listed_words, save_word_list
 
 __all__ = [
     "KeyTried",
+    "Started",
     "answers_running",
     "ask_question",
     "begin_probe",
@@ -71,6 +73,7 @@ __all__ = [
     "change_conversation",
     "channel_alarms",
     "channels_left_alone",
+    "charged_with_key",
     "check_models",
     "check_nothing_runs",
     "claim_jobs",
@@ -131,6 +134,7 @@ __all__ = [
     "stop_generation",
     "take_quota",
     "try_channel",
+    "used_with_key",
     "verify_label",
     "wake_key",
 ]

@@ -62,9 +62,10 @@ def ask_question(
     which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
     `address` is the visitor's, "" for nobody's.
     Raises ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and by the rules
-    of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, NetworkBlocked, WordsRefused,
-    ModelNotFound, ModelWritesNoText, ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts
-    MemberFrozen, MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
+    of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, KeyTokensUsedUp,
+    RequestBeyondKeyTokens, NetworkBlocked, WordsRefused, ModelNotFound, ModelWritesNoText, ModelNotEntitled,
+    QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen, MemberClosed, MemberBlocked,
+    ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
     conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
@@ -183,8 +184,9 @@ def _sum(branch_tokens: int | None, more: int) -> int | None:
 
 
 def _asks(asker: paying.Admitted, answer: Message, *, question_tokens: int, branch_tokens: int | None) -> paying.Asks:
-    """How much the model has to read. What nobody counted is counted now, if the price wants to know."""
-    if branch_tokens is None and isinstance(asker.facts.model.price.terms, PerTokens):
+    """How much the model has to read. What nobody counted is counted now, if the price or the key wants to know."""
+    has_tokens = asker.key is not None and asker.key.tokens_per_minute is not None
+    if branch_tokens is None and (has_tokens or isinstance(asker.facts.model.price.terms, PerTokens)):
         branch_tokens = rules.asked_tokens(selectors.turns_above([answer])[answer.pk])
     return paying.Asks(question_tokens=question_tokens, branch_tokens=branch_tokens)
 
@@ -223,7 +225,7 @@ def _start(
     generation = paying.paid_generation(asker, asks)
     _move_head(asker, conversation, answer, title=title)
     generation.message = answer
-    starting.queue(generation, found=asker.question.found)
+    starting.queue(generation, asker=asker)
 
 
 def _keep_as_ruled(question: Message, asker: paying.Admitted) -> bool:

@@ -11,7 +11,7 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey, ListScope
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import GenerationDetail, ModelKind, TextDirection, Turn, WordsFound
+from apps.chat.contracts import GenerationDetail, ModelKind, TextDirection, Turn
 from apps.chat.engine import feed
 from apps.chat.models import Generation
 from apps.chat.rules.admission import Rate, rate_of
@@ -19,6 +19,7 @@ from apps.chat.rules.chain import Lately
 from apps.chat.rules.tool_use import text_of_call
 from apps.chat.services import paying
 from apps.chat.services.chain import asking, blocked_networks, chain
+from apps.chat.services.key_tokens import check_key_tokens
 from apps.chat.services.paying import Admitted
 from apps.chat.services.word_lists import record_found, sifting
 from apps.chat.words.gate import Sifted
@@ -31,13 +32,14 @@ _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, kw_only=True)
 class Started:
-    """What was started for a program, and how often more may be asked; None where nobody counts.
+    """What was started for a program, how often more may be asked, and for how many tokens; None where nobody counts.
 
     As many generations for each request, in their order, as answers were asked for.
     """
 
     generations: tuple[GenerationDetail, ...]
     rate: Rate | None
+    token_rate: Rate | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,9 +121,9 @@ def start_for_program(
         # Behind the payments, which take turns.
         paying.check_room(asker)
         for asker, rows in begun:
-            queue(*rows, found=asker.question.found)
+            token_rate = queue(*rows, asker=asker)
     started = tuple(selectors.generation_detail(row) for _, rows in begun for row in rows)
-    return Started(generations=started, rate=rate_of(asker.question))
+    return Started(generations=started, rate=rate_of(asker.question), token_rate=token_rate)
 
 
 def _asking(turns: tuple[Turn, ...], options: Mapping[str, Any], **who: Any) -> tuple[tuple[Turn, ...], Asking]:
@@ -183,12 +185,16 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
     )
 
 
-def queue(*rows: Generation, found: tuple[WordsFound, ...]) -> None:
-    """Let engines take them up, once the caller's transaction is done; `found` are the words of their one question."""
+def queue(*rows: Generation, asker: Admitted) -> Rate | None:
+    """Let engines take up the answers to one question, once the caller's transaction is done.
+
+    What is left of the tokens of the asker's key, None where nobody counts. Raises what check_key_tokens() raises.
+    """
     insert(rows)
+    token_rate = check_key_tokens(rows, key=asker.key, now=asker.now)
     first = rows[0]
     record_found(
-        found=found,
+        found=asker.question.found,
         direction=TextDirection.QUESTION,
         user_id=UserId(first.user_id),
         generation_id=first.pk,
@@ -196,3 +202,4 @@ def queue(*rows: Generation, found: tuple[WordsFound, ...]) -> None:
     )
     # Whoever wakes takes all that it has room for.
     transaction.on_commit(lambda: feed.wake_engine(first.pk))
+    return token_rate

@@ -32,11 +32,12 @@ const checked = (name) => [...form.querySelectorAll(`input[name=${name}]:checked
 
 /** What the form says, or null after saying what is missing. */
 function wish() {
-  const { name, days, cap, networks, rpm, parallel } = form.elements;
+  const { name, days, cap, networks, rpm, tpm, parallel } = form.elements;
   const scopes = checked("scopes");
   if (!name.value.trim()) return showError(text("name-missing"), name), null;
   if (scopes.length === 0) return showError(text("scope-missing"), form.querySelector("[name=scopes]")), null;
-  for (const [limit, words] of [[cap, "cap-not-valid"], [rpm, "limit-not-valid"], [parallel, "limit-not-valid"]]) {
+  for (const limit of [cap, rpm, tpm, parallel]) {
+    const words = limit === cap ? "cap-not-valid" : "limit-not-valid";
     if (!limit.validity.valid) return showError(text(words, { most: count(Number(limit.max)) }), limit), null;
   }
   return {
@@ -45,6 +46,7 @@ function wish() {
     expires_at: days.value ? new Date(now() + days.value * DAY_MS).toISOString() : null,
     spend_cap_milli: cap.value === "" ? null : Math.round(cap.valueAsNumber * 1000),
     requests_per_minute: rpm.value === "" ? null : rpm.valueAsNumber,
+    tokens_per_minute: tpm.value === "" ? null : tpm.valueAsNumber,
     max_parallel: parallel.value === "" ? null : parallel.valueAsNumber,
     allowed_networks: networks.value.split(/[\s,]+/).filter(Boolean),
     allowed_models: checked("models"),
@@ -58,6 +60,7 @@ function explain(error) {
     name: form.elements.name,
     spend_cap_milli: form.elements.cap,
     requests_per_minute: form.elements.rpm,
+    tokens_per_minute: form.elements.tpm,
     max_parallel: form.elements.parallel,
   };
   showError(error.errors?.[field]?.[0] ?? error.title, places[field]);

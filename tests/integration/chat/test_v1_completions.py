@@ -8,6 +8,7 @@ from typing import Any
 import httpx2
 import openai
 import pytest
+from django.conf import settings
 from openai import AsyncOpenAI, OpenAI
 
 from apps.accounts.contracts import Member
@@ -261,33 +262,39 @@ def test_what_is_held_back_as_a_whole_says_so(
     assert paid(rich_alice) == 0
 
 
+@pytest.mark.parametrize("status", [429, 402])
 def test_no_quota_is_told_once_and_not_asked_for_again(
-    site: str, alice: Member, upstream: Upstream, engine: EngineThread
+    status: int, site: str, alice: Member, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(settings, "QUOTA_REFUSED_STATUS", status)
     set_limits(free_per_day=0)
     asked = []
     http = httpx2.Client(event_hooks={"response": [lambda response: asked.append(response.status_code)]})
 
     with (
         OpenAI(base_url=f"{site}/v1", api_key=key_of(alice), http_client=http) as client,
-        pytest.raises(openai.RateLimitError) as refusal,
+        pytest.raises(openai.APIStatusError) as refusal,
     ):
         client.chat.completions.create(model="base", messages=HELLO)
 
-    assert asked == [429]
+    assert asked == [status]
     assert (refusal.value.type, refusal.value.code) == ("insufficient_quota", "credit_balance_exhausted")
     assert refusal.value.response.headers["x-should-retry"] == "false"
+    assert "retry-after" not in refusal.value.response.headers
     assert (Generation.objects.count(), upstream.requests) == (0, [])
 
 
+@pytest.mark.parametrize("status", [429, 402])
 def test_a_key_whose_cap_is_reached_is_told_once(
-    site: str, rich_alice: Member, upstream: Upstream, engine: EngineThread
+    status: int, site: str, rich_alice: Member, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(settings, "QUOTA_REFUSED_STATUS", status)
     key = key_of(rich_alice, spend_cap_milli=999)
 
-    with OpenAI(base_url=f"{site}/v1", api_key=key) as client, pytest.raises(openai.RateLimitError) as refusal:
+    with OpenAI(base_url=f"{site}/v1", api_key=key) as client, pytest.raises(openai.APIStatusError) as refusal:
         client.chat.completions.create(model="base", messages=HELLO)
 
+    assert (refusal.value.status_code, refusal.value.type) == (status, "insufficient_quota")
     assert refusal.value.code == "project_spend_limit_exceeded"
     assert refusal.value.response.headers["x-should-retry"] == "false"
     assert (Generation.objects.count(), paid(rich_alice)) == (0, 0)

@@ -22,10 +22,11 @@ pytestmark = pytest.mark.django_db
 GOOD = {"model": "base", "messages": [{"role": "user", "content": "hello"}]}
 
 
-def ask(key: str) -> Any:
+def ask(key: str, **more: Any) -> Any:
     """Begin an answer, as a request does before its first byte."""
     headers = {"Authorization": f"Bearer {key}"}
-    asked = RequestFactory().post("/v1/chat/completions", GOOD, content_type="application/json", headers=headers)
+    body = {**GOOD, **more}
+    asked = RequestFactory().post("/v1/chat/completions", body, content_type="application/json", headers=headers)
     visitors.decide(asked, proxies=())
     return telling.begin(asked, read=read_completion, shaping=Choices)
 

@@ -64,6 +64,7 @@ BAD: dict[str, list[str]] = {
     "PROXY_TLS_HEADER": ["X-Forwarded-Proto: https", "X_FORWARDED_PROTO"],
     "PUBLIC_URL": ["http://chat.example.com", "https://", "chat.example.com", "https://chat.example.com/shop",
                    "https://u:p@chat.example.com", "https://chat.example.com:port", "https://chat.example.com?x=1"],
+    "QUOTA_REFUSED_STATUS": ["403", "402.0", "Payment Required", "none"],
     "REDIS_URL": ["127.0.0.1:6379", "http://127.0.0.1/0", "redis:///0", "redis://127.0.0.1:port/0", "unix://",
                   "redis://127.0.0.1:6379/abc", "redis://127.0.0.1:6379/-1", "redis://127.0.0.1:6379/0/1",
                   "redis://127.0.0.1:6379/0?foo=1", "redis://127.0.0.1:6379/0?socket_timeout", "unix:///s.sock?db=-1",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from django.conf import settings
 from django.http import JsonResponse
 from django.utils.translation import gettext as _
 
@@ -13,6 +14,8 @@ from apps.kernel.errors import DomainError
 
 # The official clients try every 429 again, unless they read this.
 DO_NOT_RETRY = {"x-should-retry": "false"}
+# Its status is a setting: OpenAI says 429, others 402, and clients tell the case by this type.
+_NO_QUOTA = "insufficient_quota"
 _RATE, _TOO_OFTEN = "rate_limit_error", "rate_limit_exceeded"
 
 
@@ -25,6 +28,8 @@ class Shape:
     kind: str = ""
     param: str = ""
     is_final: bool = False
+    # What a minute has too few of, as OpenAI's headers call it.
+    counts: str = ""
 
 
 # Types and codes as OpenAI has them, where it has one for the case: its clients tell cases apart by them.
@@ -45,12 +50,11 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.MessageTooLong: Shape(code="context_length_exceeded", param="messages"),
     errors.RequestTooLong: Shape(code="context_length_exceeded", param="messages"),
     errors.WordsRefused: Shape(code="content_policy_violation", param="messages"),
-    errors.QuotaExhausted: Shape(status=429, kind="insufficient_quota", code="credit_balance_exhausted", is_final=True),
-    accounts.KeySpendCapReached: Shape(
-        status=429, kind="insufficient_quota", code="project_spend_limit_exceeded", is_final=True
-    ),
-    errors.AskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN),
-    errors.KeyAskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN),
+    errors.QuotaExhausted: Shape(kind=_NO_QUOTA, code="credit_balance_exhausted", is_final=True),
+    accounts.KeySpendCapReached: Shape(kind=_NO_QUOTA, code="project_spend_limit_exceeded", is_final=True),
+    errors.AskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN, counts="requests"),
+    errors.KeyAskedTooOften: Shape(kind=_RATE, code=_TOO_OFTEN, counts="requests"),
+    errors.KeyTokensUsedUp: Shape(kind=_RATE, code=_TOO_OFTEN, counts="tokens"),
     errors.TooManyRunning: Shape(kind=_RATE, code="concurrency"),
     errors.TooManyAnswers: Shape(code="invalid_value", param="n"),
     errors.TooManyUnpaid: Shape(kind=_RATE, is_final=True),
@@ -92,12 +96,14 @@ def of(error: DomainError) -> Refusal:
     headers = dict(DO_NOT_RETRY) if shape.is_final else {}
     if (retry_after := error.context.get("retry_after")) is not None:
         headers["Retry-After"] = str(retry_after)
-    if shape.code == _TOO_OFTEN:
-        headers |= rate_headers(limit=error.context["limit"], remaining=0, reset_seconds=retry_after)
+    if shape.counts:
+        limit, left = error.context["limit"], error.context.get("remaining", 0)
+        headers |= rate_headers(shape.counts, limit=limit, remaining=left, reset_seconds=retry_after)
     param = _param(error, shape)
     message = _(error.title)
+    status = settings.QUOTA_REFUSED_STATUS if shape.kind == _NO_QUOTA else shape.status
     return Refusal(
-        status=shape.status or error.kind.value,
+        status=status or error.kind.value,
         message=f"{param}: {message}" if param else message,
         code=shape.code or error.code,
         kind=shape.kind,
@@ -106,12 +112,12 @@ def of(error: DomainError) -> Refusal:
     )
 
 
-def rate_headers(*, limit: object, remaining: object, reset_seconds: object) -> dict[str, str]:
-    """How often may be asked, by OpenAI's names."""
+def rate_headers(counts: str, *, limit: object, remaining: object, reset_seconds: object) -> dict[str, str]:
+    """How much may be asked, by OpenAI's names; it counts "requests" or "tokens"."""
     return {
-        "x-ratelimit-limit-requests": str(limit),
-        "x-ratelimit-remaining-requests": str(remaining),
-        "x-ratelimit-reset-requests": f"{reset_seconds}s",
+        f"x-ratelimit-limit-{counts}": str(limit),
+        f"x-ratelimit-remaining-{counts}": str(remaining),
+        f"x-ratelimit-reset-{counts}": f"{reset_seconds}s",
     }
 
 

@@ -75,15 +75,17 @@ class Asked(Begun):
     is_streamed: bool
     shape: Shape
     rate: Rate | None
+    token_rate: Rate | None
 
 
 async def answered(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> HttpResponseBase:
     """The answers. Who leaves before their end stops them. Raises what begin() raises."""
     call = await Call.begin(lambda: begin(request, read=read, shaping=shaping))
     response = await (_streamed if call.begun.is_streamed else _at_once)(call)
-    if (rate := call.begun.rate) is not None:
-        for name, value in rate_headers(**asdict(rate)).items():
-            response.headers.setdefault(name, value)
+    for counts, rate in (("requests", call.begun.rate), ("tokens", call.begun.token_rate)):
+        if rate is not None:
+            for name, value in rate_headers(counts, **asdict(rate)).items():
+                response.headers.setdefault(name, value)
     return response
 
 
@@ -117,6 +119,7 @@ def begin(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> Asked:
         is_streamed=completion.is_streamed,
         shape=shaping(completion, started.generations, int(now.timestamp())),
         rate=started.rate,
+        token_rate=started.token_rate,
     )
 
 

@@ -1,13 +1,15 @@
 """Addresses of OpenAI's API, below /v1: its clients' contract, which is not ours to describe (docs/adr/0022)."""
 
-from django.urls import path, re_path
+from django.urls import include, path, re_path
 
-from apps.chat.api.compatible import catalogue, completions, endpoints
+from apps.chat.api.compatible import billing, catalogue, completions, endpoints
 
 urlpatterns = [
     path("chat/completions", completions.chat_completions),
     path("models", catalogue.models),
     # Some models' codes hold slashes.
     path("models/<path:model_id>", catalogue.model),
+    path("usage", billing.usage),
+    path("dashboard/billing/", include("apps.chat.api.compatible.billing_urls")),
     re_path(r"", endpoints.unknown),
 ]
