@@ -22,6 +22,7 @@ from tests.names import Names
 
 NAME = "models.example.com"
 OK = b"HTTP/1.1 200 OK\r\n"
+BOMB = gzip.compress(b"0" * 10_000_000, mtime=0)
 
 
 async def _failure(url: str, *, seconds: float) -> str:
@@ -85,11 +86,15 @@ async def test_what_lies_there_is_fetched_without_a_word_of_this_machine(
         (OK + b"Transfer-Encoding: chunked\r\n\r\n65\r\n" + b"a" * 101 + b"\r\n0\r\n\r\n", "too_large"),
         (OK + b"Content-Length: 50\r\n\r\nless", "unreachable"),
         (OK + b"Content-Length: -1\r\n\r\n", "unreachable"),
-        (OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b"0" * 10_000_000), "packed"),
+        (OK + b"Content-Encoding: gzip\r\n\r\n" + BOMB, "packed"),
         (OK + b"Content-Encoding: deflate, br\r\n\r\nx", "packed"),
         (OK + b"X: " + b"a" * 100_000 + b"\r\n\r\n", "unreachable"),
         (b"SSH-2.0-OpenSSH_9.6\r\n", "unreachable"),
         (b"", "unreachable"),
+    ],
+    ids=[
+        *("redirect", "nothing", "long", "said to be long", "long unsaid", "long in chunks", "short", "negative"),
+        *("packed", "packed twice", "long head", "no HTTP", "silence"),
     ],
 )
 async def test_what_is_no_answer_of_the_length_is_not_read(settings: LazySettings, answer: bytes, code: str) -> None:
