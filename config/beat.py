@@ -30,6 +30,8 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 15.0,
         "options": {"expires": 30},
     },
+    "chat-purge-pictures": {"task": "apps.chat.tasks.purge_pictures", "schedule": 60.0, "options": {"expires": 50}},
+    "chat-purge-picture-files": {"task": "apps.chat.tasks.purge_picture_files", "schedule": 3600.0},
     "chat-settle-abandoned": {"task": "apps.chat.tasks.settle_abandoned", "schedule": 5.0, "options": {"expires": 10}},
 }
 

@@ -35,7 +35,7 @@ _USUAL_PORT = {"http": 80, "https": 443}
 
 # Nobody else's variables begin like this: one that no setting reads is a misspelt one, or one of another set-up.
 _OURS = (
-    *("APPROVAL_", "CHATLOOP_", "HSTS_", "OPERATORS_", "PERSON_KEY", "PROXY_TLS", "SEALING_KEY"),
+    *("APPROVAL_", "CHATLOOP_", "HSTS_", "OPERATORS_", "PERSON_KEY", "PICTURE", "PROXY_TLS", "SEALING_KEY"),
     "TRUSTED_PROX",
     *("WECHAT_", "WECHATOA", "WECHATPAY"),
 )
@@ -222,6 +222,14 @@ def proxy_tls_header(name: str, default: str) -> tuple[str, str] | None:
 def var_dir() -> Path:
     """Where the embedded set-up keeps its database, keys and sockets."""
     return Path(text("CHATLOOP_VAR", str(ROOT / "var"))).resolve()
+
+
+def folder(name: str) -> Path:
+    """An absolute path of a folder that is there, and that this process may write into. Required."""
+    value = Path(required(name))
+    is_usable = value.is_absolute() and value.is_dir() and os.access(value, os.R_OK | os.W_OK | os.X_OK)
+    refuse(not is_usable, f"{name} must be the absolute path of a folder that this process may write into")
+    return value
 
 
 def again(command: str) -> str:

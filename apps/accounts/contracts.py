@@ -263,6 +263,14 @@ LOGIN_KEYWORD = "登录"
 CommandHandler = Callable[[Command], str]
 
 
+class FilesExport(Protocol):
+    """Files of a member's data, theirs and nobody else's, read one at a time."""
+
+    def __call__(self, *, user_id: UserId) -> Iterable[tuple[str, bytes]]:
+        """Each with its name, which no other one of them has."""
+        ...
+
+
 class Export(Protocol):
     """One file of a member's data: their rows and nobody else's, read as they are asked for.
 

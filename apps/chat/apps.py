@@ -96,6 +96,8 @@ class ChatConfig(AppConfig):
         accounts.register_export("conversations", chat.export_conversations)
         accounts.register_export("messages", chat.export_messages)
         accounts.register_export("generations", chat.export_generations)
+        accounts.register_export("pictures", chat.export_pictures)
+        accounts.register_export_files("pictures", chat.export_picture_files)
         accounts.register_export("quota_entries", chat.export_quota_entries)
         accounts.register_export("entitlements", chat.export_entitlements)
         accounts.register_export("reports", chat.export_reports)

@@ -1,16 +1,18 @@
 """What must never be false about chat, as queries."""
 
+import json
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Report, WordList, WordSheet
+from apps.chat.gateways import picture_files
+from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Picture, Report, WordList, WordSheet
 from apps.chat.rules import digest_of, limits
 from apps.chat.rules.reports import ReportState
 from apps.chat.services.free_allowance import local_day
@@ -24,6 +26,9 @@ _LOOK_BACK = timedelta(days=2)
 _GRACE = timedelta(minutes=1)
 # No answer is written to for longer than this after it was asked for.
 _LONGEST_ANSWER = timedelta(hours=1)
+
+# An erased picture's file goes at once or with the next minute; a place of files that is away has a day to come back.
+_PURGED_WITHIN = timedelta(days=1)
 
 # One statement each: an answer that is settled meanwhile is in both numbers or in neither.
 _UNSETTLED = ", ".join(f"'{state}'" for state in UNSETTLED)
@@ -77,7 +82,7 @@ def unpaid_answers_are_counted(now: datetime, since: datetime | None = None) -> 
         yield Breach(f"unpaid answers of {person} on {day}", f"{surplus:+} answers beyond the count")
 
 
-@invariant("I-64", "a closed account has no live conversation, no text and nothing unsettled", windowed=True)
+@invariant("I-64", "a closed account has no conversation, no text, no picture and nothing unsettled", windowed=True)
 def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
     """What was written while or after an account closed: its owner was told that it is erased."""
     # An answer is written to for as long as it runs.
@@ -86,7 +91,8 @@ def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) ->
     said |= Q(state__in=UNSETTLED)
     left: tuple[QuerySet[Any], ...] = (
         came_since(Conversation.objects.filter(Q(deleted_at=None) | ~Q(title="")), since),
-        came_since(Message.objects.filter(~Q(text="")), since),
+        came_since(Message.objects.filter(~Q(text="") | Q(pictures__isnull=False)), since),
+        came_since(Picture.objects.filter(erased_at=None), since),
         came_since(Generation.objects.filter(said), since),
         # There are few, and they are decided days later.
         Report.objects.filter(~Q(note="") | ~Q(result="")),
@@ -95,6 +101,45 @@ def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) ->
         at_closed = found.filter(user__status=MemberStatus.CLOSED)
         for pk in at_closed.order_by("pk").values_list("pk", flat=True)[:SHOWN]:
             yield Breach(f"{found.model._meta.model_name} {pk}", "at a closed account")
+
+
+@invariant("I-64-pictures", "a picture that somebody may look at has its file, and an erased one goes", windowed=True)
+def pictures_have_their_files(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Pictures whose file is gone or of another size; and erased ones whose rows stay, beyond the sweeper's grace."""
+    kept = came_since(Picture.objects.filter(erased_at=None), since).order_by("pk")
+    for pk, size in kept.values_list("pk", "bytes").iterator():
+        found = picture_files.size(pk)
+        if found != size and Picture.objects.filter(pk=pk, erased_at=None).exists():
+            yield Breach(f"picture {pk}", "has no file" if found is None else f"has {found} bytes of {size}")
+    left = Picture.objects.filter(erased_at__lt=now - _PURGED_WITHIN).order_by("pk")
+    for pk in left.values_list("pk", flat=True)[:SHOWN]:
+        yield Breach(f"picture {pk}", "is erased and still there")
+
+
+@invariant("I-64-shown", "a message shows pictures of its own conversation, and they are there", windowed=True)
+def shown_pictures_are_there(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Messages that name a picture which is gone, or which another conversation has."""
+    said = came_since(Message.objects.filter(pictures__isnull=False, conversation__deleted_at=None), since)
+    for row in said.order_by("pk").only("conversation_id", "pictures").iterator():
+        named = {str(each["picture"]) for each in row.pictures or ()}
+        own = Picture.objects.filter(pk__in=named, erased_at=None, message__conversation=row.conversation_id)
+        if (missing := len(named) - own.count()) != 0:
+            yield Breach(f"message {row.pk}", f"{missing} of its pictures are not of its conversation")
+
+
+@invariant("I-64-owner", "a picture is of the member who asked with it, or for whom it was made", windowed=True)
+def pictures_are_their_members(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
+    """Pictures at somebody else's message or generation, and those at a place that does not name them."""
+    kept = came_since(Picture.objects.filter(erased_at=None), since)
+    strange = Q(message__isnull=False) & ~Q(message__user=F("user"))
+    strange |= Q(generation__isnull=False) & ~Q(generation__user=F("user"))
+    for pk in kept.filter(strange).order_by("pk").values_list("pk", flat=True)[:SHOWN]:
+        yield Breach(f"picture {pk}", "at what somebody else asked")
+    placed = kept.exclude(message=None, generation=None).exclude(message=None, is_made=True)
+    shown = placed.order_by("pk").values_list("pk", "message__pictures", "generation__request")
+    for pk, pictures, request in shown.iterator():
+        if f'"{pk}"' not in json.dumps([pictures, request]):
+            yield Breach(f"picture {pk}", "at a place that does not name it")
 
 
 @invariant("I-52-reports", "no report is open beyond the time that its member was told")

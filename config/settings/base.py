@@ -103,6 +103,10 @@ MODERATION_ON_FAILURE = env.choice("MODERATION_ON_FAILURE", "pass", "refuse", de
 # The status by which OpenAI's clients hear that no quota is left, or that an API key has spent what it may.
 QUOTA_REFUSED_STATUS = int(env.choice("QUOTA_REFUSED_STATUS", "429", "402", default="429"))
 
+# How many pictures a member may keep, and how much of them: what they send to models that see, and what models draw.
+PICTURES_PER_MEMBER = env.number("PICTURES_PER_MEMBER", 500, at_least=1, at_most=100_000)
+PICTURE_MEGABYTES_PER_MEMBER = env.number("PICTURE_MEGABYTES_PER_MEMBER", 200, at_least=1, at_most=100_000)
+
 # Who leaves and comes back is recognised for this long. Above a year: a yearly campaign counts each person once.
 PERSON_KEY_KEPT_DAYS = env.number("PERSON_KEY_KEPT_DAYS", 400, at_least=1, at_most=10_000)
 # Secrets that persons are still known by; `manage.py person_keys` says which of them may go.
@@ -142,6 +146,13 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "config.static_files.Storage"},
 }
+
+
+def picture_store(folder: Path) -> dict[str, Any]:
+    """Where pictures are kept: nobody but this site reads them, and they have no address."""
+    options = {"location": folder, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}
+    return {"pictures": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": options}}
+
 
 # The model server that lives in the web process and dies with it: the sandbox's, where there is one.
 OWN_MODELS_URL = ""

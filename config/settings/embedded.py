@@ -7,7 +7,7 @@ from django.http.request import split_domain_port
 from config import demo_keys, env, keys, stores
 from config.beat import SANDBOX_SCHEDULE, SCHEDULE
 from config.settings.base import *  # noqa: F403
-from config.settings.base import INSTALLED_APPS, caches
+from config.settings.base import INSTALLED_APPS, STORAGES, caches, picture_store
 
 VAR_DIR = env.var_dir()
 PORT = env.number("PORT", 8000, at_least=1, at_most=65535)
@@ -36,6 +36,7 @@ CELERY_BROKER_URL = stores.broker_url(REDIS_URL)
 
 # `up` collects into it.
 STATIC_ROOT = VAR_DIR / "static"
+STORAGES = {**STORAGES, **picture_store(VAR_DIR / "pictures")}
 
 SANDBOX_URL = f"{PUBLIC_URL}/sandbox"
 # By a name that is not this machine's alone, strangers may come through a forwarder that does not say so: the

@@ -7,7 +7,7 @@ from django.http.request import split_domain_port, validate_host
 
 from config import demo_keys, env, keys, stores
 from config.settings.base import *  # noqa: F403
-from config.settings.base import INSTALLED_APPS, caches
+from config.settings.base import INSTALLED_APPS, STORAGES, caches, picture_store
 
 IS_PRODUCTION = True
 
@@ -29,6 +29,9 @@ env.refuse(
 REDIS_URL = stores.redis_url()
 CACHES = caches(REDIS_URL)
 CELERY_BROKER_URL = stores.broker_url(REDIS_URL)
+
+# In a cluster the same folder on every host.
+STORAGES = {**STORAGES, **picture_store(env.folder("PICTURES_DIR"))}
 
 env.refuse(
     not validate_host(split_domain_port(urlsplit(PUBLIC_URL).netloc)[0], ALLOWED_HOSTS),

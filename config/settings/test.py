@@ -6,7 +6,7 @@ from pathlib import Path
 
 from config import stores
 from config.settings.embedded import *  # noqa: F403
-from config.settings.embedded import STORAGES, WECHAT_OA, caches
+from config.settings.embedded import STORAGES, WECHAT_OA, caches, picture_store
 
 # One process, one folder: parallel workers, or two suites at a time, never meet.
 VAR_DIR = Path(tempfile.gettempdir()) / f"chatloop-test-{os.getpid()}"
@@ -29,7 +29,8 @@ WECHAT_OA = {**WECHAT_OA, "API_URL": "http://127.0.0.1:1"}
 ALLOWED_HOSTS = ["testserver", "127.0.0.1", "localhost"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Static files are served from where they lie: nobody collects them before a test.
-STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+_static = {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+STORAGES = {**STORAGES, **_static, **picture_store(VAR_DIR / "pictures")}
 WHITENOISE_USE_FINDERS = True
 # Without it every test client would list the whole static tree.
 WHITENOISE_AUTOREFRESH = True

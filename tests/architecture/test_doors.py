@@ -14,6 +14,7 @@ BY_POSITION = {
     "system_account",
     "register_command",
     "register_export",
+    "register_export_files",
     "register_closing_check",
     "register_closing_step",
 }

@@ -294,7 +294,7 @@ _LAYERS = (
     _INTERFACES
     | _CORE
     | _AUDIT
-    | {"apps", "urls", "checks", "gateways", "engine", "causes", "markup", "words", "avatars", "registries"}
+    | {"apps", "urls", "checks", "gateways", "engine", "causes", "imaging", "markup", "words", "avatars", "registries"}
 )
 # Packages of an app that are neither layers nor rooms.
 _NO_ROOMS = {"migrations", "templatetags"}

@@ -41,7 +41,7 @@ from apps.accounts.services.members import (
 )
 from apps.accounts.services.oauth import authorize_url, can_offer_oauth, sign_in_with_oauth
 from apps.accounts.services.operators import has_operators, recognise_operator, set_roles
-from apps.accounts.services.own_data import export_own_data, register_export
+from apps.accounts.services.own_data import export_own_data, register_export, register_export_files
 from apps.accounts.services.passwords import change_password, check_password
 from apps.accounts.services.persons import (
     forget_old_persons,
@@ -151,6 +151,7 @@ __all__ = [
     "register_closing_step",
     "register_command",
     "register_export",
+    "register_export_files",
     "register_member",
     "register_reply_text",
     "remove_second_factor",

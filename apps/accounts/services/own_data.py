@@ -6,12 +6,12 @@ from dataclasses import asdict
 from datetime import datetime, timedelta
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
 from django.core.serializers.json import DjangoJSONEncoder
 
 from apps.accounts import rules, selectors
-from apps.accounts.contracts import Export
+from apps.accounts.contracts import Export, FilesExport
 from apps.accounts.services.persons import kept_for, person_of
 from apps.kernel import limits
 from apps.kernel.ids import UserId
@@ -21,6 +21,7 @@ IN_MEMORY_BYTES = 1_000_000
 _CHUNK = 200
 
 _exports: dict[str, Export] = {}
+_files: dict[str, FilesExport] = {}
 
 
 def register_export(name: str, export: Export) -> None:
@@ -32,8 +33,17 @@ def register_export(name: str, export: Export) -> None:
         raise ValueError(f"the export {name!r} is taken")
 
 
+def register_export_files(folder: str, export: FilesExport) -> None:
+    """Put the files that `export` gives, each with its name, into this folder of every member's zip.
+
+    Raises ValueError if another export has the folder.
+    """
+    if _files.setdefault(folder, export) is not export:
+        raise ValueError(f"the folder {folder!r} is taken")
+
+
 def export_own_data(*, user_id: UserId, now: datetime) -> IO[bytes]:
-    """A zip with one JSON list per registered name, at its beginning and ready to be read; the caller closes it.
+    """A zip with one JSON list per registered name and folders of files, at its beginning; the caller closes it.
 
     Rows go from the database to the zip a few at a time, so memory does not grow with the amount.
     Raises MemberNotFound, RateLimited.
@@ -45,6 +55,10 @@ def export_own_data(*, user_id: UserId, now: datetime) -> IO[bytes]:
             for name, export in _exports.items():
                 with archive.open(f"{name}.json", "w", force_zip64=True) as member:
                     member.writelines(_json_list(export(user_id=user_id)))
+            for folder, files in _files.items():
+                for name, content in files(user_id=user_id):
+                    # Packed already, as pictures are.
+                    archive.writestr(f"{folder}/{name}", content, ZIP_STORED)
         file.seek(0)
     except BaseException:
         file.close()

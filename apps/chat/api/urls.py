@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.chat.api import reports, streams, views
+from apps.chat.api import pictures, reports, streams, views
 
 urlpatterns = [
     path("chat/models", views.Models.as_view()),
@@ -16,6 +16,8 @@ urlpatterns = [
     path("chat/messages/<uuid:message_id>/regenerate", views.Regenerate.as_view()),
     path("chat/generations/<uuid:generation_id>/stop", views.Stop.as_view()),
     path("chat/generations/<uuid:generation_id>/report", reports.ReportAnswer.as_view()),
+    path("chat/pictures", pictures.Pictures.as_view()),
+    path("chat/pictures/<uuid:picture_id>", pictures.OnePicture.as_view(), name="chat-picture"),
     path("chat/reports", reports.Reports.as_view()),
     path("chat/generations/<uuid:generation_id>/events", streams.generation_events, name="chat-events"),
 ]

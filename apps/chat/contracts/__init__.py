@@ -31,6 +31,7 @@ from apps.chat.contracts.answers import (
 from apps.chat.contracts.catalogue import Capability, ModelKind
 from apps.chat.contracts.channels import BreakerState, Steering
 from apps.chat.contracts.key_usage import UsedOnDay
+from apps.chat.contracts.pictures import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
 from apps.chat.contracts.prices import (
     PerAnswer,
     PerImage,
@@ -51,6 +52,7 @@ __all__ = [
     "Asked",
     "BreakerState",
     "Capability",
+    "CleanPicture",
     "ConversationSummary",
     "GenerationDetail",
     "GenerationState",
@@ -65,6 +67,9 @@ __all__ = [
     "PerAnswer",
     "PerImage",
     "PerTokens",
+    "PictureDetail",
+    "PictureFile",
+    "PictureType",
     "Place",
     "Policy",
     "Price",
@@ -80,6 +85,7 @@ __all__ = [
     "SearchHit",
     "ShownReport",
     "Steering",
+    "StoredPicture",
     "Target",
     "TextDirection",
     "TextPart",

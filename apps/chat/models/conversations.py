@@ -53,6 +53,8 @@ class Message(Row):
     parent = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="children")
     role = models.CharField(max_length=10, choices=[(role.value, role.label) for role in WRITERS])
     text = models.TextField(blank=True)
+    # The pictures that it shows, as parts of a request (rules.parts_of); NULL for none, and erased with the text.
+    pictures = models.JSONField(null=True, blank=True)
     # Made by the client for each act of sending; on the message that the act created first.
     client_id = models.CharField(max_length=64, null=True, blank=True)
 

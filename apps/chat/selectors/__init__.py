@@ -24,6 +24,13 @@ from apps.chat.selectors.conversations import (
     turns_above,
 )
 from apps.chat.selectors.key_usage import charged_between, used_by_day
+from apps.chat.selectors.pictures import (
+    kept_pictures,
+    known_pictures,
+    picture_detail,
+    picture_of,
+    unshown_pictures,
+)
 from apps.chat.selectors.reports import is_revealed, report, report_detail, report_on, reports_of
 from apps.chat.selectors.routes import OpenRoute, open_routes, recent_failures, trial_targets
 
@@ -40,12 +47,16 @@ __all__ = [
     "generation_detail",
     "generation_of",
     "is_revealed",
+    "kept_pictures",
+    "known_pictures",
     "message_of",
     "messages_of",
     "model_facts",
     "models_on_offer",
     "offers",
     "open_routes",
+    "picture_detail",
+    "picture_of",
     "policy",
     "policy_on_show",
     "priced_models",
@@ -60,4 +71,5 @@ __all__ = [
     "trial_targets",
     "turns_above",
     "used_by_day",
+    "unshown_pictures",
 ]

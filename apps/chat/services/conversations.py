@@ -8,7 +8,8 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import ConversationSummary
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Report
+from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Picture, Report
+from apps.chat.services.pictures import erase_pictures
 from apps.kernel.ids import UserId
 
 
@@ -55,7 +56,7 @@ def change_conversation(
 
 
 def delete_conversation(*, user_id: UserId, conversation_id: UUID, now: datetime) -> None:
-    """Erase a conversation's texts for good; what was paid for its answers stays in the ledger.
+    """Erase a conversation's texts and pictures for good; what was paid for its answers stays in the ledger.
 
     Raises ConversationNotFound, and ConversationBusy while an answer is being written.
     """
@@ -69,7 +70,8 @@ def delete_conversation(*, user_id: UserId, conversation_id: UUID, now: datetime
             raise errors.ConversationBusy
         row.title, row.deleted_at = "", now
         row.save(update_fields=["title", "deleted_at"])
-        Message.objects.filter(conversation=row).update(text="")
+        Message.objects.filter(conversation=row).update(text="", pictures=None)
+        erase_pictures(Picture.objects.filter(message__conversation=row), now=now)
         Generation.objects.filter(message__conversation=row).update(text="", reasoning="")
         # It may quote them; that something was reported, and what became of it, stays.
         Report.objects.filter(generation__message__conversation=row).update(note="")

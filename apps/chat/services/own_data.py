@@ -6,8 +6,9 @@ from typing import Any
 
 from apps.chat.contracts import QUOTA
 from apps.chat.errors import AnswerUnderWay
-from apps.chat.models import UNSETTLED, Conversation, Entitlement, Generation, Message, Report
+from apps.chat.models import UNSETTLED, Conversation, Entitlement, Generation, Message, Picture, Report
 from apps.chat.services.labelled import label_of_answer
+from apps.chat.services.pictures import erase_pictures
 from apps.kernel.ids import UserId
 from apps.ledger import services as ledger
 
@@ -31,6 +32,7 @@ def export_messages(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "parent_id": row.parent_id,
             "role": row.role,
             "text": generation.text if generation else row.text,
+            "pictures": [each["picture"] for each in row.pictures or ()],
             "reasoning": (generation.reasoning if generation else "") or None,
             "created_at": row.created_at,
             "model": generation.model.code if generation else None,
@@ -94,9 +96,10 @@ def check_nothing_runs(*, user_id: UserId) -> AnswerUnderWay | None:
 
 
 def erase_texts(*, user_id: UserId, now: datetime) -> None:
-    """Erase everything that the member and the models wrote; what was paid stays in the ledger."""
+    """Erase everything that the member and the models wrote or drew; what was paid stays in the ledger."""
     Conversation.objects.filter(user_id=user_id, deleted_at=None).update(title="", deleted_at=now)
-    Message.objects.filter(user_id=user_id).update(text="")
+    Message.objects.filter(user_id=user_id).update(text="", pictures=None)
+    erase_pictures(Picture.objects.filter(user_id=user_id), now=now)
     Generation.objects.filter(user_id=user_id).update(
         request=None, options=None, text="", reasoning="", tool_calls=None
     )

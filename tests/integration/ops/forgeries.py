@@ -20,6 +20,7 @@ from apps.chat.models import (
     FreeUse,
     Generation,
     Message,
+    Picture,
     Report,
     Reveal,
     WordSheet,
@@ -249,6 +250,7 @@ WITH_TRIGGERS: list[Forgery] = [
     ("a title of who left", lambda: _copied(Conversation.objects.all()[0], user=_left(), head=None), "I-64"),
     ("a text of who left", lambda: _forced(Message.objects.filter(role="user"), user=_left(), client_id=None), "I-64"),
     ("a thought for who left", _a_thought, "I-64"),
+    ("a picture of who left", lambda: _forced(Picture.objects.filter(message=None), user=_left()), "I-64"),
     (
         "an answer for who left",
         lambda: _forced(Generation.objects.all(), user=_left(), **_UNSETTLED),

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from io import BytesIO
 from typing import Any
 
 from django.db.models import F, QuerySet
+from PIL import Image
 
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
@@ -24,6 +26,7 @@ from apps.chat.models import (
     Generation,
     Message,
     ModelPrice,
+    Picture,
     Report,
     Reveal,
     Route,
@@ -34,6 +37,7 @@ from apps.chat.models import (
 )
 from apps.chat.rules.reports import ReportReason, ReportState
 from apps.chat.services.channels import rest_key
+from apps.chat.services.pictures import part_of
 from apps.kernel import clock
 from apps.kernel.ids import new_id
 from tests.cast import member
@@ -64,6 +68,19 @@ def moderate(alice: Member) -> None:
     ]
     services.reveal_report(report_id=reports[0], **by)
     services.decide_report(report_id=reports[0], state=ReportState.UPHELD, result="You are right.", **by)
+    send_pictures(alice)
+
+
+def send_pictures(alice: Member) -> None:
+    """Alice sent pictures, of which one waits and a question shows one; a model made one."""
+    now, white = clock.now(), BytesIO()
+    Image.new("RGB", (3, 2), "white").save(white, "PNG")
+    sent = [services.upload_picture(user_id=alice.id, content=white.getvalue(), now=now).id for _ in range(2)]
+    question = Message.objects.filter(user_id=alice.id, role="user").latest("pk")
+    Picture.objects.filter(pk=sent[1]).update(message=question)
+    Message.objects.filter(pk=question.pk).update(pictures=[part_of(Picture.objects.get(pk=sent[1]))])
+    answered = Generation.objects.filter(user_id=alice.id, message__isnull=False).latest("pk")
+    services.keep_made(row=answered, stored=services.store_made(contents=[white.getvalue()]), now=now)
 
 
 def think() -> None:
@@ -160,6 +177,10 @@ def _questions() -> QuerySet[Message]:
     return Message.objects.filter(role="user")
 
 
+def _shown() -> QuerySet[Picture]:
+    return Picture.objects.filter(message__role="user")
+
+
 def _elsewhere() -> Conversation:
     """Another conversation of hers, with nothing in it."""
     return Conversation.objects.filter(head=None)[0]
@@ -229,6 +250,10 @@ NAMED: list[Forgery] = [
     ("a list that only records", lambda: forced(WordList.objects.all(), action="flag"), "I-62"),
     ("a list of other words", lambda: forced(WordList.objects.all(), words_digest=F("allowed_digest")), "I-62"),
     ("a rule that nobody wrote", lambda: forced(ChatRule.objects.all(), code="telepathy"), "I-02-codes"),
+    ("a picture of somebody else", lambda: forced(_shown(), user=member("bob").id), "I-64-owner"),
+    ("a picture without its file", lambda: forced(_shown(), bytes=F("bytes") + 1), "I-64-pictures"),
+    ("a picture at another message", lambda: forced(_shown(), message=_questions()[0].pk), "I-64-owner"),
+    ("a picture that is erased and shown", lambda: forced(_shown(), erased_at=clock.now()), "I-64-shown"),
     ("a channel of no kind", lambda: forced(Channel.objects.all(), kind="telepathy"), "I-02-codes"),
 ]
 
@@ -286,6 +311,7 @@ EXPLAINED: dict[str, str] = {
     "chat.Generation.tool_calls": "what was said, as of a message; that it counts is a check of the database",
     "chat.Generation.text": "what was said, as of a message",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
+    "chat.Picture.erased_at": "what no conversation shows goes within a day; that one shows is named (I-64-shown)",
     "chat.RefusalCount": "how many questions rules refused, for operators: nothing is decided by it",
     "chat.Report.note": "what was said, as of a message",
     "chat.Report.result": "what its member is told; who decided, and what, the trail says",

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ COMPLETE = {
     "DATABASE_URL": "postgres://chatloop:secret@127.0.0.1:5432/chatloop",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "TRUSTED_PROXIES": "127.0.0.1/32",
+    "PICTURES_DIR": tempfile.gettempdir(),
     "WECHAT_OA_ORIGINAL_ID": "gh_0123456789ab",
     "WECHAT_OA_APP_ID": "wx0123456789abcdef",
     "WECHAT_OA_APP_SECRET": "0123456789abcdef0123456789abcdef",

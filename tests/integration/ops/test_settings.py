@@ -60,6 +60,9 @@ BAD: dict[str, list[str]] = {
     "PERSON_KEY": ["short", COMPLETE["SECRET_KEY"], "a," * 30],
     "PERSON_KEY_FORMER": ["short", f"{'a' * 50},short", ", ,"],
     "PERSON_KEY_KEPT_DAYS": ["0", "for ever"],
+    "PICTURES_DIR": ["pictures", "/nowhere/at/all", "/etc/hostname"],
+    "PICTURES_PER_MEMBER": ["0", "many"],
+    "PICTURE_MEGABYTES_PER_MEMBER": ["0", "1.5"],
     "PORT": ["eighty", "0", "65536", "8000 ", "８０００"],
     "PROXY_TLS_HEADER": ["X-Forwarded-Proto: https", "X_FORWARDED_PROTO"],
     "PUBLIC_URL": ["http://chat.example.com", "https://", "chat.example.com", "https://chat.example.com/shop",
@@ -103,6 +106,7 @@ MISSPELT = [
     *("WECHAT_OA_MOD", "wechat_oa_mode", "WECHATPAY_MCH_ID", "WeChat_OA_MODE", "CHATLOOP_PORT", "CHATLOOPVAR"),
     *("OPERATORS_NEED_SECONDFACTOR", "OPERATOR_NEED_SECOND_FACTOR", "TRUSTED_PROXY", "TRUST_PROXIES", "ALLOWED_HOST"),
     *("DATABASE_POOLSIZE", "REDIS_UR", "database_url", "DJANGO_SETTING_MODULE", "APPROVALS_POINTS"),
+    *("PICTURE_DIR", "PICTURES_FOLDER"),
 ]
 FOREIGN = ["DATABASE_URI", "HOST", "HOSTNAME", "PORTAL", "PORTS", "DJANGO_SECRET_KEY", "REDIS_URI", "WECHATY_TOKEN"]
 REQUIRED = sorted(set(COMPLETE) - {"DJANGO_SETTINGS_MODULE"})

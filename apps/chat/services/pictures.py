@@ -1,0 +1,225 @@
+"""Pictures of members: kept, shown to nobody else, and erased, the row first and then the file."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
+
+from apps.accounts import services as accounts
+from apps.accounts.contracts import ListScope
+from apps.chat import errors, selectors
+from apps.chat.contracts import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
+from apps.chat.gateways import picture_files
+from apps.chat.imaging.cleaning import clean
+from apps.chat.models import Generation, Message, Picture
+from apps.chat.rules import pictures as rules
+from apps.kernel import limits
+from apps.kernel.db import insert
+from apps.kernel.ids import UserId, first_id_at, new_id
+
+logger = logging.getLogger(__name__)
+
+_MEGABYTE = 1024 * 1024
+_CHUNK = 200
+# Of one run of the sweeper, which comes again in a minute.
+_AT_ONCE = 2_000
+
+
+def check_room_for_pictures(*, user_id: UserId, more: int = 1, more_bytes: int = 0) -> None:
+    """Raise PicturesFull unless the member may keep so many more, of so many bytes together."""
+    number, size = selectors.kept_pictures(user_id)
+    if number + more > settings.PICTURES_PER_MEMBER:
+        raise errors.PicturesFull(limit=settings.PICTURES_PER_MEMBER, unit="pictures")
+    if size + more_bytes > settings.PICTURE_MEGABYTES_PER_MEMBER * _MEGABYTE:
+        raise errors.PicturesFull(limit=settings.PICTURE_MEGABYTES_PER_MEMBER, unit="MB")
+
+
+def upload_picture(*, user_id: UserId, content: bytes, now: datetime) -> PictureDetail:
+    """Keep a picture that a member chose for a question, for a day until it is asked. Slow: it is drawn anew.
+
+    Raises PictureNotUnderstood, PictureTooLarge, PicturesFull, RateLimited, and of accounts MemberFrozen, MemberClosed,
+    MemberBlocked, MemberNotFound.
+    """
+    limits.hit(f"pictures:{user_id}", limit=rules.UPLOADS_PER_HOUR, window=timedelta(hours=1), now=now)
+    check_room_for_pictures(user_id=user_id)
+    stored = store(clean(content))
+    row = _row(stored, user_id=user_id, now=now)
+    with transaction.atomic():
+        # One member's pictures take turns: nobody comes beyond the limit at the same moment.
+        accounts.hold_active(user_id=user_id, scope=ListScope.CHAT, now=now)
+        check_room_for_pictures(user_id=user_id, more_bytes=row.bytes)
+        insert([row])
+    return selectors.picture_detail(row)
+
+
+def read_picture(*, user_id: UserId, picture_id: UUID) -> PictureFile:
+    """The bytes of one of a member's pictures. Raises PictureNotFound, also where its file is gone."""
+    row = selectors.picture_of(user_id=user_id, picture_id=picture_id)
+    try:
+        content = picture_files.read(row.pk)
+    except FileNotFoundError:
+        logger.error("picture %s has no file", row.pk)
+        raise errors.PictureNotFound from None
+    return PictureFile(media_type=PictureType(row.media_type), content=content)
+
+
+def discard_picture(*, user_id: UserId, picture_id: UUID, now: datetime) -> None:
+    """Erase a picture that no conversation shows: its member thought better of it, or a program has what it wanted.
+
+    Raises PictureNotFound, PictureInUse.
+    """
+    row = selectors.picture_of(user_id=user_id, picture_id=picture_id)
+    unshown = Picture.objects.filter(pk=row.pk, message=None, erased_at=None)
+    if not row.is_made:
+        unshown = unshown.filter(generation=None)
+    with transaction.atomic():
+        if not erase_pictures(unshown, now=now):
+            raise errors.PictureInUse
+
+
+def store_made(*, contents: Sequence[bytes]) -> tuple[StoredPicture, ...]:
+    """Write what a model drew as files, without rows yet: for a thread, outside a transaction.
+
+    Who does not give them rows with keep_made() leaves them to the sweeper. Raises PictureNotUnderstood,
+    PictureTooLarge, OSError.
+    """
+    return tuple(store(clean(content, is_made=True)) for content in contents)
+
+
+def keep_made(*, row: Generation, stored: Sequence[StoredPicture], now: datetime) -> tuple[UUID, ...]:
+    """Give what store_made() wrote to the member of this generation, in the transaction that settles it; their ids.
+
+    Where a conversation asked, its answer shows them from now on.
+    """
+    made = [
+        _row(each, user_id=UserId(row.user_id), now=now, generation_id=row.pk, number=number, is_made=True)
+        for number, each in enumerate(stored)
+    ]
+    for picture in made:
+        picture.message_id = row.message_id
+    if made:
+        insert(made)
+        if row.message_id is not None:
+            Message.objects.filter(pk=row.message_id).update(pictures=[part_of(each) for each in stored])
+    return tuple(picture.pk for picture in made)
+
+
+def store(picture: CleanPicture) -> StoredPicture:
+    """Write a clean picture as a file under a new id. Raises OSError."""
+    picture_id = new_id()
+    picture_files.write(picture_id, picture.content)
+    return StoredPicture(
+        id=picture_id,
+        media_type=picture.media_type,
+        width=picture.width,
+        height=picture.height,
+        bytes=len(picture.content),
+    )
+
+
+def part_of(picture: StoredPicture | Picture, *, detail: str = "auto") -> dict[str, Any]:
+    """A picture as a part of what is asked, as it is kept."""
+    tokens = rules.picture_tokens(width=picture.width, height=picture.height, detail=detail)
+    return {"type": "image", "picture": str(picture.id), "tokens": tokens, "detail": detail}
+
+
+def erase_pictures(rows: QuerySet[Picture], *, now: datetime) -> int:
+    """Erase these in the caller's transaction; how many there were. Their files go as soon as it is done."""
+    ids = list(rows.filter(erased_at=None).select_for_update(of=("self",)).values_list("pk", flat=True))
+    if ids:
+        Picture.objects.filter(pk__in=ids).update(erased_at=now)
+        transaction.on_commit(lambda: _purge(Picture.objects.filter(pk__in=ids)))
+    return len(ids)
+
+
+def purge_pictures(*, now: datetime) -> int:
+    """Erase what no conversation shows and nobody needs; delete the files, then the rows, of what is erased.
+
+    Returns how many rows went. Twice, or beside another, does no harm.
+    """
+    over = selectors.unshown_pictures(before=first_id_at(now - rules.WAITS)).values_list("pk", flat=True)[:_AT_ONCE]
+    Picture.objects.filter(pk__in=list(over), message=None, erased_at=None).update(erased_at=now)
+    return _purge(Picture.objects.order_by("pk"))
+
+
+def purge_picture_files(*, now: datetime) -> int:
+    """Delete files whose row was never written, or went without them; how many."""
+    purged = 0
+    for found in picture_files.written_before(now - rules.FILE_WAITS):
+        for picture_id in set(found) - selectors.known_pictures(found):
+            picture_files.delete(picture_id)
+            purged += 1
+    return purged
+
+
+def export_pictures(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
+    """The member's pictures, oldest first: what they are and where they are shown; `file` is their name in the zip."""
+    for row in _of_member(user_id):
+        yield {
+            "id": row.pk,
+            "file": _file_name(row),
+            "message_id": row.message_id,
+            "generation_id": row.generation_id,
+            "is_made": row.is_made,
+            "media_type": row.media_type,
+            "width": row.width,
+            "height": row.height,
+            "bytes": row.bytes,
+            "created_at": row.created_at,
+        }
+
+
+def export_picture_files(*, user_id: UserId) -> Iterator[tuple[str, bytes]]:
+    """The files themselves, by name; one at a time."""
+    for row in _of_member(user_id):
+        try:
+            yield _file_name(row), picture_files.read(row.pk)
+        except OSError:
+            logger.exception("picture %s could not be read for its member", row.pk)
+
+
+def _purge(rows: QuerySet[Picture]) -> int:
+    """Delete the files, then the rows, of those that are erased; what fails stays for the next run."""
+    try:
+        erased = rows.filter(erased_at__isnull=False).values_list("pk", flat=True)[:_AT_ONCE]
+        gone = [picture_id for picture_id in erased if _is_deleted(picture_id)]
+        Picture.objects.filter(pk__in=gone, erased_at__isnull=False).delete()
+    except DatabaseError:
+        logger.exception("erased pictures are left to the next run")
+        return 0
+    return len(gone)
+
+
+def _is_deleted(picture_id: UUID) -> bool:
+    try:
+        picture_files.delete(picture_id)
+    except OSError:
+        logger.exception("the file of an erased picture is left to the next run")
+        return False
+    return True
+
+
+def _row(stored: StoredPicture, *, user_id: UserId, now: datetime, **more: Any) -> Picture:
+    return Picture(
+        id=stored.id,
+        user_id=user_id,
+        media_type=stored.media_type,
+        width=stored.width,
+        height=stored.height,
+        bytes=stored.bytes,
+        created_at=now,
+        **more,
+    )
+
+
+def _of_member(user_id: UserId) -> Iterator[Picture]:
+    return Picture.objects.filter(user_id=user_id, erased_at=None).order_by("pk").iterator(_CHUNK)
+
+
+def _file_name(row: Picture) -> str:
+    return f"{row.pk}.{'png' if row.media_type == PictureType.PNG else 'jpg'}"
