@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 
 from apps.chat import errors
 from apps.chat.contracts import CleanPicture, PictureType
+from apps.chat.imaging.marks import mark
 from apps.chat.rules import pictures
 
 # By their first bytes: Pillow's name of what such a file is. It is asked for nothing else.
@@ -45,7 +46,8 @@ _one_at_a_time = Lock()
 def clean(content: bytes, *, is_made: bool = False) -> CleanPicture:
     """This picture, upright, without its file's metadata, no larger than it is kept; of several the first.
 
-    `is_made`: a model drew it, so that it stays as large as it is. What is transparent becomes white.
+    `is_made`: a model drew it, so that it stays as large as it is, and is marked as generated. What is transparent
+    becomes white.
     Raises PictureNotUnderstood, PictureTooLarge.
     """
     limit = pictures.MAX_MADE_BYTES if is_made else pictures.MAX_BYTES
@@ -60,6 +62,8 @@ def clean(content: bytes, *, is_made: bool = False) -> CleanPicture:
         try:
             with Image.open(BytesIO(content), formats=(kind,)) as image:
                 drawn = _drawn(image, side=side)
+            if is_made:
+                mark(drawn)
             return _written(drawn, is_photograph=kind == "JPEG", most_png_bytes=most_png)
         except _TOO_MUCH:
             raise errors.PictureTooLarge from None

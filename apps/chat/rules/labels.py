@@ -78,6 +78,11 @@ def record(*, producer: str, produce_id: str, code: str = "") -> dict[str, str]:
     return dict(zip(_FIELDS, values, strict=True))
 
 
+def as_one_line(label: Mapping[str, str]) -> str:
+    """A record as JSON, as it stands in a picture."""
+    return json.dumps(dict(label), ensure_ascii=False, separators=(",", ":"))
+
+
 def as_markdown(
     title: str, messages: Iterable[MessageDetail], *, label: Mapping[str, str], me: str, zone: tzinfo
 ) -> str:
@@ -104,7 +109,7 @@ def as_json(title: str, messages: Iterable[MessageDetail], *, label: Mapping[str
 
 
 def read_label(text: str) -> Label | None:
-    """What a file says of itself, read liberally: front matter of Markdown, or JSON with the key at its top."""
+    """What a file says of itself, read liberally: front matter of Markdown, or JSON, the record or what has it."""
     found = _from_front_matter(text) or _from_json(text)
     if not isinstance(found, Mapping):
         return None
@@ -152,7 +157,10 @@ def _from_json(text: str) -> Any:
         return None
     if isinstance(document, list):
         document = document[0] if document else None
-    return document.get(_KEY) if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return None
+    # A picture's is the record itself.
+    return document if document.keys() <= set(_FIELDS) else document.get(_KEY)
 
 
 def _quoted(text: str) -> str:

@@ -1,5 +1,6 @@
 """Files with what models wrote: each says so, to people and to programs, and the site recognises its own."""
 
+import hashlib
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 
 from apps.chat import selectors
+from apps.chat.imaging import records
 from apps.chat.rules import labels, limits
 from apps.chat.rules.labels import LabelCheck, LabelledFile, RegisteredModel
 from apps.kernel import sealing
@@ -56,13 +58,25 @@ def label_of_answer(produce_id: object) -> dict[str, str]:
     return labels.record(producer=settings.AI_LABEL_PRODUCER, produce_id=str(produce_id))
 
 
+def labelled_picture(content: bytes, *, produce_id: object) -> bytes:
+    """A PNG or a JPEG without any XMP, with its record in it; the code is over the record and every other byte."""
+    apart = records.taken_apart(content)
+    rest = content if apart is None else apart[0]
+    label = labels.record(producer=settings.AI_LABEL_PRODUCER, produce_id=str(produce_id))
+    label["ReservedCode1"] = sealing.keyed_hash(_PURPOSE, _made_over(rest, labels.as_one_line(label)))
+    return records.with_record(content, labels.as_one_line(label))
+
+
 def verify_label(*, content: bytes) -> LabelCheck:
     """What a file says of who generated it, and whether it is as this site wrote it."""
-    text = _text_of(content)
+    apart = records.taken_apart(content)
+    text = _text_of(content) if apart is None else apart[1]
     label = labels.read_label(text) if text is not None else None
     if text is None or label is None:
         return LabelCheck(label="", producer="", produce_id="", is_ours=False, has_code=False)
     made_over = labels.without_code(text, label.code)
+    if apart is not None:
+        made_over = _made_over(apart[0], made_over)
     is_ours = bool(label.code) and label.code in sealing.keyed_hashes(_PURPOSE, made_over)
     return LabelCheck(
         label=label.label,
@@ -79,6 +93,11 @@ def registered_models() -> list[RegisteredModel]:
         RegisteredModel(id=code, name=name, registration=settings.MODEL_REGISTRATIONS.get(code, ""))
         for code, name in selectors.models_on_offer()
     ]
+
+
+def _made_over(rest: bytes, record: str) -> str:
+    """What the code of a picture is made over: its record without the code, and the file without its record."""
+    return f"{hashlib.sha256(rest).hexdigest()}\n{record}"
 
 
 def _with_code(write: Callable[[Mapping[str, str]], str], *, produce_id: str) -> str:

@@ -18,6 +18,7 @@ from apps.chat.gateways import picture_files
 from apps.chat.imaging.cleaning import clean
 from apps.chat.models import Generation, Message, Picture
 from apps.chat.rules import pictures as rules
+from apps.chat.services.labelled import labelled_picture
 from apps.kernel import limits
 from apps.kernel.db import insert
 from apps.kernel.ids import UserId, first_id_at, new_id
@@ -83,12 +84,12 @@ def discard_picture(*, user_id: UserId, picture_id: UUID, now: datetime) -> None
 
 
 def store_made(*, contents: Sequence[bytes]) -> tuple[StoredPicture, ...]:
-    """Write what a model drew as files, without rows yet: for a thread, outside a transaction.
+    """Write what a model drew as files that say so, without rows yet: for a thread, outside a transaction.
 
     Who does not give them rows with keep_made() leaves them to the sweeper. Raises PictureNotUnderstood,
     PictureTooLarge, OSError.
     """
-    return tuple(store(clean(content, is_made=True)) for content in contents)
+    return tuple(store(clean(content, is_made=True), is_made=True) for content in contents)
 
 
 def keep_made(*, row: Generation, stored: Sequence[StoredPicture], now: datetime) -> tuple[UUID, ...]:
@@ -109,16 +110,17 @@ def keep_made(*, row: Generation, stored: Sequence[StoredPicture], now: datetime
     return tuple(picture.pk for picture in made)
 
 
-def store(picture: CleanPicture) -> StoredPicture:
-    """Write a clean picture as a file under a new id. Raises OSError."""
+def store(picture: CleanPicture, *, is_made: bool = False) -> StoredPicture:
+    """Write a clean picture as a file under a new id; what a model made is labelled by that. Raises OSError."""
     picture_id = new_id()
-    picture_files.write(picture_id, picture.content)
+    content = labelled_picture(picture.content, produce_id=picture_id) if is_made else picture.content
+    picture_files.write(picture_id, content)
     return StoredPicture(
         id=picture_id,
         media_type=picture.media_type,
         width=picture.width,
         height=picture.height,
-        bytes=len(picture.content),
+        bytes=len(content),
     )
 
 

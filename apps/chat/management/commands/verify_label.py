@@ -9,7 +9,7 @@ from apps.chat import services
 
 
 class Command(BaseCommand):
-    """Reads the AI label of a Markdown or JSON file, or of an archive of a member's own data."""
+    """Reads the AI label of a Markdown or JSON file, of a picture, or of an archive of a member's own data."""
 
     help = (
         "Say who generated a file by its AI label (GB 45438-2025), and whether it was changed since. Exit code 1: no."
