@@ -1,27 +1,32 @@
 """A process of its own that dies by kill -9 at a statement, always the same: before it, after it, or once committed."""
 
+import atexit
+import json
 import os
 import re
+import select
 import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from subprocess import PIPE
+from typing import IO, Literal
 from urllib.parse import urlsplit
 
 from django.db import connection
 
 from config import env
 
+_DIES_WITHIN, _DEAD_WITHIN = 120.0, 10.0  # seconds
+# Reading our code takes more of the processor than most works: it is read once, and who works and dies is a fork.
 _PROGRAM = """
-import os, re, signal, sys
+import json, os, re, signal, sys, traceback
 import django
 django.setup()
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-work, statement, moment, left = sys.argv[1], re.compile(sys.argv[2]), sys.argv[3], int(sys.argv[4])
 commit = BaseDatabaseWrapper._commit
 
 def die():
@@ -54,7 +59,26 @@ def watch(connection, **_):
 # Every thread has a connection of its own.
 connection_created.connect(watch)
 BaseDatabaseWrapper._commit = commit_and_die
-exec(work)
+
+while order := sys.stdin.readline():
+    work, pattern, moment, left, said = json.loads(order)
+    statement = re.compile(pattern)
+    if child := os.fork():
+        print(child, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+        continue
+    output = os.open(said, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    for stream in (1, 2):
+        os.dup2(output, stream)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    code = 0
+    try:
+        exec(work, {})
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    os._exit(code)
 """
 
 
@@ -70,33 +94,95 @@ class Cut:
     times: int = 1
 
 
-def dying_process(work: str, cut: Cut, *, var: Path, **environment: str) -> "subprocess.Popen[str]":
-    """A process that does this work on the test's database and dies there. What the test wrote must be committed."""
+class Dying:
+    """The process that works, until it dies."""
+
+    def __init__(self, pid: int, pipe: IO[bytes], output: Path) -> None:
+        """Its parent writes into the pipe how it ended."""
+        self._pid, self._pipe, self._output = pid, pipe, output
+        self._code: int | None = None
+
+    def poll(self, *, seconds: float = 0) -> int | None:
+        """The exit code, negative for a signal, if it has ended or does so in time."""
+        if self._code is None and select.select([self._pipe], [], [], seconds)[0]:
+            self._code = int(self._pipe.readline())
+        return self._code
+
+    def kill(self) -> None:
+        """kill -9, unless it has ended; returns when it is dead."""
+        if self.poll() is None:
+            os.kill(self._pid, signal.SIGKILL)
+            assert self.poll(seconds=_DEAD_WITHIN) is not None
+
+    def said(self) -> str:
+        """What it has printed."""
+        return self._output.read_text()
+
+
+class _Parent:
+    """A process that has read our code under an environment. One of its forks lives at a time."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self.environment = environment
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", _PROGRAM], cwd=env.ROOT, env=environment, stdin=PIPE, stdout=PIPE, bufsize=0
+        )
+        self._last: Dying | None = None
+
+    def fork(self, *order: str | int, output: Path) -> Dying:
+        """One that carries this out; what a failed test left behind is killed."""
+        orders, answers = self._process.stdin, self._process.stdout
+        assert orders is not None
+        assert answers is not None
+        if self._last is not None:
+            self._last.kill()
+        orders.write(json.dumps([*order, str(output)]).encode() + b"\n")
+        self._last = Dying(int(answers.readline()), answers, output)
+        return self._last
+
+    def end(self) -> None:
+        """Kill it and its fork."""
+        if self._last is not None:
+            self._last.kill()
+        self._process.kill()
+        self._process.communicate()
+
+
+_parents: list[_Parent] = []
+
+
+def dying_process(work: str, cut: Cut, *, var: Path, **environment: str) -> Dying:
+    """A process that does this work on the test's database and dies there. What the test wrote must be committed.
+
+    The one before is dead by then, or is killed.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_", "REDIS_"))}
-    return subprocess.Popen(
-        [sys.executable, "-c", _PROGRAM, work, cut.statement, cut.moment, str(cut.times)],
-        cwd=env.ROOT,
-        env={
-            **kept,
-            "DJANGO_SETTINGS_MODULE": "config.settings.embedded",
-            "CHATLOOP_VAR": str(var),
-            "DATABASE_URL": _database_url(),
-            **environment,
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    wanted = {
+        **kept,
+        "DJANGO_SETTINGS_MODULE": "config.settings.embedded",
+        "CHATLOOP_VAR": str(var),
+        "DATABASE_URL": _database_url(),
+        **environment,
+    }
+    if not _parents or _parents[0].environment != wanted:
+        _end_parents()
+        _parents.append(_Parent(wanted))
+    return _parents[0].fork(work, cut.statement, cut.moment, cut.times, output=var / "dying.out")
 
 
-def wait_until_killed(process: "subprocess.Popen[str]") -> None:
+def wait_until_killed(process: Dying) -> None:
     """Return when it has died there; fail with what it said when it ended otherwise, or lives."""
     try:
-        said, _ = process.communicate(timeout=120)
+        code = process.poll(seconds=_DIES_WITHIN)
     finally:
         process.kill()
-        process.wait()
-    assert process.returncode == -signal.SIGKILL, said
+    assert code == -signal.SIGKILL, process.said()
+
+
+@atexit.register
+def _end_parents() -> None:
+    while _parents:
+        _parents.pop().end()
 
 
 def run_until_killed(work: str, *, after: str, times: int, var: Path, **environment: str) -> None:

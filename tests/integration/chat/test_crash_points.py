@@ -6,7 +6,6 @@ kept; behind it everything is as if nobody had died. How the answer is paid for 
 """
 
 import json
-import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -53,7 +52,7 @@ from tests.integration.chat.upstream import (
     piece,
     running_line,
 )
-from tests.power_cut import Cut, dying_process, wait_until_killed
+from tests.power_cut import Cut, Dying, dying_process, wait_until_killed
 
 __all__ = ["second"]
 
@@ -138,7 +137,7 @@ class Script:
         said: list[Step | Drop] = [THOUGHT, piece("so far"), self.saved[0], piece(" and on"), self.saved[1], *answer()]
         channel.scripts["up-base"] = said
 
-    def play(self, generation_id: UUID, process: "subprocess.Popen[str]") -> None:
+    def play(self, generation_id: UUID, process: Dying) -> None:
         """Let it go on whenever its text is saved, until the engine is dead."""
         for text, gate in zip(("so far", "so far and on"), self.saved, strict=True):
             wait_for(lambda: is_dead(process) or generation(generation_id).text == text, what=f"{text!r} to be saved")  # noqa: B023
@@ -146,7 +145,7 @@ class Script:
         wait_until_killed(process)
 
 
-def is_dead(process: "subprocess.Popen[str]") -> bool:
+def is_dead(process: Dying) -> bool:
     return process.poll() is not None
 
 
@@ -225,11 +224,11 @@ def test_once_an_answer_is_settled_a_killed_engine_changes_nothing(
 
 
 @contextmanager
-def killed_by_hand() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
+def killed_by_hand() -> Iterator[Callable[..., Dying]]:
     """Starts engines that nothing but the test kills."""
-    engines: list[subprocess.Popen[str]] = []
+    engines: list[Dying] = []
 
-    def start(**environment: str) -> "subprocess.Popen[str]":
+    def start(**environment: str) -> Dying:
         engines.append(dying_process(ENGINE, Cut("nothing begins so"), var=var(), **of_this_test(), **environment))
         return engines[-1]
 
@@ -238,7 +237,6 @@ def killed_by_hand() -> Iterator[Callable[..., "subprocess.Popen[str]"]]:
     finally:
         for engine in engines:
             engine.kill()
-            engine.communicate()
 
 
 def test_a_channel_that_has_taken_the_question_and_says_nothing_yet(rich_alice: Member, tried_again: Upstream) -> None:
