@@ -147,16 +147,18 @@ import os, signal, weakref
 import django
 django.setup()
 from django.core.management import call_command
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_save
 class Thing: pass
 def stop(**_):
     weakref.finalize(Thing(), os.kill, os.getpid(), signal.SIGTERM)
-post_migrate.connect(stop)
+post_save.connect(stop)
 call_command("up")
 """
 
 
-def test_a_stop_while_the_database_is_prepared_is_not_lost(tmp_path: Path) -> None:
+def test_a_stop_while_the_database_is_prepared_is_not_lost(tmp_path: Path, migrated_file: Path) -> None:
+    shutil.copy(migrated_file, tmp_path / "chatloop.sqlite3")  # the demonstration is loaded into it
+
     result = subprocess.run(
         [sys.executable, "-c", _TERMINATED_IN_A_FINALIZER],
         cwd=env.ROOT,
