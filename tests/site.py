@@ -153,8 +153,26 @@ def running_site(var: Path, *, like: Prepared | None = None) -> Iterator[Site]:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory, migrated: str) -> Iterator[Prepared]:
-    """A site that was started once and stopped, to be copied. Its tables were there before."""
+def prepared(tmp_path_factory: pytest.TempPathFactory, migrated: str, worker_id: str) -> Iterator[Prepared]:
+    """A site that was started once and stopped, to be copied. Its tables were there before.
+
+    As a folder it is made by the first worker that asks for it, and is of all workers of this run.
+    """
+    if is_on_sqlite() and worker_id != "master":
+        folder = tmp_path_factory.getbasetemp().parent
+        with (folder / "prepared-site.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (folder / "prepared-site").exists():
+                with _started_once(tmp_path_factory, migrated) as made:
+                    made.var.rename(folder / "prepared-site")
+        yield Prepared(folder / "prepared-site", "")
+        return
+    with _started_once(tmp_path_factory, migrated) as made:
+        yield made
+
+
+@contextmanager
+def _started_once(tmp_path_factory: pytest.TempPathFactory, migrated: str) -> Iterator[Prepared]:
     var = tmp_path_factory.mktemp("prepared-site")
     if is_on_sqlite():
         shutil.copy(migrated, var / "chatloop.sqlite3")
