@@ -118,6 +118,7 @@ class Models(Endpoint):
         )
         price_per_1000_tokens = PerTokensOutput(source="per_tokens", allow_null=True)
         price_per_image_milli = serializers.IntegerField(source="image_milli", allow_null=True)
+        offer = serializers.CharField(help_text="the version of this price, to be sent back with a question")
         context_tokens = serializers.IntegerField(help_text="what is asked and answered fits in these")
         max_output_tokens = serializers.IntegerField(help_text="the longest answer")
         in_free_allowance = serializers.BooleanField(help_text="free uses of the day pay for it first")
@@ -283,6 +284,7 @@ class Messages(Endpoint):
         content = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=limits.MAX_BODY_CHARS)
         model = serializers.CharField(max_length=64)
         client_id = ClientIdField()
+        offer = serializers.CharField(required=False, max_length=32)
         parent_id = serializers.UUIDField(required=False, allow_null=True)
 
     def get(self, request: Request, conversation_id: UUID) -> Response:
@@ -305,6 +307,7 @@ class Messages(Endpoint):
             text=body["content"],
             model=body["model"],
             client_id=body["client_id"],
+            offer=body.get("offer", ""),
             parent_id=body.get("parent_id", Place.AFTER_HEAD),
             key=self.credential,
             address=visitors.address_of(request),
@@ -335,6 +338,7 @@ class Regenerate(IdempotentPost):
         """Without a model, the last answer's is asked again."""
 
         model = serializers.CharField(required=False, max_length=64)
+        offer = serializers.CharField(required=False, max_length=32)
 
     def post_once(self, request: Request, *, request_id: str, **url: Any) -> Response:
         """Start it."""
@@ -344,6 +348,7 @@ class Regenerate(IdempotentPost):
             message_id=url["message_id"],
             model=body.get("model"),
             client_id=request_id,
+            offer=body.get("offer", ""),
             key=self.credential,
             address=visitors.address_of(request),
             now=clock.now(),

@@ -89,8 +89,9 @@ class Policy:
 class ModelOffer(Priced):
     """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
 
-    `capabilities` are those that can be used here. `entitled_until` is when the right that opens it ends, None for
-    never. One that is not `answering` could be asked, but nobody who serves it is well: it would fail at once.
+    `offer` is the version of its price, as rules.offer_of() says. `capabilities` are those that can be used here.
+    `entitled_until` is when the right that opens it ends, None for never. One that is not `answering` could be asked,
+    but nobody who serves it is well: it would fail at once.
     """
 
     id: str
@@ -99,6 +100,7 @@ class ModelOffer(Priced):
     capabilities: tuple[Capability, ...]
     created_at: datetime
     price: Price
+    offer: str
     context_tokens: int
     max_output_tokens: int
     in_free_allowance: bool

@@ -14,7 +14,7 @@ from apps.chat.rules.breaker import (
     after_first_word,
     after_nothing,
 )
-from apps.chat.rules.catalogue import check_price_fits, is_fitting, offered
+from apps.chat.rules.catalogue import check_price_fits, is_fitting, offer_of, offered
 from apps.chat.rules.chain import (
     Question,
     Rule,
@@ -128,6 +128,7 @@ __all__ = [
     "lengthened",
     "message_tokens",
     "most_output",
+    "offer_of",
     "offered",
     "option_tokens",
     "order_of_asking",

@@ -1,9 +1,11 @@
 """What a model is: which prices fit its kind, and what of what it can reaches those who ask."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from apps.chat import errors
 from apps.chat.contracts import Capability, ModelKind, PerAnswer, PerImage, PerTokens, Price
+from apps.kernel import offers
 
 _FITTING: dict[ModelKind, tuple[type, ...]] = {
     ModelKind.TEXT: (PerAnswer, PerTokens),
@@ -29,6 +31,12 @@ def check_price_fits(price: Price, *, kind: ModelKind) -> None:
     if not is_fitting(price, kind=kind):
         is_about_output = isinstance(price, PerTokens) and kind is not ModelKind.IMAGE
         raise errors.ConfigurationNotValid(field="output_milli" if is_about_output else "price_kind")
+
+
+def offer_of(*, model: str, price: Price, is_in_free_allowance: bool) -> str:
+    """The version of what a model asks: all of its price, and whether free answers of the day pay for it first."""
+    terms = {"kind": type(price).__name__, **asdict(price)}
+    return offers.version_of(model=model, free=int(is_in_free_allowance), **terms)
 
 
 def offered(capabilities: Iterable[Capability]) -> tuple[Capability, ...]:

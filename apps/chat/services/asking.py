@@ -54,15 +54,16 @@ def ask_question(
     parent_id: UUID | Place | None = Place.AFTER_HEAD,
     key: IdentifiedKey | None = None,
     address: str = "",
+    offer: str = "",
 ) -> Asked:
     """Add a user's message and start the answer to it; the same client_id answers the same generation.
 
     Without parent_id the message follows the branch that the user looks at; below None it begins a branch of its
     own, as an edited first question does. Pays with a free use of the day, else by reserving what the answer may cost,
     which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
-    `address` is the visitor's, "" for nobody's.
-    Raises ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and by the rules
-    of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, KeyTokensUsedUp,
+    `address` is the visitor's, "" for nobody's; `offer` the version of the price that was shown, "" for any.
+    Raises OfferChanged, ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and
+    by the rules of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, KeyTokensUsedUp,
     RequestBeyondKeyTokens, NetworkBlocked, WordsRefused, ModelNotFound, ModelWritesNoText, ModelNotEntitled,
     QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen, MemberClosed, MemberBlocked,
     ModelNotAllowed, KeySpendCapReached.
@@ -88,7 +89,9 @@ def ask_question(
         with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
             # First of all, so that a repeat finds its first result whatever has changed in between.
             insert([question, answer])
-            asked = starting.Asking(user_id=user_id, model=model, key=key, address=address, sift=sift, now=now)
+            asked = starting.Asking(
+                user_id=user_id, model=model, key=key, address=address, sift=sift, now=now, offer=offer
+            )
             asker = starting.admit(asked, turns=turns, lately=lately)
             if _keep_as_ruled(question, asker):
                 tokens = rules.message_tokens(question.text)
@@ -110,6 +113,7 @@ def regenerate_answer(
     now: datetime,
     key: IdentifiedKey | None = None,
     address: str = "",
+    offer: str = "",
 ) -> Asked:
     """Start another answer to the same user message, beside the old one; the same client_id does it once.
 
@@ -126,7 +130,9 @@ def regenerate_answer(
             insert([answer])
             last_model, branch_tokens = _last_asked(question)
             wanted = model or last_model
-            asked = starting.Asking(user_id=user_id, model=wanted, key=key, address=address, sift=sift, now=now)
+            asked = starting.Asking(
+                user_id=user_id, model=wanted, key=key, address=address, sift=sift, now=now, offer=offer
+            )
             asker = starting.admit(asked, turns=turns, lately=lately)
             if _keep_as_ruled(question, asker):
                 branch_tokens = None

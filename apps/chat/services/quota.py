@@ -153,6 +153,7 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
         capabilities=rules.offered(model.capabilities),
         created_at=model.created_at,
         price=price,
+        offer=rules.offer_of(model=model.code, price=price, is_in_free_allowance=model.is_in_free_allowance),
         context_tokens=model.context_tokens,
         max_output_tokens=model.max_output_tokens,
         in_free_allowance=model.is_in_free_allowance,

@@ -1,7 +1,7 @@
 """Starting a generation: what is refused, and the queue. A conversation is one of those who ask for it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from types import MappingProxyType
 from typing import Any
@@ -13,7 +13,7 @@ from apps.accounts.contracts import IdentifiedKey, ListScope
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import GenerationDetail, ModelKind, TextDirection, Turn
 from apps.chat.engine import feed
-from apps.chat.models import Generation
+from apps.chat.models import ChatModel, Generation
 from apps.chat.rules.admission import Rate, rate_of
 from apps.chat.rules.chain import Lately
 from apps.chat.rules.tool_use import text_of_call
@@ -25,6 +25,7 @@ from apps.chat.services.word_lists import record_found, sifting
 from apps.chat.words.gate import Sifted
 from apps.kernel import switches
 from apps.kernel.db import insert
+from apps.kernel.errors import OfferChanged
 from apps.kernel.ids import UserId
 
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
@@ -55,6 +56,8 @@ class Asking:
     now: datetime
     # Text that goes with the question (Question.beside).
     beside: str = ""
+    # The version of the price that the asker was shown (rules.offer_of), "" for whoever takes the present one.
+    offer: str = ""
     # How many answers are asked for in all.
     answers: int = 1
 
@@ -175,14 +178,24 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
         address=asked.address,
         blocked_networks=blocked_networks(),
     )
+    question = rules.pass_through(question, chain())
+    _check_as_shown(asked.offer, facts.model)
     return Admitted(
         user_id=asked.user_id,
         person_id=standing.person_id,
         key=asked.key,
         facts=facts,
-        question=rules.pass_through(question, chain()),
+        question=question,
         now=asked.now,
     )
+
+
+def _check_as_shown(offer: str, model: ChatModel) -> None:
+    """Raise OfferChanged, with the present price, where the asker was shown another one."""
+    price, is_free = model.price.terms, model.is_in_free_allowance
+    if not offer or offer == (present := rules.offer_of(model=model.code, price=price, is_in_free_allowance=is_free)):
+        return
+    raise OfferChanged(offer=present, model=model.code, name=model.name, in_free_allowance=is_free, **asdict(price))
 
 
 def queue(*rows: Generation, asker: Admitted) -> Rate | None:

@@ -18,10 +18,10 @@ let freeLeft = 0;
 // Milli-credits; unknown at first.
 let quota = null;
 
-/** {id, name, isFreeDaily} of the chosen model, or null when there is none. */
+/** {id, name, offer, isFreeDaily} of the chosen model, or null when there is none. */
 export function chosenModel() {
   const radio = chosen();
-  return radio && { id: radio.value, name: radio.dataset.name, isFreeDaily: radio.dataset.free === "true" };
+  return radio && { id: radio.value, name: radio.dataset.name, offer: radio.dataset.offer, isFreeDaily: radio.dataset.free === "true" };
 }
 
 /** The name of a model by its id; the id where it is not offered any more. */
@@ -58,6 +58,16 @@ function showLow() {
   low.hidden = !words;
   const line = low.querySelector("span");
   if (line.textContent !== words) line.textContent = words;
+}
+
+/** Takes the models and their prices as a page has them now; what the chosen one asks, or null if it is gone. */
+export function renewModels(page) {
+  const { id } = chosenModel() ?? {};
+  document.querySelector(".model-list").replaceWith(page.querySelector(".model-list"));
+  const radio = document.querySelector(`input[name="model"][value="${CSS.escape(id ?? "")}"]:not(:disabled)`);
+  if (radio) radio.checked = true;
+  show();
+  return radio && radio.closest(".model-option").querySelector("[data-part=price]").textContent.trim();
 }
 
 /** Begins with the model that the question in the box is for, if one was chosen for it. */

@@ -1,7 +1,7 @@
 // The chat page: sends, follows, stops, and keeps its tabs alike.
 import { api, newKey } from "../core/api.js";
 import { copy } from "../core/clipboard.js";
-import { openSheet } from "../core/dialog.js";
+import { ask, openSheet } from "../core/dialog.js";
 import { element } from "../core/dom.js";
 import { freshPage } from "../core/fresh_page.js";
 import { Intentions } from "../core/intentions.js";
@@ -13,7 +13,7 @@ import { follow } from "./answer_events.js";
 import { currentText, focusInput, setMode, setText, wireComposer } from "./composer.js";
 import { watchElsewhere } from "./elsewhere.js";
 import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
-import { chosenModel, modelName, wireModels } from "./models.js";
+import { chosenModel, modelName, renewModels, wireModels } from "./models.js";
 import { report } from "./reports.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
 import { addAnswer, addQuestion, describe, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
@@ -91,7 +91,7 @@ async function send() {
   scrollToEnd();
   try {
     await ensureConversation();
-    const asked = await api.post(`${conversationPath()}/messages`, { content, model: model.id, client_id: attempt.clientId });
+    const asked = await api.post(`${conversationPath()}/messages`, { content, model: model.id, offer: model.offer, client_id: attempt.clientId });
     attempt = null;
     forgetQuestion();
     settleAddress();
@@ -148,9 +148,19 @@ function refused(error, content) {
   // What it was to be said in is erased: the next try begins anew, and the page as it is now says so.
   if (error.status === 404) keepAttempt((attempt = null));
   if (error.code === "conversation_not_found") return location.reload();
+  if (error.code === "offer_changed") return askAtNewPrice(error, send);
   if (error.code === "quota_exhausted") askToTopUp();
   else toast(error.status === 0 ? text("question-unsure") : error.message, "bad");
   focusInput();
+}
+
+/** Nothing was asked: shows what the model asks by now, and goes on where the member says yes to that. */
+async function askAtNewPrice(error, goOn) {
+  const page = await pageNow();
+  const price = page && renewModels(page);
+  if (!price) return toast(error.message, "bad");
+  document.getElementById("price-question").textContent = text("price-question", { model: chosenModel().name, price });
+  if ((await ask("price-sheet")) === "yes") goOn();
 }
 
 /** Says what went wrong, and looks at once whether the whole chat is gone. */
@@ -175,9 +185,10 @@ async function regenerate(message) {
   sending = true;
   const id = message.dataset.message;
   const name = `${id} ${model.id}`;
-  const send = ({ key }) => api.post(`chat/messages/${id}/regenerate`, { model: model.id }, { idempotencyKey: key });
+  const send = ({ key }) => api.post(`chat/messages/${id}/regenerate`, { model: model.id, offer: model.offer }, { idempotencyKey: key });
   const refusal = await newAnswers.carryOut(name, send).then(() => null, (error) => error);
   sending = false;
+  if (refusal?.code === "offer_changed") return askAtNewPrice(refusal, () => regenerate(message));
   if (refusal?.code === "quota_exhausted") askToTopUp();
   else if (refusal) complain(refusal);
   if (refusal && !refusal.isUnsure) return;
