@@ -36,6 +36,7 @@ from apps.kernel.errors import (
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page
 from apps.kernel.registries import Registry
+from apps.kernel.strict_input import wrong_types
 
 View = Callable[..., Awaitable[HttpResponseBase]]
 
@@ -49,12 +50,14 @@ _NOT_KEPT = {409, 429}
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Input that refuses fields it does not know, so that a client's typing error is not ignored."""
+    """Input that refuses fields it does not know, so that a client's typing error is not ignored, and other types."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Validate, after checking the names."""
+        """Validate, after checking names and types."""
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
             raise serializers.ValidationError({name: ["unknown field"] for name in sorted(unknown)})
+        if isinstance(data, dict) and (wrong := wrong_types(self.fields, data)):
+            raise serializers.ValidationError({name: ["wrong type"] for name in wrong})
         return super().to_internal_value(data)
 
 
@@ -338,7 +341,9 @@ def event_stream(
         @wraps(view)
         async def answer(request: HttpRequest, **url: Any) -> HttpResponseBase:
             if request.method != "GET":
-                return problem.plain(status=405, code="method_not_allowed")
+                refusal = problem.plain(status=405, code="method_not_allowed")
+                refusal.headers["Allow"] = "GET"
+                return refusal
             try:
                 return await view(request, **url)
             except DomainError as error:
