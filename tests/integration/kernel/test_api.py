@@ -6,7 +6,6 @@ from uuid import UUID
 
 import pytest
 from django.contrib.auth.models import AbstractBaseUser
-from django.http import QueryDict
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -15,6 +14,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from apps.kernel.api import Endpoint, IdempotentPost, StrictSerializer
 from apps.kernel.errors import DomainError, ErrorKind
 from apps.kernel.models import IdempotencyKey
+from apps.kernel.strict_input import IS_TEXT
 
 pytestmark = pytest.mark.django_db
 
@@ -215,7 +215,7 @@ def test_a_value_of_another_type_is_refused_and_not_turned_into_the_right_one(sa
 
 def test_values_of_the_right_types_are_taken_and_a_query_is_all_text() -> None:
     said = {"is_wide": False, "seats": None, "name": "x", "plates": ["a"]}
-    form, query = Bench(data=said), Bench(data=QueryDict("is_wide=true&seats=7"))
+    form, query = Bench(data=said), Bench(data={"is_wide": "true", "seats": "7"}, context={IS_TEXT: True})
 
     assert form.is_valid()
     assert form.validated_data == said
