@@ -11,8 +11,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.member import Member, eventually
@@ -34,7 +36,7 @@ services.save_policy(policy=replace(services.policy_on_show(), max_per_minute=10
 
 @dataclass(frozen=True)
 class Asked:
-    """A site of its own, since what is asked for changes it, and who asks there."""
+    """A site of its own, since what is asked for changes it, and two members: the one's browser may revoke its keys."""
 
     site: Site
     cookies: dict[str, str]
@@ -44,15 +46,20 @@ class Asked:
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory, prepared: Prepared) -> Iterator[Asked]:
     """Somebody with quota, whom nothing but the description holds back."""
-    with running_site(tmp_path_factory.mktemp("fuzzed-site"), like=prepared) as site, Member(site.url) as member:
+    with (
+        running_site(tmp_path_factory.mktemp("fuzzed-site"), like=prepared) as site,
+        Member(site.url) as person,
+        Member(site.url) as program,
+    ):
         site.wait_for_workers()
-        member.sign_in()
-        member.pay(member.order(member.get("/api/v1/products")[0]))
-        eventually(lambda: int(member.balances()["quota_milli"]), bool)
-        key = str(member.post("/api/v1/api-keys", {"name": "fuzz", "scopes": ["chat"]})["key"])
+        for member in (person, program):
+            member.sign_in()
+            member.pay(member.order(member.get("/api/v1/products")[0]))
+            eventually(partial(member.get, "/api/v1/balances"), lambda found: bool(found["quota_milli"]))
+        key = str(program.post("/api/v1/api-keys", {"name": "fuzz", "scopes": ["chat"]})["key"])
         said = site.manage("shell", "-c", _OFTEN)
         assert said.returncode == 0, said.stderr
-        yield Asked(site, dict(member.http.cookies.items()), key)
+        yield Asked(site, dict(person.http.cookies.items()), key)
 
 
 def assert_nothing_is_found(where: Path, description: str, *options: str, **environment: str) -> None:
@@ -86,4 +93,6 @@ def test_our_own_api_is_as_its_schema_says(asked: Asked, tmp_path: Path) -> None
 def test_openai_s_api_is_as_its_description_says(asked: Asked, tmp_path: Path) -> None:
     assert_nothing_is_found(tmp_path, f"{asked.site.url}/v1/openapi.json", FUZZ_KEY=asked.key, FUZZ_MODEL=MODEL)
 
+    used = httpx2.get(f"{asked.site.url}/v1/usage", headers={"Authorization": f"Bearer {asked.key}"}, trust_env=False)
+    assert used.json()["total"]["answers"] > 0, "every question was refused"
     assert asked.site.manage("audit").returncode == 0

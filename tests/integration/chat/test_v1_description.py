@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.test import Client
-from django.urls import URLPattern, URLResolver
+from django.urls import URLResolver
 
 from apps.chat.api.compatible import description, urls
 from apps.chat.rules import completions, vendor_switches
@@ -23,16 +24,16 @@ def test_it_names_what_the_rules_know() -> None:
     assert {"model", "messages", *description.parameters()} == known | vendor_switches.NAMES
 
 
-def addresses(patterns: Iterable[URLPattern | URLResolver], before: str = "/v1/") -> Iterator[str]:
+def addresses(patterns: Iterable[Any], before: str = "/v1/") -> Iterator[str]:
     for each in patterns:
         address = before + re.sub(r"<path:(\w+)>", r"{\1}", str(each.pattern))
         if isinstance(each, URLResolver):
             yield from addresses(each.url_patterns, address)
-        else:
+        elif not address.endswith("/"):  # whatever else there is
             yield address
 
 
 def test_it_has_every_address() -> None:
     described = {path for path in description.document()["paths"] if path.startswith("/v1/")}
 
-    assert described == set(addresses(urls.urlpatterns)) - {"/v1/", "/v1/openapi.json"}
+    assert described == set(addresses(urls.urlpatterns)) - {"/v1/openapi.json"}

@@ -88,7 +88,7 @@ def _chat_completions() -> Schema:
 
 def _of_days(summary: str, answer: str) -> Schema:
     """What may be asked for the days from one to another."""
-    day = {"type": "string", "format": "date"}
+    day = {"type": "string", "pattern": "^([0-9]{4}-[0-9]{2}-[0-9]{2})?$"}
     named = [{"name": name, "in": "query", "schema": day} for name in ("start_date", "end_date")]
     return {**_operation(summary, {200: _json(_ref(answer))}, refusals=(400,)), "parameters": named}
 
