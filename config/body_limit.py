@@ -1,9 +1,7 @@
 """A limit for request bodies, in front of Django: it writes the whole body to disk before any view runs."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
 from apps.kernel import openai_shape
@@ -13,11 +11,6 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-# Most clients read no answer before they have sent all, and would see a broken connection instead: so much is read, and
-# thrown away, for so long.
-_MOST_THROWN_AWAY = 64 * 1024 * 1024
-_PATIENCE_SECONDS = 10.0
 
 _TITLE, _CODE = "The body is too large.", "body_too_large"
 _PROBLEM = {
@@ -50,7 +43,7 @@ class BodyLimit:
         # The server has refused a length that is no number.
         declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
         if declared > self._max_bytes:
-            await _refuse(scope, receive, send)
+            await _refuse(scope, send)
             return
         seen = 0
 
@@ -65,7 +58,7 @@ class BodyLimit:
         try:
             await self._application(scope, counted, send)
         except _TooLarge:  # while Django still reads: nothing was answered yet
-            await _refuse(scope, receive, send)
+            await _refuse(scope, send)
 
 
 async def whole_body(receive: Receive) -> bytes | None:
@@ -80,7 +73,7 @@ async def whole_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+async def _refuse(scope: Scope, send: Send) -> None:
     if openai_shape.is_below(scope["path"]):
         refusal = openai_shape.refusal(status=413, message=_TITLE, code=_CODE)
         shaped = [(name.lower().encode(), value.encode()) for name, value in refusal.items()]
@@ -94,17 +87,4 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": True})
-    with suppress(TimeoutError):
-        async with asyncio.timeout(_PATIENCE_SECONDS):
-            await _throw_away(receive)
-    await send({"type": "http.response.body", "body": b""})
-
-
-async def _throw_away(receive: Receive) -> None:
-    left = _MOST_THROWN_AWAY
-    while left > 0:
-        message = await receive()
-        left -= len(message.get("body", b""))
-        if message["type"] == "http.disconnect" or not message.get("more_body"):
-            return
+    await send({"type": "http.response.body", "body": body})

@@ -94,6 +94,7 @@ class ModelForm(ReasonedForm):
             "has_vision",
             "has_reasoning",
             "has_tools",
+            "tokenizer",
             "context_tokens",
             "max_output_tokens",
             "is_in_free_allowance",
@@ -108,6 +109,10 @@ class ModelForm(ReasonedForm):
             "has_vision": gettext_lazy("For later: images in questions are not handed on yet, and nobody is told."),
             "has_reasoning": gettext_lazy("Programs are told. Thoughts that its provider shows are kept and paid for."),
             "has_tools": gettext_lazy("Programs are told, and may name tools for it to call; else they are refused."),
+            "tokenizer": gettext_lazy(
+                "How its maker cuts texts. Where that is known, long conversations fit it exactly, and who breaks an "
+                "answer off pays exactly what was kept; else both are estimated, rather too high."
+            ),
             "context_tokens": gettext_lazy("What is asked and answered fits in these."),
             "is_in_free_allowance": gettext_lazy("A free message of the day pays for its answer, while one is left."),
             "needs_entitlement": gettext_lazy("Only who bought or won the right to it may ask it; else everybody."),
@@ -152,7 +157,7 @@ _PARTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (None, ("code", "name", "kind", "sort")),
     (
         gettext_lazy("What it can"),
-        ("has_vision", "has_reasoning", "has_tools", "context_tokens", "max_output_tokens"),
+        ("has_vision", "has_reasoning", "has_tools", "tokenizer", "context_tokens", "max_output_tokens"),
     ),
     (
         gettext_lazy("Price"),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.chat.api import pictures, reports, streams, views
+from apps.chat.api import context, pictures, reports, streams, views
 
 urlpatterns = [
     path("chat/models", views.Models.as_view()),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("chat/conversations/<uuid:conversation_id>", views.Conversation.as_view()),
     path("chat/conversations/<uuid:conversation_id>/file", views.ConversationFile.as_view()),
     path("chat/conversations/<uuid:conversation_id>/messages", views.Messages.as_view()),
+    path("chat/conversations/<uuid:conversation_id>/fresh-start", context.FreshStart.as_view()),
     path("chat/messages/<uuid:message_id>", views.OneMessage.as_view()),
     path("chat/messages/<uuid:message_id>/regenerate", views.Regenerate.as_view()),
     path("chat/generations/<uuid:generation_id>/stop", views.Stop.as_view()),

@@ -66,6 +66,7 @@ class MessageOutput(serializers.Serializer[Any]):
     content = serializers.CharField(source="text")
     reasoning = serializers.CharField()
     created_at = serializers.DateTimeField()
+    ends_context = serializers.BooleanField(help_text="nothing from here up is sent with what is asked below")
     generation = GenerationOutput(allow_null=True)
 
 
@@ -188,7 +189,7 @@ class Conversations(Endpoint):
     class GetInput(PageQuery):
         """With `q`, a search over titles and messages instead of the list."""
 
-        q = serializers.CharField(required=False, min_length=1, max_length=limits.MAX_SEARCH_CHARS)
+        q = serializers.CharField(required=False, max_length=limits.MAX_SEARCH_CHARS)
 
     class Input(StrictSerializer):
         """Without a title, the conversation takes one from its first message."""

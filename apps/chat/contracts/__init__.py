@@ -28,7 +28,7 @@ from apps.chat.contracts.answers import (
     ToolResult,
     Turn,
 )
-from apps.chat.contracts.catalogue import Capability, ModelKind
+from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
 from apps.chat.contracts.channels import BreakerState, Steering
 from apps.chat.contracts.key_usage import UsedOnDay
 from apps.chat.contracts.pictures import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
@@ -89,6 +89,7 @@ __all__ = [
     "Target",
     "TextDirection",
     "TextPart",
+    "Tokenizer",
     "ToolCall",
     "ToolResult",
     "Turn",
@@ -96,8 +97,8 @@ __all__ = [
     "Usage",
     "UsageBasis",
     "UsedOnDay",
-    "WRITERS",
     "Verdict",
+    "WRITERS",
     "WordAction",
     "WordsFound",
 ]

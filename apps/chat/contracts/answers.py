@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts.catalogue import Capability, ModelKind
+from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
 from apps.chat.contracts.prices import (
     Price,
     Priced,
@@ -189,6 +189,8 @@ class MessageDetail:
     reasoning: str = field(default="", repr=False)
     sibling_ids: tuple[UUID, ...] = ()
     report: ShownReport | None = None
+    # Whether nothing from here up is sent with what is asked below.
+    ends_context: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,6 +307,10 @@ class Job:
     is_all_new: bool = False
     # How much output is taken by our count, where each token of it has its price; None where the answer has.
     most_output_tokens: int | None = None
+    # By which tables its tokens are counted; None where nobody knows.
+    tokenizer: Tokenizer | None = None
+    # How much of the turns is asked, which are more than that by our estimate; None where they are what is asked.
+    budget_tokens: int | None = None
 
     @property
     def new_text(self) -> str:
@@ -326,6 +332,9 @@ class Outcome:
     reported: Reported = Reported()
     # Our count of what was asked; 0 where nobody has counted it since the question.
     asked_tokens: int = 0
+    # The input, and the output that was kept, where somebody counted them exactly.
+    exact_input: int | None = None
+    exact_kept: int | None = None
     # Where it was asked last, how long until its first output and until its end; None where nobody knows.
     route_id: UUID | None = None
     first_output_ms: int | None = None

@@ -18,3 +18,14 @@ class Capability(TextChoices):
     VISION = "vision", _("sees images")
     REASONING = "reasoning", _("thinks before it answers")
     TOOLS = "tools", _("uses tools")
+
+
+class Tokenizer(TextChoices):
+    """How a model cuts texts into tokens, where that is known; the values are the names of its tables."""
+
+    BY_CODE = "by_code", _("As its code says")
+    ESTIMATE = "estimate", _("Not known: estimated")
+    O200K = "o200k_base", _("o200k (GPT-4o and later)")
+    CL100K = "cl100k_base", _("cl100k (GPT-4, GPT-3.5)")
+    HARMONY = "o200k_harmony", _("harmony (gpt-oss)")
+    QWEN = "qwen3.5", _("Qwen 3.5")

@@ -59,6 +59,10 @@ class Attempts:
         self.asked: Target | None = None
         self._begin(job.targets[0])
 
+    def ask_for(self, job: Job) -> None:
+        """Ask this in place of the job that was claimed; nobody has been asked yet."""
+        self._job = job
+
     async def deltas(self) -> AsyncGenerator[Delta, None]:
         """The answer of the first target that begins one. Raises UpstreamError: of the last that was asked."""
         while True:

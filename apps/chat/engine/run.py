@@ -117,6 +117,9 @@ class Run:
         self._reading.cancel()
 
     async def _read(self) -> None:
+        if self.job.budget_tokens is not None:
+            self.job = await self._services.fit_job(self.job)
+            self._attempts.ask_for(self.job)
         asked = f"{self.job.new_text}\n\n{rules.text_of_options(self.job.options)}".rstrip()
         self._asked = await self._moderation.look(asked, TextDirection.QUESTION)
         if self._asked.error_code:
@@ -205,6 +208,7 @@ class Run:
             answered = await self._moderation.look(all_said, TextDirection.ANSWER)
         state, error_code = self._how_it_ended(has_text=show_something(text), has_calls=bool(calls))
         asked = self._attempts.asked
+        counts = await self._exact_counts(text, calls, state)
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
             error_code = rules.ENGINE_LOST
         return Outcome(
@@ -216,6 +220,8 @@ class Run:
             error_code=error_code,
             reported=self._usage.reported,
             asked_tokens=rules.asked_tokens(self.job.turns) + rules.option_tokens(self.job.options),
+            exact_input=counts and counts[0],
+            exact_kept=counts and counts[1],
             route_id=None if asked is None else asked.route_id,
             first_output_ms=self._ms_until(self._first_output_at),
             latency_ms=self._ms_until(ended_at),
@@ -224,6 +230,16 @@ class Run:
             found=self._text.found + self._reasoning.found + found_in_calls + answered.found,
             found_in_question=self._asked.found,
         )
+
+    async def _exact_counts(
+        self, text: str, calls: tuple[ToolCall, ...], state: GenerationState
+    ) -> tuple[int, int] | None:
+        """Our counts of what was asked and kept, where somebody pays by them: of whole answers providers tell."""
+        is_told = self._usage.has_usage and rules.is_whole(state=state, finish_reason=self._finish_reason)
+        is_paid = self.job.most_output_tokens is not None and (text or self._reasoning.length or calls)
+        if is_told or not is_paid or self.job.tokenizer is None or self._end is GenerationState.INTERRUPTED:
+            return None
+        return await self._services.count_answer(self.job, texts=(text, str(self._reasoning)), calls=calls)
 
     def _ms_until(self, moment: float | None) -> int | None:
         return None if moment is None else round((moment - self._begun_at) * 1000)

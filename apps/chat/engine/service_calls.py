@@ -2,15 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from functools import partial
 from typing import Protocol, TypeVar
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from apps.chat.contracts import Job, Outcome, Target
+from apps.chat.contracts import Job, Outcome, Target, ToolCall
 from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.words.lexicon import Lexicon
 from apps.kernel import clock
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _THREADS = 4
+# Until the tokens of an answer that ended are counted; behind that they are estimated.
+_COUNT_SECONDS = 2.0
 _FINISH_TRIES = 5
 _FINISH_PAUSE_SECONDS = 0.5
 
@@ -58,6 +61,12 @@ class Services(Protocol):
     def lexicon(self) -> Lexicon:
         """See services.lexicon."""
 
+    def fit_job(self, *, job: Job) -> Job:
+        """See services.fit_job."""
+
+    def count_answer(self, *, job: Job, texts: Sequence[str], calls: Sequence[ToolCall]) -> tuple[int, int] | None:
+        """See services.count_answer."""
+
 
 class ServiceCalls:
     """The engine's way to the database: blocking services in threads, so that no stream waits or holds a connection."""
@@ -65,6 +74,8 @@ class ServiceCalls:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="generate-db")
+        # Who counts tokens has one process, which may have to start; nobody who writes to the database waits for it.
+        self._counting = ThreadPoolExecutor(1, thread_name_prefix="generate-count")
 
     async def claim_jobs(self, limit: int, *, per_channel: int, running: Mapping[str, int]) -> list[Job]:
         """Jobs to carry out; none when the database fails."""
@@ -129,9 +140,27 @@ class ServiceCalls:
         """The operators' words that are in force; None when the database fails."""
         return await self._try(self._services.lexicon)
 
+    async def fit_job(self, job: Job) -> Job:
+        """The job with as much of its branch as fits the model."""
+        return await asyncio.get_running_loop().run_in_executor(
+            self._counting, partial(self._services.fit_job, job=job)
+        )
+
+    async def count_answer(
+        self, job: Job, *, texts: Sequence[str], calls: Sequence[ToolCall]
+    ) -> tuple[int, int] | None:
+        """The tokens of what was asked and of what was kept; None where nobody counts them, or not in time."""
+        count = partial(self._services.count_answer, job=job, texts=texts, calls=calls)
+        counting = asyncio.get_running_loop().run_in_executor(self._counting, count)
+        try:
+            return await asyncio.wait_for(counting, _COUNT_SECONDS)
+        except TimeoutError:
+            return None
+
     def close(self) -> None:
         """Let the threads end; nothing may be asked afterwards."""
         self._threads.shutdown(wait=True)
+        self._counting.shutdown(wait=True, cancel_futures=True)
 
     async def _try(self, work: Callable[[], T]) -> T | None:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _in_thread, work)

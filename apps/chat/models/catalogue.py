@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import Capability, ModelKind, PerAnswer, PerImage, PerTokens, Price, PriceKind
+from apps.chat.contracts import Capability, ModelKind, PerAnswer, PerImage, PerTokens, Price, PriceKind, Tokenizer
 from apps.kernel.models import Row
 
 
@@ -108,6 +108,8 @@ class ChatModel(Row):
     price = models.ForeignKey(
         ModelPrice, verbose_name=_("price"), on_delete=models.PROTECT, related_name="+", db_index=False
     )
+    # By which tables its tokens are counted (rules.tokenizer_of).
+    tokenizer = models.CharField(_("tokens"), max_length=16, choices=Tokenizer, default=Tokenizer.BY_CODE)
     context_tokens = models.PositiveIntegerField(_("context (tokens)"), default=16_000)
     max_output_tokens = models.PositiveIntegerField(_("longest answer (tokens)"), default=2_000)
     is_in_free_allowance = models.BooleanField(_("in the free allowance"), default=True)
@@ -128,6 +130,7 @@ class ChatModel(Row):
                 name="chat_chatmodel_output_fits_context",
             ),
             models.CheckConstraint(condition=Q(kind__in=ModelKind.values), name="chat_chatmodel_kind_known"),
+            models.CheckConstraint(condition=Q(tokenizer__in=Tokenizer.values), name="chat_chatmodel_tokenizer_known"),
             models.CheckConstraint(
                 condition=Q(kind=ModelKind.TEXT) | Q(has_vision=False, has_reasoning=False, has_tools=False),
                 name="chat_chatmodel_capabilities_of_text",

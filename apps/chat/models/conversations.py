@@ -55,6 +55,8 @@ class Message(Row):
     text = models.TextField(blank=True)
     # The pictures that it shows, as parts of a request (rules.parts_of); NULL for none, and erased with the text.
     pictures = models.JSONField(null=True, blank=True)
+    # Nothing from here up, this answer included, is sent with what is asked below.
+    ends_context = models.BooleanField(_("context ends here"), default=False)
     # Made by the client for each act of sending; on the message that the act created first.
     client_id = models.CharField(max_length=64, null=True, blank=True)
 
@@ -67,6 +69,9 @@ class Message(Row):
                 condition=Q(role__in=[role.value for role in WRITERS]), name="chat_message_role_known"
             ),
             models.CheckConstraint(condition=Q(role=Role.USER) | Q(text=""), name="chat_message_answers_are_generated"),
+            models.CheckConstraint(
+                condition=Q(role=Role.ASSISTANT) | Q(ends_context=False), name="chat_message_context_ends_with_answers"
+            ),
         ]
         indexes = [models.Index(fields=["conversation", "id"], name="chat_message_of_conversation")]
 

@@ -30,7 +30,7 @@ from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_pric
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
-from apps.chat.rules.options import option_tokens, text_of_options
+from apps.chat.rules.options import option_tokens, options_to_count, text_of_options
 from apps.chat.rules.outcomes import (
     ANSWER_FILTERED,
     EMPTY_ANSWER,
@@ -54,14 +54,17 @@ from apps.chat.rules.requests import (
     estimate_tokens,
     fit_history,
     message_tokens,
+    newest_turns,
     read_request,
     request_of,
     text_turn,
+    texts_to_count,
     turns_of,
     unanswered,
 )
 from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
+from apps.chat.rules.tokenizers import MOST_TIMES_TOO_HIGH, tokenizer_of
 from apps.chat.rules.usage import counted, most_output
 from apps.chat.rules.word_lists import (
     MAX_FILE_BYTES,
@@ -73,30 +76,31 @@ from apps.chat.rules.word_lists import (
 )
 
 __all__ = [
-    "CHANNEL_LIMITS",
     "ANSWER_FILTERED",
+    "CHANNEL_LIMITS",
     "EMPTY_ANSWER",
     "ENGINE_LOST",
     "FILTERED",
     "FIRST_KEY",
+    "Health",
     "INTERNAL",
     "KEY_SLEEP",
     "MAX_FILE_BYTES",
     "MAX_TITLE",
     "MAX_TURNS",
     "MOST_CONTEXT_TOKENS",
+    "MOST_TIMES_TOO_HIGH",
     "MOST_TOKENS_PER_SIGN",
     "NEXT",
-    "Health",
     "Question",
-    "after_answer",
-    "after_failure",
-    "after_first_word",
-    "after_nothing",
     "Rule",
     "RuleSetting",
     "RuleStanding",
     "abandoned_state",
+    "after_answer",
+    "after_failure",
+    "after_first_word",
+    "after_nothing",
     "arranged",
     "asked_tokens",
     "call_tokens",
@@ -114,10 +118,10 @@ __all__ = [
     "digest_of",
     "estimate_tokens",
     "fit_history",
+    "hint_of",
     "in_force",
     "is_delivered",
     "is_fitting",
-    "hint_of",
     "is_header_value",
     "is_on_this_machine",
     "is_our_own",
@@ -128,9 +132,11 @@ __all__ = [
     "lengthened",
     "message_tokens",
     "most_output",
+    "newest_turns",
     "offer_of",
     "offered",
     "option_tokens",
+    "options_to_count",
     "order_of_asking",
     "pass_through",
     "read_network",
@@ -142,7 +148,9 @@ __all__ = [
     "sources_of",
     "text_of_options",
     "text_turn",
+    "texts_to_count",
     "title_from",
+    "tokenizer_of",
     "turns_of",
     "unanswered",
     "word_file",

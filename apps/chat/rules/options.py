@@ -125,7 +125,12 @@ def text_of_options(options: Mapping[str, Any]) -> str:
 
 def option_tokens(options: Mapping[str, Any]) -> int:
     """Our count of what the model reads of them."""
-    return sum(estimate_tokens(as_json(options[name])) for name in ("response_format", "tools") if name in options)
+    return sum(map(estimate_tokens, options_to_count(options)))
+
+
+def options_to_count(options: Mapping[str, Any]) -> list[str]:
+    """What of the options the model reads."""
+    return [as_json(options[name]) for name in ("response_format", "tools") if name in options]
 
 
 class NotPlain(ValueError):

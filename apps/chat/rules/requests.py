@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import groupby, takewhile
+from itertools import groupby, repeat, takewhile
 from typing import Any
 
 from apps.chat import errors
@@ -129,31 +129,46 @@ def _part(part: Any, *, role: Role, at: str) -> TextPart | ToolCall:
     raise errors.RequestNotValid(at=at)
 
 
-def check_fits(turns: Sequence[Turn], *, beside_tokens: int = 0, budget_tokens: int) -> None:
+def check_fits(
+    turns: Sequence[Turn], *, beside_tokens: int = 0, budget_tokens: int, exact_tokens: int | None = None
+) -> None:
     """Raise RequestTooLong for more than fit_history() lets through: an answer costs the same however much it reads.
 
-    `beside_tokens` is our count of what it reads beside the turns.
+    `beside_tokens` is our count of what it reads beside the turns; `exact_tokens` of all, where somebody counted.
     """
-    if asked_tokens(turns) + beside_tokens > max(budget_tokens, asked_tokens(turns[-1:])):
+    tokens = asked_tokens(turns) + beside_tokens if exact_tokens is None else exact_tokens
+    if tokens > max(budget_tokens, asked_tokens(turns[-1:])):
         raise errors.RequestTooLong(limit=budget_tokens)
 
 
-def fit_history(turns: Sequence[Turn], *, budget_tokens: int) -> tuple[Turn, ...]:
+def fit_history(
+    turns: Sequence[Turn], *, budget_tokens: int, exact_tokens: Sequence[int] | None = None
+) -> tuple[Turn, ...]:
     """The newest turns that fit the budget, oldest first, of user and assistant in turn, beginning with a user's.
 
     Answers that show nothing are left out, and the questions around them become one: some models refuse the whole
     conversation otherwise. The last turn, the question itself, is always kept: upstream says it if it is too long.
+    `exact_tokens` are those of each turn's text, where somebody counted; else they are estimated.
     """
-    kept: list[Turn] = []
-    left = budget_tokens
-    for turn in reversed([turn for turn in turns if show_something(turn.text)]):
-        left -= _cost(turn)
-        if kept and left < 0:
-            break
-        kept.append(turn)
+    kept = list(reversed(newest_turns(turns, budget_tokens=budget_tokens, exact_tokens=exact_tokens)))
     while len(kept) > 1 and kept[-1].role is not Role.USER:
         kept.pop()
     return tuple(_joined(role, run) for role, run in groupby(reversed(kept), key=lambda turn: turn.role))
+
+
+def newest_turns(
+    turns: Sequence[Turn], *, budget_tokens: int, exact_tokens: Sequence[int] | None = None
+) -> tuple[Turn, ...]:
+    """The newest of the turns that show something, as many as fit the budget, each as it was said, oldest first."""
+    counted = zip(turns, exact_tokens or repeat(None, len(turns)), strict=True)
+    kept: list[Turn] = []
+    left = budget_tokens
+    for turn, exact in reversed([(turn, exact) for turn, exact in counted if show_something(turn.text)]):
+        left -= _cost(turn, exact)
+        if kept and left < 0:
+            break
+        kept.append(turn)
+    return tuple(reversed(kept))
 
 
 def unanswered(turns: Sequence[Turn]) -> tuple[Turn, ...]:
@@ -172,8 +187,18 @@ def message_tokens(text: str) -> int:
     return estimate_tokens(text) + _TOKENS_PER_MESSAGE
 
 
-def _cost(turn: Turn) -> int:
-    return message_tokens(turn.text) + sum(map(call_tokens, turn.calls))
+def texts_to_count(turns: Iterable[Turn]) -> tuple[list[str], int]:
+    """What of these turns has tokens, and how many stand around it: what asked_tokens() estimates."""
+    texts, around = [], 0
+    for turn in turns:
+        texts += [turn.text, *(text for call in turn.calls for text in (call.name, call.arguments))]
+        around += _TOKENS_PER_MESSAGE * (1 + len(turn.calls))
+    return texts, around
+
+
+def _cost(turn: Turn, exact: int | None = None) -> int:
+    of_text = message_tokens(turn.text) if exact is None else exact + _TOKENS_PER_MESSAGE
+    return of_text + sum(map(call_tokens, turn.calls))
 
 
 def call_tokens(call: ToolCall) -> int:

@@ -11,11 +11,14 @@ _ADDED_BY_PROVIDERS = 2_000
 _MOST_PER_ALLOWED = 4
 
 
-def counted(reported: Reported, *, asked_tokens: int, kept_tokens: int, max_output_tokens: int) -> Usage:
+def counted(
+    reported: Reported, *, asked_tokens: int, kept_tokens: int, max_output_tokens: int, exact_input: int | None = None
+) -> Usage:
     """The usage of an answer: what its provider says, number by number if it can be true, else what we counted.
 
     `asked_tokens` and `kept_tokens` are our counts of the input and of the output that was kept, `max_output_tokens`
-    is how much output was asked for.
+    is how much output was asked for. What can be true is bounded by the estimate of the input, `asked_tokens`; where
+    somebody counted it, `exact_input` is what counts in place of a provider's.
     """
     most_input = asked_tokens * _MOST_PER_COUNTED + _ADDED_BY_PROVIDERS
     most_output = max(max_output_tokens * _MOST_PER_ALLOWED, kept_tokens)
@@ -24,7 +27,8 @@ def counted(reported: Reported, *, asked_tokens: int, kept_tokens: int, max_outp
         _believed(reported.input_tokens, most_input, least=min(asked_tokens, 1)),
         _believed(reported.output_tokens, most_output, least=min(kept_tokens, 1)),
     )
-    input_tokens = asked_tokens if given[0] is None else given[0]
+    ours = asked_tokens if exact_input is None else exact_input
+    input_tokens = ours if given[0] is None else given[0]
     output_tokens = kept_tokens if given[1] is None else given[1]
     cached = _believed(reported.cached_tokens, input_tokens)
     reasoning = _believed(reported.reasoning_tokens, output_tokens)

@@ -10,6 +10,7 @@ from apps.chat.selectors.catalogue import (
     policy,
     policy_on_show,
     priced_models,
+    tokenizer_of,
 )
 from apps.chat.selectors.conversations import (
     branch_of,
@@ -68,6 +69,7 @@ __all__ = [
     "reports_of",
     "search",
     "summary",
+    "tokenizer_of",
     "trial_targets",
     "turns_above",
     "used_by_day",

@@ -7,7 +7,8 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from apps.chat.contracts import ModelKind, Policy, PricedModel
+from apps.chat import rules
+from apps.chat.contracts import ModelKind, Policy, PricedModel, Tokenizer
 from apps.chat.models import ChatModel, ChatPolicy, ChatRule, Entitlement, FreeUse
 from apps.chat.rules.admission import AccessLimit
 from apps.chat.selectors.routes import is_answering, is_served
@@ -66,6 +67,12 @@ def model_facts(*, user_id: UserId, code: str, now: datetime) -> ModelFacts | No
     """Everything that asking a model needs to know, in one query; None when there is no such model."""
     row = _ASKED.one(user_id=user_id, code=code, now=now)
     return None if row is None else _facts_of(row)
+
+
+def tokenizer_of(code: str) -> Tokenizer | None:
+    """By which tables the tokens of the model of this code are counted; None where nobody knows, or there is none."""
+    said = ChatModel.objects.filter(code=code).values_list("tokenizer", flat=True).first()
+    return None if said is None else rules.tokenizer_of(said, code=code)
 
 
 def offers(*, user_id: UserId, now: datetime, code: str | None = None) -> list[ModelFacts]:

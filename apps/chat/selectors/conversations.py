@@ -100,15 +100,22 @@ def conversation_with_branch(
 
 
 def turns_above(answers: Collection[Message]) -> dict[UUID, list[Turn]]:
-    """By answer, the branch that ends in the question to it, oldest first; for all of them in two statements."""
+    """By answer, the branch that ends in the question to it, oldest first, from where its owner began afresh; for all
+    of them in two statements.
+    """
     if not answers:
         return {}
     conversations = numbered({answer.conversation_id for answer in answers})
-    parent_of: dict[UUID, UUID | None] = dict(_edges(len(conversations)).tuples(**conversations))
+    parent_of: dict[UUID, UUID | None] = {}
+    ends: set[UUID] = set()
+    for pk, parent_id, ends_context in _edges(len(conversations)).tuples(**conversations):
+        parent_of[pk] = parent_id
+        if ends_context:
+            ends.add(pk)
     paths: dict[UUID, list[UUID]] = {answer.pk: [] for answer in answers}
     for answer in answers:
         path, at = paths[answer.pk], answer.parent_id
-        while at is not None and len(path) < MAX_TURNS:
+        while at is not None and at not in ends and len(path) < MAX_TURNS:
             path.append(at)
             at = parent_of[at]
     wanted = numbered({pk for path in paths.values() for pk in path})
@@ -123,7 +130,7 @@ def _edges(number: int) -> CompiledRead[Any]:
 
 
 def _edges_in(conversations: Any) -> QuerySet[Any, Any]:
-    return Message.objects.filter(conversation__pk__in=conversations).values_list("pk", "parent_id")
+    return Message.objects.filter(conversation__pk__in=conversations).values_list("pk", "parent_id", "ends_context")
 
 
 @cache
@@ -194,6 +201,7 @@ def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:
         reasoning=reasoning,
         sibling_ids=siblings,
         report=report,
+        ends_context=row.ends_context,
     )
 
 

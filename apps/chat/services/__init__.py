@@ -18,8 +18,9 @@ from apps.chat.services.chain import (
     save_rule,
 )
 from apps.chat.services.channels import follow_port, save_channel, save_channel_key, save_route
-from apps.chat.services.conversations import change_conversation, create_conversation, delete_conversation
+from apps.chat.services.conversations import begin_afresh, change_conversation, create_conversation, delete_conversation
 from apps.chat.services.costs import save_route_cost
+from apps.chat.services.counting import count_answer, fit_job
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.generations import (
     claim_jobs,
@@ -80,6 +81,7 @@ __all__ = [
     "Started",
     "answers_running",
     "ask_question",
+    "begin_afresh",
     "begin_probe",
     "blocked_networks",
     "change_conversation",
@@ -90,6 +92,7 @@ __all__ = [
     "check_nothing_runs",
     "check_room_for_pictures",
     "claim_jobs",
+    "count_answer",
     "create_conversation",
     "decide_report",
     "delete_conversation",
@@ -108,6 +111,7 @@ __all__ = [
     "export_reports",
     "find_stop_requests",
     "finish_run",
+    "fit_job",
     "follow_port",
     "grant_entitlement",
     "grant_quota",

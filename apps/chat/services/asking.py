@@ -24,14 +24,14 @@ _NOT_SHOWN = tuple(f"generation__{name}" for name in FOR_PROGRAMS)
 _OWN = CompiledRead(
     lambda: (
         Conversation.objects.select_related("head__generation")
-        .only(*_of_conversation(), *_of_branch("head__generation__"))
+        .only(*_of_conversation(), "head__ends_context", *_of_branch("head__generation__"))
         .filter(user_id=Given("user_id"), pk=Given("conversation_id"), deleted_at=None)
     )
 )
 _OWN_ANSWER = CompiledRead(
     lambda: (
         Message.objects.select_related("conversation", "generation")
-        .only(*_of_conversation("conversation__"), *_of_branch("generation__"))
+        .only("ends_context", *_of_conversation("conversation__"), *_of_branch("generation__"))
         .filter(
             role=Role.ASSISTANT,
             pk=Given("answer_id"),
@@ -172,15 +172,15 @@ def _conversation(
 
 
 def _tokens_above(answer: Message | None) -> int | None:
-    """Our count of the branch down to this answer; None where nobody has counted its beginning."""
-    if answer is None:
+    """Our count of the branch down to this answer, as far as it is sent; None where nobody counted its beginning."""
+    if answer is None or answer.ends_context:
         return 0
     return _sum(answer.generation.branch_tokens, rules.message_tokens(answer.generation.text))
 
 
 def _unanswered(answer: Message | None) -> tuple[Turn, ...]:
     """The questions above that no word came to, if this answer is none: the model reads them and the next as one."""
-    if answer is None or show_something(answer.generation.text):
+    if answer is None or answer.ends_context or show_something(answer.generation.text):
         return ()
     return rules.unanswered(selectors.turns_above([answer])[answer.pk])
 

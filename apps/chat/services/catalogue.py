@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import ModelKind, PerAnswer, PerImage, PerTokens, Policy, Price, PriceKind
+from apps.chat.contracts import ModelKind, PerAnswer, PerImage, PerTokens, Policy, Price, PriceKind, Tokenizer
 from apps.chat.models import ChatModel, ChatPolicy, ModelPrice
 from apps.chat.services import routing
 from apps.kernel import audit, configuration
@@ -34,6 +34,7 @@ def save_model(
     has_tools: bool = False,
     price: Price | None = None,
     price_milli: int | None = None,
+    tokenizer: str = Tokenizer.BY_CODE,
     context_tokens: int = 16_000,
     max_output_tokens: int = 2_000,
     is_in_free_allowance: bool = True,
@@ -52,6 +53,8 @@ def save_model(
     terms = price or PerAnswer(answer_milli=price_milli or 0)
     if kind not in ModelKind.values or (kind != ModelKind.TEXT and (has_vision or has_reasoning or has_tools)):
         raise errors.ConfigurationNotValid(field="kind")
+    if tokenizer not in Tokenizer.values:
+        raise errors.ConfigurationNotValid(field="tokenizer")
     rules.check_price(terms)
     rules.check_price_fits(terms, kind=ModelKind(kind))
     if not 0 < max_output_tokens < context_tokens <= rules.MOST_CONTEXT_TOKENS:
@@ -62,6 +65,7 @@ def save_model(
         "has_vision": has_vision,
         "has_reasoning": has_reasoning,
         "has_tools": has_tools,
+        "tokenizer": Tokenizer(tokenizer).value,
         "context_tokens": context_tokens,
         "max_output_tokens": max_output_tokens,
         "is_in_free_allowance": is_in_free_allowance,

@@ -7,7 +7,7 @@ from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import ConversationSummary
+from apps.chat.contracts import ConversationSummary, MessageDetail, Role
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Picture, Report
 from apps.chat.services.pictures import erase_pictures
 from apps.kernel.ids import UserId
@@ -53,6 +53,36 @@ def change_conversation(
         if changes:
             Conversation.objects.filter(pk=conversation_id, user_id=user_id, deleted_at=None).update(**changes)
     return selectors.conversation_of(user_id=user_id, conversation_id=conversation_id)
+
+
+def begin_afresh(
+    *, user_id: UserId, conversation_id: UUID, message_id: UUID, now: datetime, is_on: bool = True
+) -> MessageDetail:
+    """Send nothing from this answer up with what is asked below it, in whichever branch; `is_on` False takes it back.
+
+    The same again changes nothing, nor does anything once something was asked below, which was asked with what stood
+    above, or without: the message that is answered says how it stands. Raises MessageNotFound (also for a question),
+    and ConversationBusy while the answer is being written.
+    """
+    with transaction.atomic():
+        # Against the lock that a new message below takes on it: who asks meanwhile is seen here, or waits.
+        rows = Message.objects.select_for_update(of=("self",))
+        row = rows.filter(
+            pk=message_id,
+            user_id=user_id,
+            conversation_id=conversation_id,
+            conversation__deleted_at=None,
+            role=Role.ASSISTANT,
+        ).first()
+        if row is None:
+            raise errors.MessageNotFound(message_id=str(message_id))
+        if row.ends_context != is_on and not Message.objects.filter(parent=row).exists():
+            if Generation.objects.filter(message=row, state__in=UNSETTLED).exists():
+                raise errors.ConversationBusy
+            Message.objects.filter(pk=row.pk).update(ends_context=is_on)
+            # Other devices look at this to see whether they show what there is.
+            Conversation.objects.filter(pk=conversation_id).update(updated_at=now)
+    return selectors.message_of(user_id=user_id, message_id=message_id)
 
 
 def delete_conversation(*, user_id: UserId, conversation_id: UUID, now: datetime) -> None:

@@ -179,6 +179,10 @@ def _claim(rows: Sequence[_Queued], *, now: datetime) -> list[Job]:
 
 def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tuple[Turn, ...]) -> Job:
     is_by_token = isinstance(row.price.terms, PerTokens)
+    tokenizer = rules.tokenizer_of(row.model.tokenizer, code=row.model.code)
+    budget = None if row.message is None else row.asked_tokens or row.model.prompt_tokens
+    if budget is not None:
+        turns, budget = _fitted(turns, budget_tokens=budget, is_counted=tokenizer is not None)
     return Job(
         generation_id=row.pk,
         lease_token=token,
@@ -188,14 +192,22 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         is_all_new=row.message is None,
         options=row.options or {},
         most_output_tokens=rules.most_output(row.max_output_tokens) if is_by_token else None,
+        tokenizer=tokenizer,
+        budget_tokens=budget,
     )
 
 
 def _turns_of(row: Generation, above: Mapping[UUID, Sequence[Turn]]) -> tuple[Turn, ...]:
-    """What is asked: the request as it was sent, or the branch above the answer, as much of it as was counted for it.
+    """What may be asked: the request as it was sent, or the branch above the answer."""
+    return rules.turns_of(row.request) if row.message is None else tuple(above[row.message.pk])
 
-    That fits the model. Where nobody counted, it is what fits the model now.
+
+def _fitted(turns: tuple[Turn, ...], *, budget_tokens: int, is_counted: bool) -> tuple[tuple[Turn, ...], int | None]:
+    """As much of a branch as was counted for it, which fits the model; where nobody counted, what fits the model now.
+
+    Where that is less than all by our estimate, and the model's tokens can be counted, what may fit, and the budget.
     """
-    if row.message is None:
-        return rules.turns_of(row.request)
-    return rules.fit_history(above[row.message.pk], budget_tokens=row.asked_tokens or row.model.prompt_tokens)
+    if is_counted and rules.asked_tokens(turns) > budget_tokens:
+        most = rules.MOST_TIMES_TOO_HIGH * budget_tokens
+        return rules.newest_turns(turns, budget_tokens=most), budget_tokens
+    return rules.fit_history(turns, budget_tokens=budget_tokens), None

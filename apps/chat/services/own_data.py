@@ -35,6 +35,7 @@ def export_messages(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "pictures": [each["picture"] for each in row.pictures or ()],
             "reasoning": (generation.reasoning if generation else "") or None,
             "created_at": row.created_at,
+            "ends_context": row.ends_context,
             "model": generation.model.code if generation else None,
             "state": generation.state if generation else None,
             "paid_by": generation.paid_by if generation else None,

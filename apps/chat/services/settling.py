@@ -95,14 +95,18 @@ def settle(
 
 def _usage(row: Generation, outcome: Outcome) -> Usage:
     """What it took. One of which nothing is known and nothing was kept took nothing that anybody could count."""
-    kept = rules.estimate_tokens(outcome.text) + rules.estimate_tokens(outcome.reasoning)
-    kept += sum(map(rules.call_tokens, outcome.calls))
+    kept = outcome.exact_kept
+    if kept is None:
+        kept = rules.estimate_tokens(outcome.text) + rules.estimate_tokens(outcome.reasoning)
+        kept += sum(map(rules.call_tokens, outcome.calls))
+    was_taken = outcome.was_taken or kept > 0
     asked = outcome.asked_tokens or row.asked_tokens
     return rules.counted(
         outcome.reported,
-        asked_tokens=asked if outcome.was_taken or kept else 0,
+        asked_tokens=asked if was_taken else 0,
         kept_tokens=kept,
         max_output_tokens=row.max_output_tokens,
+        exact_input=outcome.exact_input if was_taken else None,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -19,6 +20,7 @@ from apps.chat.rules.chain import Lately
 from apps.chat.rules.tool_use import text_of_call
 from apps.chat.services import paying
 from apps.chat.services.chain import asking, blocked_networks, chain
+from apps.chat.services.counting import count_request
 from apps.chat.services.key_tokens import check_key_tokens
 from apps.chat.services.paying import Admitted
 from apps.chat.services.word_lists import record_found, sifting
@@ -104,19 +106,38 @@ def start_for_program(
     Each answer is a generation that is paid for by itself, and counts as a question of its own.
     Raises what start_generation() raises, and TooManyAnswers.
     """
-    number = answers * len(requests)
-    asked = [
-        _asking(
-            rules.read_request(request), options,
-            user_id=user_id, model=model, key=key, address=address, answers=number, now=now,
-        )
-        for request in requests
-    ]  # fmt: skip
-    with asking(user_id=user_id, key=key, now=now, answers=number) as lately, transaction.atomic():
+    read = [rules.read_request(request) for request in requests]
+    start = partial(
+        _start, read, answers=answers, max_output_tokens=max_output_tokens, options=options,
+        user_id=user_id, model=model, key=key, address=address, now=now,
+    )  # fmt: skip
+    try:
+        return start(exact_tokens=[None] * len(read))
+    except errors.RequestTooLong:
+        # By our estimate, which is rather too high: before somebody is refused for it, it is counted.
+        counts = [count_request(turns, options, model=model) for turns in read]
+        if None in counts:
+            raise
+        return start(exact_tokens=counts)
+
+
+def _start(
+    read: Sequence[tuple[Turn, ...]],
+    *,
+    answers: int,
+    max_output_tokens: int | None,
+    options: Mapping[str, Any],
+    exact_tokens: Sequence[int | None],
+    **who: Any,
+) -> Started:
+    number = answers * len(read)
+    asked = [_asking(turns, options, answers=number, **who) for turns in read]
+    begin = asking(user_id=who["user_id"], key=who["key"], now=who["now"], answers=number)
+    with begin as lately, transaction.atomic():
         begun: list[tuple[Admitted, list[Generation]]] = []
-        for turns, each in asked:
+        for (turns, each), exact in zip(asked, exact_tokens, strict=True):
             asker = admit(each, turns=turns, lately=lately)
-            asks = _asks(asker, options, most_output_tokens=max_output_tokens)
+            asks = _asks(asker, options, most_output_tokens=max_output_tokens, exact_tokens=exact)
             rows = paying.paid_generations(asker, asks, answers=answers)
             for row in rows:
                 row.request, row.options = rules.request_of(asker.question.turns), dict(options) or None
@@ -136,13 +157,15 @@ def _asking(turns: tuple[Turn, ...], options: Mapping[str, Any], **who: Any) -> 
     return turns, Asking(sift=sifting(turns, beside=beside), beside=beside, **who)
 
 
-def _asks(asker: Admitted, options: Mapping[str, Any], *, most_output_tokens: int | None) -> paying.Asks:
+def _asks(
+    asker: Admitted, options: Mapping[str, Any], *, most_output_tokens: int | None, exact_tokens: int | None
+) -> paying.Asks:
     """How much the model has to read. Raises RequestTooLong, and ParameterNotOffered for tools that it does not use."""
     model, turns = asker.facts.model, asker.question.turns
     if not model.has_tools and ("tools" in options or any(turn.calls for turn in turns)):
         raise errors.ParameterNotOffered(param="tools")
     beside_tokens = rules.option_tokens(options)
-    rules.check_fits(turns, beside_tokens=beside_tokens, budget_tokens=model.prompt_tokens)
+    rules.check_fits(turns, beside_tokens=beside_tokens, budget_tokens=model.prompt_tokens, exact_tokens=exact_tokens)
     tokens = rules.asked_tokens(turns) + beside_tokens
     return paying.Asks(question_tokens=tokens, branch_tokens=tokens, most_output_tokens=most_output_tokens)
 

@@ -12,6 +12,7 @@ import { toast } from "../core/toast.js";
 import { follow } from "./answer_events.js";
 import { currentText, focusInput, setMode, setText, wireComposer } from "./composer.js";
 import { watchElsewhere } from "./elsewhere.js";
+import { startAfresh } from "./fresh_start.js";
 import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
 import { chosenModel, modelName, renewModels, wireModels } from "./models.js";
 import { report } from "./reports.js";
@@ -208,6 +209,17 @@ async function showBranch(messageId) {
   }
 }
 
+async function beginAfresh(message, button) {
+  if (sending || runningAnswer()) return;
+  try {
+    await startAfresh(conversationId, message, button);
+  } catch (error) {
+    complain(error);
+  }
+  await reload();
+  tabs.tell(conversationId);
+}
+
 /** What somebody wrote is theirs; what a model wrote says so wherever it goes. */
 const markedText = async (message) => `${await writtenText(message)}\n\n${chat.dataset.aiMark}`;
 
@@ -249,6 +261,7 @@ function wireActions() {
     if ("copyCode" in button.dataset) copy(button.closest(".code-block").querySelector("code").textContent);
     else if ("copyAnswer" in button.dataset) copy(markedText(message));
     else if ("regenerate" in button.dataset) regenerate(message);
+    else if ("freshStart" in button.dataset) beginAfresh(message, button);
     else if ("report" in button.dataset) report(message);
     else if ("branch" in button.dataset) showBranch(button.dataset.branch);
     else if ("idea" in button.dataset) {

@@ -136,6 +136,7 @@ def test_a_price_changes_with_a_reason_and_leaves_a_trail(operator_browser: Clie
         "kind": "text",
         "is_visible": "on",
         "price_milli": "2500",
+        "tokenizer": "by_code",
         "context_tokens": "16000",
         "max_output_tokens": "2000",
         "is_enabled": "on",

@@ -237,6 +237,7 @@ def test_an_operator_makes_a_model_of_images_and_hides_it(operator_browser: Clie
         "kind": "image",
         "price_kind": "per_image",
         "image_milli": "2500",
+        "tokenizer": "by_code",
         "context_tokens": "16000",
         "max_output_tokens": "2000",
         "is_enabled": "on",

@@ -46,6 +46,8 @@ class Diary:
     begin_probe = staticmethod(services.begin_probe)
     has_begun = staticmethod(services.has_begun)
     record_attempt = staticmethod(services.record_attempt)
+    fit_job = staticmethod(services.fit_job)
+    count_answer = staticmethod(services.count_answer)
 
     def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
         return services.find_stop_requests(generation_ids=generation_ids)

@@ -310,6 +310,7 @@ EXPLAINED: dict[str, str] = {
     "chat.Generation.options": "the same: what was said beside it",
     "chat.Generation.tool_calls": "what was said, as of a message; that it counts is a check of the database",
     "chat.Generation.text": "what was said, as of a message",
+    "chat.Message.ends_context": "what of a branch is sent with the next question: no more than was set aside for it",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
     "chat.Picture.erased_at": "what no conversation shows goes within a day; that one shows is named (I-64-shown)",
     "chat.RefusalCount": "how many questions rules refused, for operators: nothing is decided by it",
