@@ -91,12 +91,13 @@ def _deleted(rows: Any) -> None:
 
 
 def _forgotten(answers: Any) -> None:
-    """Answers go, and with them what they took and what was said of them."""
+    """Answers go, and with them what they took, what was said of them and what they drew."""
     for rows in (
         AnswerUsage.objects.filter(generation__in=answers),
         Attempt.objects.filter(generation__in=answers),
         Reveal.objects.filter(report__generation__in=answers),
         Report.objects.filter(generation__in=answers),
+        Picture.objects.filter(generation__in=answers),
     ):
         unguard_all(rows.model._meta.db_table)
         _deleted(rows)
