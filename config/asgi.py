@@ -39,7 +39,11 @@ with env.starting(exit_code=env.SERVER_CANNOT_START):
         apart=dict.fromkeys(("/readyz", *late), Threads(synchronous, most=MOST_URGENT_THREADS))
         | dict.fromkeys(settings.ASKED_BY_ITSELF, Threads(synchronous, most=MOST_OWN_THREADS)),
     )
-    application = BodyLimit(Deadline(dispatcher, late=late), max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    application = BodyLimit(
+        Deadline(dispatcher, late=late),
+        max_bytes=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        larger=settings.LARGER_BODIES,
+    )
     # What every page needs is here before the first request, and stays: a full run of the garbage collector would hold
     # all streams for a tenth of a second while it looks through it.
     _ = get_resolver().url_patterns

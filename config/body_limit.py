@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from apps.kernel import openai_shape
@@ -24,16 +25,25 @@ _PROBLEM = {
 }
 
 
+_NOWHERE: Mapping[str, int] = MappingProxyType({})
+_SAYS_WHO = (b"authorization", b"cookie")
+
+
 class _TooLarge(Exception):
     """More bytes came than allowed."""
 
 
 class BodyLimit:
-    """ASGI middleware: 413 for a request whose body is, or says that it is, longer than `max_bytes`."""
+    """ASGI middleware: 413 for a request whose body is, or says that it is, longer than `max_bytes`.
 
-    def __init__(self, application: Application, *, max_bytes: int) -> None:
+    At the addresses of `larger` it may be as long as that says, if it says by a key or a cookie who asks; whether that
+    is true, the view asks before it reads.
+    """
+
+    def __init__(self, application: Application, *, max_bytes: int, larger: Mapping[str, int] = _NOWHERE) -> None:
         self._application = application
         self._max_bytes = max_bytes
+        self._larger = larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -41,8 +51,9 @@ class BodyLimit:
             await self._application(scope, receive, send)
             return
         # The server has refused a length that is no number.
+        limit = self._limit(scope)
         declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
-        if declared > self._max_bytes:
+        if declared > limit:
             await _refuse(scope, send)
             return
         seen = 0
@@ -51,7 +62,7 @@ class BodyLimit:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max_bytes:
+            if seen > limit:
                 raise _TooLarge
             return message
 
@@ -59,6 +70,12 @@ class BodyLimit:
             await self._application(scope, counted, send)
         except _TooLarge:  # while Django still reads: nothing was answered yet
             await _refuse(scope, send)
+
+    def _limit(self, scope: Scope) -> int:
+        larger = self._larger.get(scope["path"], 0)
+        if larger > self._max_bytes and any(name in _SAYS_WHO for name, _ in scope["headers"]):
+            return larger
+        return self._max_bytes
 
 
 async def whole_body(receive: Receive) -> bytes | None:

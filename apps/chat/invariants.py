@@ -11,7 +11,7 @@ from django.db.models import F, Q, QuerySet
 
 from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
-from apps.chat.gateways import picture_files
+from apps.chat.imaging import files as picture_files
 from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Picture, Report, WordList, WordSheet
 from apps.chat.rules import digest_of, limits
 from apps.chat.rules.reports import ReportState

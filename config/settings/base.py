@@ -148,6 +148,13 @@ STORAGES = {
 }
 
 
+# Where bodies are longer than Django's 2.5 MB: pictures, by themselves and in requests of programs.
+LARGER_BODIES = {
+    "/api/v1/chat/pictures": 8 * 1024 * 1024 + 1,
+    "/v1/chat/completions": 12 * 1024 * 1024,
+}
+
+
 def picture_store(folder: Path) -> dict[str, Any]:
     """Where pictures are kept: nobody but this site reads them, and they have no address."""
     options = {"location": folder, "file_permissions_mode": 0o600, "directory_permissions_mode": 0o700}

@@ -64,6 +64,9 @@ class MessageOutput(serializers.Serializer[Any]):
     parent_id = serializers.UUIDField(allow_null=True)
     role = serializers.ChoiceField(choices=[role.value for role in WRITERS])
     content = serializers.CharField(source="text")
+    pictures = serializers.ListField(
+        child=serializers.UUIDField(), source="picture_ids", help_text="what it shows, each below /chat/pictures/"
+    )
     reasoning = serializers.CharField()
     created_at = serializers.DateTimeField()
     ends_context = serializers.BooleanField(help_text="nothing from here up is sent with what is asked below")
@@ -287,6 +290,8 @@ class Messages(Endpoint):
         client_id = ClientIdField()
         offer = serializers.CharField(required=False, max_length=32)
         parent_id = serializers.UUIDField(required=False, allow_null=True)
+        # How many there may be is refused with its own code.
+        pictures = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100)
 
     def get(self, request: Request, conversation_id: UUID) -> Response:
         """A page of messages of all branches, newest first."""
@@ -310,6 +315,7 @@ class Messages(Endpoint):
             client_id=body["client_id"],
             offer=body.get("offer", ""),
             parent_id=body.get("parent_id", Place.AFTER_HEAD),
+            picture_ids=body.get("pictures", ()),
             key=self.credential,
             address=visitors.address_of(request),
             now=clock.now(),

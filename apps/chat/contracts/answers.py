@@ -187,6 +187,7 @@ class MessageDetail:
     created_at: datetime
     generation: GenerationDetail | None = None
     reasoning: str = field(default="", repr=False)
+    picture_ids: tuple[UUID, ...] = ()
     sibling_ids: tuple[UUID, ...] = ()
     report: ShownReport | None = None
     # Whether nothing from here up is sent with what is asked below.
@@ -234,6 +235,15 @@ class TextPart:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImagePart:
+    """A picture of the asker's, which counts as so many tokens; `detail` is how closely the model shall look at it."""
+
+    picture_id: UUID
+    tokens: int
+    detail: str = "auto"
+
+
+@dataclass(frozen=True, kw_only=True)
 class ToolCall:
     """A tool that an answer calls: `arguments` are JSON, as the model wrote them."""
 
@@ -254,12 +264,17 @@ class Turn:
     """What one side says in a request, in parts."""
 
     role: Role
-    parts: tuple[TextPart | ToolCall, ...]
+    parts: tuple[TextPart | ImagePart | ToolCall, ...]
 
     @property
     def text(self) -> str:
         """Its words as a whole."""
         return "\n".join(part.text for part in self.parts if isinstance(part, TextPart))
+
+    @property
+    def pictures(self) -> tuple[ImagePart, ...]:
+        """What it shows."""
+        return tuple(part for part in self.parts if isinstance(part, ImagePart))
 
     @property
     def calls(self) -> tuple[ToolCall, ...]:

@@ -5,12 +5,14 @@ client, its retries, its decoder of events and its models stay unused.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+import json
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID
 
 import aiohttp
 import httpx2
@@ -24,7 +26,9 @@ from apps.chat.engine.reading import Reading
 from apps.chat.engine.thoughts import Thoughts
 from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 from apps.chat.engine.ways import Way
+from apps.chat.imaging import files as picture_files
 from apps.chat.registries import Connection, Delta
+from apps.chat.rules.outcomes import INTERNAL
 from apps.kernel import clock
 
 _DONE = "[DONE]"
@@ -95,10 +99,11 @@ class OpenAIConnection(Connection):
     async def _taken(self, job: Job, target: Target) -> httpx2.Response:
         """The response to a question that the channel took, asked as it wants. Raises UpstreamError."""
         key = (target.base_url, target.upstream_model)
+        pictures = await _pictures_of(job)
         way = self._ways.get(key, Way(limit_name=self._dialect.limit_name, wants_usage=self._dialect.wants_usage))
         while True:
             try:
-                response = await self._ask(job, target, way)
+                response = await self._ask(job, target, way, pictures)
             except transport.Refused as refusal:
                 other = way.after(refusal.complaint)
                 if other == way:
@@ -111,21 +116,26 @@ class OpenAIConnection(Connection):
                 self._ways[key] = way
                 return response
 
-    async def _ask(self, job: Job, target: Target, way: Way) -> httpx2.Response:
+    async def _ask(self, job: Job, target: Target, way: Way, pictures: Mapping[UUID, str]) -> httpx2.Response:
         """Send the question; once more when the channel hangs up before it answers. Raises Refused, UpstreamError."""
+        question = way.question(job, target, self._dialect, pictures)
+        # With pictures it is megabytes, which are not written while all other answers wait.
+        said = await asyncio.to_thread(_written, question) if pictures else question
         try:
             try:
-                return await self._post(self._kept, job, target, way)
+                return await self._post(self._kept, target, said)
             except (aiohttp.ClientConnectionError, transport.Refused) as error:
                 if not _has_hung_up(error):
                     raise
                 # As it does with a connection that it kept long enough. Nothing of an answer came, so nothing that
                 # was answered is asked twice; and a new connection cannot be such a one.
-                return await self._post(self._fresh, job, target, way)
+                return await self._post(self._fresh, target, said)
         except transport.ERRORS as error:
             raise upstream_errors.of_transport(error) from error
 
-    async def _post(self, session: aiohttp.ClientSession, job: Job, target: Target, way: Way) -> httpx2.Response:
+    async def _post(
+        self, session: aiohttp.ClientSession, target: Target, said: dict[str, Any] | bytes
+    ) -> httpx2.Response:
         client = self._client(
             session, target.base_url, target.api_key, target.proxy_url, target.connect_seconds, target.silence_seconds
         )
@@ -133,16 +143,33 @@ class OpenAIConnection(Connection):
         try:
             # Not by its method for this address, which copies messages field by field: for forty of them that was
             # measured to take 7 ms, and all other answers would wait.
-            return await client.post(
+            taken: httpx2.Response = await client.post(
                 "/chat/completions",
                 cast_to=httpx2.Response,
-                body=way.question(job, target, self._dialect),
-                options={"headers": {"Authorization": f"Bearer {token}"}},
+                body=None if isinstance(said, bytes) else said,
+                content=said if isinstance(said, bytes) else None,
+                options={"headers": {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}},
                 stream=True,
             )
+            return taken
         except APIConnectionError as error:
             # What the network says stands behind it (the client wraps errors of TLS, and only those).
             raise error.__cause__ or error from None
+
+
+async def _pictures_of(job: Job) -> Mapping[UUID, str]:
+    """The pictures that a question shows, as data: URIs; read in a thread. Raises UpstreamError where one is gone."""
+    wanted = {picture.picture_id for turn in job.turns for picture in turn.pictures}
+    if not wanted:
+        return {}
+    try:
+        return await asyncio.to_thread(lambda: {each: picture_files.data_uri(each) for each in wanted})
+    except OSError as error:
+        raise UpstreamError(INTERNAL, f"a picture cannot be read: {type(error).__name__}") from error
+
+
+def _written(question: Mapping[str, Any]) -> bytes:
+    return json.dumps(question, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _has_hung_up(error: Exception) -> bool:

@@ -1,12 +1,16 @@
 """How one model wants to be asked, as its refusals teach it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any, Self
+from uuid import UUID
 
-from apps.chat.contracts import Job, Target, ToolCall, ToolResult, Turn
+from apps.chat.contracts import ImagePart, Job, Target, TextPart, ToolCall, ToolResult, Turn
 from apps.chat.engine.dialects import Dialect
 from apps.chat.engine.upstream_errors import Complaint
 
+_NONE: Mapping[UUID, str] = MappingProxyType({})
 # A model that refuses one of these is asked without it; without any other it would be asked for something else.
 _DISPENSABLE = {
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "reasoning_effort",
@@ -30,11 +34,13 @@ class Way:
         refused = {complaint.param} & _DISPENSABLE if complaint.code in _UNSUPPORTED else set()
         return replace(self, limit_name=limit_name, wants_usage=wants_usage, without=self.without | refused)
 
-    def question(self, job: Job, target: Target, dialect: Dialect) -> dict[str, Any]:
-        """The body of the request."""
+    def question(
+        self, job: Job, target: Target, dialect: Dialect, pictures: Mapping[UUID, str] = _NONE
+    ) -> dict[str, Any]:
+        """The body of the request; `pictures` are those of the job, as data: URIs."""
         body: dict[str, Any] = {
             "model": target.upstream_model,
-            "messages": [_message(turn) for turn in job.turns],
+            "messages": [_message(turn, pictures) for turn in job.turns],
             "stream": True,
             self.limit_name: job.max_output_tokens,
         }
@@ -44,9 +50,12 @@ class Way:
         return body | {name: value for name, value in options.items() if name not in self.without}
 
 
-def _message(turn: Turn) -> dict[str, Any]:
-    """A turn in OpenAI's words."""
+def _message(turn: Turn, pictures: Mapping[UUID, str]) -> dict[str, Any]:
+    """A turn in OpenAI's words. Only one that shows something is a list: not every provider takes lists."""
     message: dict[str, Any] = {"role": turn.role.value, "content": turn.text}
+    if turn.pictures:
+        message["content"] = [_part(part, pictures) for part in turn.parts if not isinstance(part, ToolCall)]
+        return message
     if isinstance(turn.parts[0], ToolResult):
         message["tool_call_id"] = turn.parts[0].call_id
     elif turn.calls:
@@ -57,3 +66,11 @@ def _message(turn: Turn) -> dict[str, Any]:
 
 def _call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def _part(part: TextPart | ImagePart, pictures: Mapping[UUID, str]) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    image = {"url": pictures[part.picture_id]}
+    # What it is anyway is left out: some providers do not know the word.
+    return {"type": "image_url", "image_url": image if part.detail == "auto" else image | {"detail": part.detail}}

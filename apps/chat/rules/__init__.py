@@ -57,10 +57,13 @@ from apps.chat.rules.requests import (
     newest_turns,
     read_request,
     request_of,
+    says_something,
+    shown_turn,
     text_turn,
     texts_to_count,
     turns_of,
     unanswered,
+    unseen,
 )
 from apps.chat.rules.routing import order_of_asking
 from apps.chat.rules.titles import MAX_TITLE, check_title, title_from
@@ -145,6 +148,8 @@ __all__ = [
     "read_words",
     "refused_by",
     "request_of",
+    "says_something",
+    "shown_turn",
     "sources_of",
     "text_of_options",
     "text_turn",
@@ -153,5 +158,6 @@ __all__ = [
     "tokenizer_of",
     "turns_of",
     "unanswered",
+    "unseen",
     "word_file",
 ]

@@ -11,7 +11,7 @@ from apps.chat.contracts import Role
 from apps.chat.rules import limits
 from apps.chat.rules.chain import Question, Rule
 from apps.chat.rules.networks import is_within
-from apps.kernel.characters import show_something
+from apps.chat.rules.requests import says_something
 from apps.kernel.errors import _
 
 
@@ -43,7 +43,7 @@ class Size(Rule):
         if question.turns[-1].role is Role.TOOL:
             # Not a member says it; a tool may have nothing to say, or much: what a request may be bounds it.
             return question
-        if not show_something(question.text):
+        if not says_something(question.turns[-1]):
             raise errors.MessageEmpty
         if len(question.text) > question.policy.max_message_chars:
             raise errors.MessageTooLong(limit=question.policy.max_message_chars)

@@ -12,8 +12,8 @@ _FITTING: dict[ModelKind, tuple[type, ...]] = {
     ModelKind.IMAGE: (PerImage,),
     ModelKind.EMBEDDING: (PerTokens,),
 }
-# Images of a question are not handed on yet: who asks with them is refused, so nobody is told of them.
-_HANDED_ON = frozenset({Capability.REASONING, Capability.TOOLS})
+# All that there is so far; one that is recorded before it is handed on stays out of this.
+_HANDED_ON = frozenset({Capability.VISION, Capability.REASONING, Capability.TOOLS})
 
 
 def is_fitting(price: Price, *, kind: ModelKind) -> bool:

@@ -9,6 +9,7 @@ from apps.chat.rules import options, tool_use
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
 from apps.chat.rules.limits import MAX_ANSWERS
 from apps.chat.rules.options import Check, number_within
+from apps.chat.rules.pictures import DETAILS
 from apps.chat.rules.requests import MAX_CALLS, MAX_TURNS
 
 _MAX_MODEL_CHARS = 64
@@ -191,6 +192,8 @@ def _turn(message: Any, *, number: int) -> dict[str, Any]:
         raise errors.ParameterNotValid(param=f"{at}.tool_calls")
     content = message.get("content")
     texts = [] if calls and content in (None, "", []) else _parts(content, at=f"{at}.content")
+    if role != "user":
+        _check_words_only(texts, at=f"{at}.content")
     return {"role": _ROLES[role], "parts": [*texts, *calls]}
 
 
@@ -200,7 +203,9 @@ def _result(message: Mapping[str, Any], *, number: int) -> dict[str, str]:
     call_id = message.get("tool_call_id") if message["role"] == "tool" else _id_of_function(number - 1)
     if not tool_use.is_call_id(call_id):
         raise errors.ParameterNotValid(param=f"{at}.tool_call_id")
-    text = "\n".join(part["text"] for part in _parts(message.get("content"), at=f"{at}.content"))
+    parts = _parts(message.get("content"), at=f"{at}.content")
+    _check_words_only(parts, at=f"{at}.content")
+    text = "\n".join(part["text"] for part in parts)
     return {"type": "tool_result", "id": str(call_id), "text": text}
 
 
@@ -240,13 +245,35 @@ def _parts(content: Any, *, at: str) -> list[dict[str, str]]:
         return [{"type": "text", "text": content}]
     if not isinstance(content, list) or not content:
         raise errors.ParameterNotValid(param=at)
-    return [{"type": "text", "text": _text(part, at=f"{at}.{number}")} for number, part in enumerate(content)]
+    return [_part(part, at=f"{at}.{number}") for number, part in enumerate(content)]
+
+
+def _part(part: Any, *, at: str) -> dict[str, str]:
+    if isinstance(part, dict) and part.get("type") == "image_url":
+        return _image(part, at=at)
+    return {"type": "text", "text": _text(part, at=at)}
+
+
+def _image(part: Mapping[str, Any], *, at: str) -> dict[str, str]:
+    """A picture as it was sent; whoever starts the generation looks at its bytes, and puts a kept one in its place."""
+    image = part.get("image_url")
+    url, detail = (image.get("url"), image.get("detail") or DETAILS[0]) if isinstance(image, dict) else (None, None)
+    if not isinstance(url, str) or not part.keys() <= {"type", "image_url", "cache_control"}:
+        raise errors.ParameterNotValid(param=f"{at}.image_url")
+    if detail not in DETAILS:
+        raise errors.ParameterNotValid(param=f"{at}.image_url.detail")
+    return {"type": "image_url", "url": url, "detail": detail, "at": at}
+
+
+def _check_words_only(parts: list[dict[str, str]], *, at: str) -> None:
+    """Only users show pictures. Raises ParameterNotOffered."""
+    for number, part in enumerate(parts):
+        if part["type"] != "text":
+            raise errors.ParameterNotOffered(param=f"{at}.{number}")
 
 
 def _text(part: Any, *, at: str) -> str:
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind == "image_url":
-        raise errors.ImagesNotUnderstood(param=at)
     if kind in ("input_audio", "file", "refusal"):
         raise errors.ParameterNotOffered(param=f"{at}.type")
     text = part.get("text") if kind == "text" else None

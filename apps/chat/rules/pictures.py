@@ -1,7 +1,10 @@
 """What a picture may be, how many there may be, and what one counts as."""
 
+from base64 import b64decode
 from datetime import timedelta
 from math import ceil
+
+from apps.chat import errors
 
 # Of a file as it is sent, and as it is kept: what a model made may be larger than what members send.
 MAX_BYTES = 8 * 1024 * 1024
@@ -17,6 +20,8 @@ LONGEST_MADE_SIDE = 4096
 # Without a loss, up to so many bytes.
 MAX_PNG_BYTES = 1024 * 1024
 
+# How closely a model may be asked to look.
+DETAILS = ("auto", "low", "high")
 PER_MESSAGE = 9
 PER_REQUEST = 20
 # How long one waits for the question that it is chosen for.
@@ -28,6 +33,26 @@ FILE_WAITS = timedelta(hours=1)
 # OpenAI's count: so many tokens for a picture, and for each tile of it, once it is drawn as small as this.
 _TOKENS, _TOKENS_PER_TILE = 85, 170
 _TILE, _SHORTEST, _LONGEST = 512, 768, 2048
+
+
+def bytes_of(uri: str) -> bytes:
+    """The bytes of a data: URI. What type it says that they are is nobody's to believe.
+
+    Raises ParameterNotOffered for any other address, PictureTooLarge, PictureNotUnderstood.
+    """
+    scheme, _, said = uri.partition(":")
+    if scheme.lower() != "data":
+        # Nothing is fetched for it.
+        raise errors.ParameterNotOffered
+    head, comma, data = said.partition(",")
+    if not comma or not head.lower().endswith(";base64"):
+        raise errors.PictureNotUnderstood
+    if len(data) > -(-MAX_BYTES // 3) * 4:
+        raise errors.PictureTooLarge(limit=MAX_BYTES)
+    try:
+        return b64decode(data, validate=True)
+    except ValueError:
+        raise errors.PictureNotUnderstood from None
 
 
 def picture_tokens(*, width: int, height: int, detail: str) -> int:

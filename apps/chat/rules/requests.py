@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import groupby, repeat, takewhile
 from typing import Any
+from uuid import UUID
 
 from apps.chat import errors
-from apps.chat.contracts import Role, TextPart, ToolCall, ToolResult, Turn
+from apps.chat.contracts import ImagePart, Role, TextPart, ToolCall, ToolResult, Turn
+from apps.chat.rules.pictures import DETAILS, PER_REQUEST
 from apps.kernel.characters import show_something
 
 # What a request may be; how far up a branch it reaches at most, though the token budget usually ends it sooner.
@@ -81,7 +83,9 @@ def request_of(turns: Sequence[Turn]) -> list[dict[str, Any]]:
     return [{"role": turn.role.value, "parts": [_part_as_kept(part) for part in turn.parts]} for turn in turns]
 
 
-def _part_as_kept(part: TextPart | ToolCall) -> dict[str, str]:
+def _part_as_kept(part: TextPart | ImagePart | ToolCall) -> dict[str, Any]:
+    if isinstance(part, ImagePart):
+        return {"type": "image", "picture": str(part.picture_id), "tokens": part.tokens, "detail": part.detail}
     if isinstance(part, ToolCall):
         return {"type": "tool_call", "id": part.id, "name": part.name, "arguments": part.arguments}
     if isinstance(part, ToolResult):
@@ -99,6 +103,28 @@ def text_turn(role: Role, text: str) -> Turn:
     return Turn(role=role, parts=(TextPart(text=text),))
 
 
+def shown_turn(role: Role, text: str, pictures: Any) -> Turn:
+    """A turn of the pictures of a message, as it keeps them (None for none), and of its text, if it has any."""
+    shown = tuple(_picture(part) for part in pictures or ())
+    said = (TextPart(text=text),) if show_something(text) or not shown else ()
+    return Turn(role=role, parts=(*shown, *said))
+
+
+def says_something(turn: Turn) -> bool:
+    """Whether it has words that can be seen, or a picture."""
+    return bool(turn.pictures) or show_something(turn.text)
+
+
+def unseen(turns: Iterable[Turn]) -> tuple[Turn, ...]:
+    """These turns for a model that does not see: their words, and a trace of nothing where that was all."""
+    return tuple(
+        Turn(role=turn.role, parts=tuple(part for part in turn.parts if not isinstance(part, ImagePart)))
+        if turn.pictures
+        else turn
+        for turn in turns
+    )
+
+
 def _turn(turn: Any, *, at: str) -> Turn:
     if not isinstance(turn, dict) or turn.keys() != {"role", "parts"} or turn["role"] not in Role.values:
         raise errors.RequestNotValid(at=at)
@@ -113,11 +139,22 @@ def _turn(turn: Any, *, at: str) -> Turn:
     return Turn(role=role, parts=tuple(read))
 
 
-def _part(part: Any, *, role: Role, at: str) -> TextPart | ToolCall:
+def _picture(part: Any) -> ImagePart:
+    """A picture as it is kept. Raises ImagesNotUnderstood for any other image."""
+    try:
+        picture_id, tokens, detail = UUID(part["picture"]), part["tokens"], part["detail"]
+    except (KeyError, TypeError, ValueError, AttributeError):
+        raise errors.ImagesNotUnderstood from None
+    if part.keys() != {"type", "picture", "tokens", "detail"} or not isinstance(tokens, int) or detail not in DETAILS:
+        raise errors.ImagesNotUnderstood
+    return ImagePart(picture_id=picture_id, tokens=tokens, detail=detail)
+
+
+def _part(part: Any, *, role: Role, at: str) -> TextPart | ImagePart | ToolCall:
     """A part of what a role may say: only tools say what came of a call, and only answers call one."""
     kind = part.get("type") if isinstance(part, dict) else None
-    if kind == "image":
-        raise errors.ImagesNotUnderstood
+    if kind == "image" and role is Role.USER:
+        return _picture(part)
     said = {name: value for name, value in part.items() if isinstance(value, str)} if kind else {}
     if kind == "text" and role is not Role.TOOL and said.keys() == part.keys() == {"type", "text"}:
         return TextPart(text=said["text"])
@@ -162,10 +199,11 @@ def newest_turns(
     """The newest of the turns that show something, as many as fit the budget, each as it was said, oldest first."""
     counted = zip(turns, exact_tokens or repeat(None, len(turns)), strict=True)
     kept: list[Turn] = []
-    left = budget_tokens
-    for turn, exact in reversed([(turn, exact) for turn, exact in counted if show_something(turn.text)]):
+    left, room = budget_tokens, PER_REQUEST
+    for turn, exact in reversed([(turn, exact) for turn, exact in counted if says_something(turn)]):
         left -= _cost(turn, exact)
-        if kept and left < 0:
+        room -= len(turn.pictures)
+        if kept and (left < 0 or room < 0):
             break
         kept.append(turn)
     return tuple(reversed(kept))
@@ -173,7 +211,7 @@ def newest_turns(
 
 def unanswered(turns: Sequence[Turn]) -> tuple[Turn, ...]:
     """The user's turns at the end of a branch that no answer followed; they are asked together with the next."""
-    said = reversed([turn for turn in turns if show_something(turn.text)])
+    said = reversed([turn for turn in turns if says_something(turn)])
     return tuple(reversed(list(takewhile(lambda turn: turn.role is Role.USER, said))))
 
 
@@ -192,13 +230,17 @@ def texts_to_count(turns: Iterable[Turn]) -> tuple[list[str], int]:
     texts, around = [], 0
     for turn in turns:
         texts += [turn.text, *(text for call in turn.calls for text in (call.name, call.arguments))]
-        around += _TOKENS_PER_MESSAGE * (1 + len(turn.calls))
+        around += _TOKENS_PER_MESSAGE * (1 + len(turn.calls)) + _of_pictures(turn)
     return texts, around
 
 
 def _cost(turn: Turn, exact: int | None = None) -> int:
     of_text = message_tokens(turn.text) if exact is None else exact + _TOKENS_PER_MESSAGE
-    return of_text + sum(map(call_tokens, turn.calls))
+    return of_text + _of_pictures(turn) + sum(map(call_tokens, turn.calls))
+
+
+def _of_pictures(turn: Turn) -> int:
+    return sum(picture.tokens for picture in turn.pictures)
 
 
 def call_tokens(call: ToolCall) -> int:
@@ -207,5 +249,9 @@ def call_tokens(call: ToolCall) -> int:
 
 
 def _joined(role: Role, turns: Iterable[Turn]) -> Turn:
-    """What one of them said in a row; who said the same again meant it once."""
-    return text_turn(role, "\n\n".join(text for text, _ in groupby(turn.text for turn in turns)))
+    """What one of them said in a row; who said the same again meant it once, words and pictures."""
+    run = list(turns)
+    pictures = tuple(dict.fromkeys(picture for turn in run for picture in turn.pictures))
+    text = "\n\n".join(text for text, _ in groupby(turn.text for turn in run if turn.text))
+    said = (TextPart(text=text),) if text or not pictures else ()
+    return Turn(role=role, parts=(*pictures, *said))

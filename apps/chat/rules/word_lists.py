@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import groupby
 
 from apps.chat import errors
-from apps.chat.contracts import ListedWords, TextPart, ToolCall, Turn
+from apps.chat.contracts import ImagePart, ListedWords, TextPart, ToolCall, Turn
 from apps.chat.rules.chain import Question, Rule
 from apps.chat.words.building import LONGEST_WORD
 from apps.chat.words.lexicon import MASK
@@ -150,10 +150,10 @@ def _said_again(run: Iterable[Turn], text: str) -> Iterator[Turn]:
     """The same turns with what was made of their text, in which every sign has its place still."""
     at = 0
     for turn in run:
-        parts: list[TextPart | ToolCall] = []
+        parts: list[TextPart | ImagePart | ToolCall] = []
         ends_at = at + len(turn.text) + 1
         for part in turn.parts:
-            if isinstance(part, ToolCall):
+            if not isinstance(part, TextPart):
                 parts.append(part)
                 continue
             parts.append(replace(part, text=text[at : at + len(part.text)]))

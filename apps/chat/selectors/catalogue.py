@@ -90,6 +90,17 @@ def priced_models() -> list[PricedModel]:
     return [PricedModel(id=row.code, name=row.name, price=row.price.terms) for row in rows]
 
 
+def is_blind(code: str) -> bool:
+    """Whether there is a model of this code that does not see."""
+    return ChatModel.objects.filter(code=code, has_vision=False).exists()
+
+
+def models_that_see() -> list[str]:
+    """The names of the visible models that see and are switched on, in the operators' order."""
+    rows = ChatModel.objects.filter(is_served(), is_enabled=True, is_visible=True, has_vision=True)
+    return list(rows.order_by("sort", "code").values_list("name", flat=True))
+
+
 def models_on_offer() -> list[tuple[str, str]]:
     """Code and name of each visible model that writes answers, in the operators' order; whoever looks."""
     rows = ChatModel.objects.filter(is_enabled=True, is_visible=True, kind=ModelKind.TEXT).order_by("sort", "code")

@@ -11,7 +11,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from apps.chat import errors
 from apps.chat.contracts import ConversationSummary, MessageDetail, Role, SearchHit, Turn
 from apps.chat.models import FOR_PROGRAMS, SHOWN_TEXT, UNSETTLED, Conversation, Generation, Message
-from apps.chat.rules import MAX_TURNS, limits, text_turn
+from apps.chat.rules import MAX_TURNS, limits, shown_turn
 from apps.chat.selectors.answers import generation_detail
 from apps.chat.selectors.reports import reported
 from apps.kernel.db import CompiledRead, given_ids, numbered
@@ -120,7 +120,10 @@ def turns_above(answers: Collection[Message]) -> dict[UUID, list[Turn]]:
             at = parent_of[at]
     wanted = numbered({pk for path in paths.values() for pk in path})
     found = _shown_texts(len(wanted)).tuples(**wanted)
-    turns = {pk: text_turn(Role(role), shown) for pk, role, shown in found}
+    # What a model drew is shown to members; no provider takes pictures from an assistant.
+    turns = {
+        pk: shown_turn(Role(role), text, pictures if role == Role.USER else None) for pk, role, text, pictures in found
+    }
     return {answer: [turns[pk] for pk in reversed(path)] for answer, path in paths.items()}
 
 
@@ -139,7 +142,7 @@ def _shown_texts(number: int) -> CompiledRead[Any]:
 
 
 def _shown_texts_of(messages: Any) -> QuerySet[Any, Any]:
-    return Message.objects.filter(pk__in=messages).values_list("pk", "role", SHOWN_TEXT)
+    return Message.objects.filter(pk__in=messages).values_list("pk", "role", SHOWN_TEXT, "pictures")
 
 
 def search(*, user_id: UserId, words: str, limit: int) -> list[SearchHit]:
@@ -199,10 +202,16 @@ def _detail(row: Message, *, siblings: tuple[UUID, ...]) -> MessageDetail:
         created_at=row.created_at,
         generation=generation,
         reasoning=reasoning,
+        picture_ids=picture_ids(row.pictures),
         sibling_ids=siblings,
         report=report,
         ends_context=row.ends_context,
     )
+
+
+def picture_ids(pictures: Any) -> tuple[UUID, ...]:
+    """Which pictures a message shows, by what it keeps of them; None for none."""
+    return tuple(UUID(each["picture"]) for each in pictures or ())
 
 
 def _snippet(text: str, words: str) -> str:

@@ -1,5 +1,6 @@
 """Asking in a conversation: its messages, and the generation that answers the branch, in one transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -14,6 +15,7 @@ from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role, Tu
 from apps.chat.models import FOR_PROGRAMS, UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import asking
+from apps.chat.services.pictures import chosen, hang
 from apps.chat.services.word_lists import sifting
 from apps.kernel.characters import show_something
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
@@ -55,6 +57,7 @@ def ask_question(
     key: IdentifiedKey | None = None,
     address: str = "",
     offer: str = "",
+    picture_ids: Sequence[UUID] = (),
 ) -> Asked:
     """Add a user's message and start the answer to it; the same client_id answers the same generation.
 
@@ -62,15 +65,18 @@ def ask_question(
     own, as an edited first question does. Pays with a free use of the day, else by reserving what the answer may cost,
     which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
     `address` is the visitor's, "" for nobody's; `offer` the version of the price that was shown, "" for any.
-    Raises OfferChanged, ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff, and
-    by the rules of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, KeyTokensUsedUp,
-    RequestBeyondKeyTokens, NetworkBlocked, WordsRefused, ModelNotFound, ModelWritesNoText, ModelNotEntitled,
-    QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen, MemberClosed, MemberBlocked,
-    ModelNotAllowed, KeySpendCapReached.
+    `picture_ids` are pictures that it shows: uploaded and not asked with yet, or of this conversation.
+    Raises OfferChanged, ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff,
+    PictureNotFound, PictureInUse, TooManyPictures, ImagesNotUnderstood, and by the rules of the chain MessageEmpty,
+    MessageTooLong, AskedTooOften, KeyAskedTooOften, KeyTokensUsedUp, RequestBeyondKeyTokens, NetworkBlocked,
+    WordsRefused, ModelNotFound, ModelWritesNoText, ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid,
+    and of accounts MemberFrozen, MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
     conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
-    tokens = rules.message_tokens(text)
+    shown = chosen(user_id=user_id, conversation_id=conversation.pk, picture_ids=picture_ids)
+    turn = rules.shown_turn(Role.USER, text, shown)
+    tokens = rules.asked_tokens([turn])
     above_tokens = 0 if parent_id is None else _tokens_above(above)
     question = Message(
         conversation=conversation,
@@ -78,11 +84,12 @@ def ask_question(
         parent_id=conversation.head_id if parent_id is Place.AFTER_HEAD else answered_id,
         role=Role.USER,
         text=text,
+        pictures=shown,
         client_id=client_id,
         created_at=now,
     )
     answer = _answer_to(question, now=now)
-    turns = (*_unanswered(None if parent_id is None else above), rules.text_turn(Role.USER, text))
+    turns = (*_unanswered(None if parent_id is None else above), turn)
     # Looked through before the transaction.
     sift = sifting(turns)
     try:
@@ -93,8 +100,10 @@ def ask_question(
                 user_id=user_id, model=model, key=key, address=address, sift=sift, now=now, offer=offer
             )
             asker = starting.admit(asked, turns=turns, lately=lately)
+            _check_is_seen(question, asker)
+            hang(question, conversation_id=conversation.pk)
             if _keep_as_ruled(question, asker):
-                tokens = rules.message_tokens(question.text)
+                tokens = rules.asked_tokens([rules.shown_turn(Role.USER, question.text, shown)])
             asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=_sum(above_tokens, tokens))
             _start(asker, asks, conversation, answer, title=rules.title_from(question.text))
     except IntegrityError as error:
@@ -123,7 +132,7 @@ def regenerate_answer(
     question = _question_of(user_id=user_id, message_id=message_id)
     answer = _answer_to(question, now=now)
     answer.client_id = client_id
-    turns = (*_unanswered(question.parent), rules.text_turn(Role.USER, question.text))
+    turns = (*_unanswered(question.parent), rules.shown_turn(Role.USER, question.text, question.pictures))
     sift = sifting(turns)
     try:
         with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
@@ -134,9 +143,10 @@ def regenerate_answer(
                 user_id=user_id, model=wanted, key=key, address=address, sift=sift, now=now, offer=offer
             )
             asker = starting.admit(asked, turns=turns, lately=lately)
+            _check_is_seen(question, asker)
             if _keep_as_ruled(question, asker):
                 branch_tokens = None
-            tokens = rules.message_tokens(question.text)
+            tokens = rules.asked_tokens([rules.shown_turn(Role.USER, question.text, question.pictures)])
             asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=branch_tokens)
             _start(asker, asks, question.conversation, answer, title="")
     except IntegrityError as error:
@@ -234,6 +244,12 @@ def _start(
     starting.queue(generation, asker=asker)
 
 
+def _check_is_seen(question: Message, asker: paying.Admitted) -> None:
+    """Raise ImagesNotUnderstood for pictures that the model does not see; the names of those that do are `models`."""
+    if question.pictures and not asker.facts.model.has_vision:
+        raise errors.ImagesNotUnderstood(models=selectors.models_that_see())
+
+
 def _keep_as_ruled(question: Message, asker: paying.Admitted) -> bool:
     """Keep, show and ask what the rules made of the question, what they masked being nowhere; whether it is another."""
     if asker.question.text == question.text:
@@ -280,6 +296,7 @@ def _repeat(question: Message) -> Asked:
     """What the first act with this client_id answered. Raises ClientIdReused."""
     first = Message.objects.get(user_id=question.user_id, client_id=question.client_id)
     is_same = first.role == Role.USER and first.conversation_id == question.conversation_id
+    is_same = is_same and first.pictures == question.pictures
     if not is_same or not rules.is_same_question(first.text, question.text):
         raise errors.ClientIdReused
     answers = Message.objects.select_related("generation__model", "generation__price").defer(*_NOT_SHOWN)
@@ -304,6 +321,7 @@ def _asked(question: Message, answer: Message) -> Asked:
             role=Role.USER,
             text=question.text,
             created_at=question.created_at,
+            picture_ids=selectors.picture_ids(question.pictures),
         ),
         answer=MessageDetail(
             id=answer.id,

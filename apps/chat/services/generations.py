@@ -199,7 +199,10 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
 
 def _turns_of(row: Generation, above: Mapping[UUID, Sequence[Turn]]) -> tuple[Turn, ...]:
     """What may be asked: the request as it was sent, or the branch above the answer."""
-    return rules.turns_of(row.request) if row.message is None else tuple(above[row.message.pk])
+    if row.message is None:
+        return rules.turns_of(row.request)
+    turns = tuple(above[row.message.pk])
+    return turns if row.model.has_vision else rules.unseen(turns)
 
 
 def _fitted(turns: tuple[Turn, ...], *, budget_tokens: int, is_counted: bool) -> tuple[tuple[Turn, ...], int | None]:

@@ -14,13 +14,14 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import ListScope
 from apps.chat import errors, selectors
 from apps.chat.contracts import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
-from apps.chat.gateways import picture_files
+from apps.chat.imaging import files as picture_files
 from apps.chat.imaging.cleaning import clean
 from apps.chat.models import Generation, Message, Picture
 from apps.chat.rules import pictures as rules
 from apps.chat.services.labelled import labelled_picture
 from apps.kernel import limits
 from apps.kernel.db import insert
+from apps.kernel.errors import DomainError
 from apps.kernel.ids import UserId, first_id_at, new_id
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,86 @@ def store_made(*, contents: Sequence[bytes]) -> tuple[StoredPicture, ...]:
     PictureTooLarge, OSError.
     """
     return tuple(store(clean(content, is_made=True), is_made=True) for content in contents)
+
+
+def chosen(*, user_id: UserId, conversation_id: UUID, picture_ids: Sequence[UUID]) -> list[dict[str, Any]] | None:
+    """These pictures of a member's as a message of this conversation keeps them, each once; None for none.
+
+    Raises PictureNotFound, PictureInUse, TooManyPictures.
+    """
+    if not picture_ids:
+        return None
+    wanted = list(dict.fromkeys(picture_ids))
+    if len(wanted) > rules.PER_MESSAGE:
+        raise errors.TooManyPictures(limit=rules.PER_MESSAGE)
+    rows = Picture.objects.filter(user_id=user_id, pk__in=wanted, is_made=False, erased_at=None)
+    found = {row.pk: row for row in rows.select_related("message")}
+    for picture_id in wanted:
+        if picture_id not in found:
+            raise errors.PictureNotFound
+        shown_in = found[picture_id].message
+        is_elsewhere = shown_in is not None and shown_in.conversation_id != conversation_id
+        if is_elsewhere or found[picture_id].generation_id is not None:
+            raise errors.PictureInUse
+    return [part_of(found[picture_id]) for picture_id in wanted]
+
+
+def hang(question: Message, *, conversation_id: UUID) -> None:
+    """Let a new message have the pictures that it shows, in the transaction that asks; whoever comes first has them.
+
+    Raises PictureInUse.
+    """
+    if question.pictures is None:
+        return
+    ids = selectors.picture_ids(question.pictures)
+    rows = Picture.objects.filter(pk__in=ids, erased_at=None)
+    hung = rows.filter(message=None, generation=None).update(message=question)
+    of_others = rows.filter(message__conversation_id=conversation_id).exclude(message=question)
+    if hung + of_others.count() < len(ids):
+        raise errors.PictureInUse
+
+
+def take_in(requests: Sequence[Any], *, user_id: UserId, model: str) -> tuple[list[Any], list[StoredPicture]]:
+    """Requests of a program with kept pictures in place of those that it sent; and these, whose rows are not there yet.
+
+    Slow where there are any: for a thread, outside a transaction. What is refused afterwards is left to the sweeper.
+    Raises ImagesNotUnderstood, ParameterNotOffered, TooManyPictures, PictureNotUnderstood, PictureTooLarge,
+    PicturesFull.
+    """
+    sent = [part for request in requests for turn in request for part in turn["parts"] if part["type"] == "image_url"]
+    if not sent:
+        return list(requests), []
+    if selectors.is_blind(model):
+        raise errors.ImagesNotUnderstood(param=sent[0]["at"])
+    if len(sent) > rules.PER_REQUEST:
+        raise errors.TooManyPictures(limit=rules.PER_REQUEST)
+    check_room_for_pictures(user_id=user_id, more=len(sent))
+    stored: dict[int, StoredPicture] = {}
+    for part in sent:
+        try:
+            stored[id(part)] = store(clean(rules.bytes_of(part["url"])))
+        except DomainError as error:
+            error.context.setdefault("param", part["at"])
+            raise
+
+    def kept(part: Any) -> Any:
+        return part_of(stored[id(part)], detail=part["detail"]) if id(part) in stored else part
+
+    taken = [[{**turn, "parts": [kept(part) for part in turn["parts"]]} for turn in request] for request in requests]
+    return taken, list(stored.values())
+
+
+def keep_asked_with(*, row: Generation, stored: Sequence[StoredPicture], now: datetime) -> None:
+    """Give what take_in() wrote to the member of this generation, in the transaction that begins it."""
+    if stored:
+        user_id = UserId(row.user_id)
+        check_room_for_pictures(user_id=user_id, more=len(stored), more_bytes=sum(each.bytes for each in stored))
+        insert(
+            [
+                _row(each, user_id=user_id, now=now, generation_id=row.pk, number=number)
+                for number, each in enumerate(stored)
+            ]
+        )
 
 
 def keep_made(*, row: Generation, stored: Sequence[StoredPicture], now: datetime) -> tuple[UUID, ...]:

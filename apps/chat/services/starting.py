@@ -12,7 +12,7 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey, ListScope
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import GenerationDetail, ModelKind, TextDirection, Turn
+from apps.chat.contracts import GenerationDetail, ModelKind, StoredPicture, TextDirection, Turn
 from apps.chat.engine import feed
 from apps.chat.models import ChatModel, Generation
 from apps.chat.rules.admission import Rate, rate_of
@@ -23,6 +23,7 @@ from apps.chat.services.chain import asking, blocked_networks, chain
 from apps.chat.services.counting import count_request
 from apps.chat.services.key_tokens import check_key_tokens
 from apps.chat.services.paying import Admitted
+from apps.chat.services.pictures import keep_asked_with, take_in
 from apps.chat.services.word_lists import record_found, sifting
 from apps.chat.words.gate import Sifted
 from apps.kernel import switches
@@ -81,7 +82,8 @@ def start_generation(
     at most `max_output_tokens` (1 or more) of an answer where it is to be shorter than the model's longest. `options`,
     what else the answer shall be like, is what rules.options.read_options() gave.
     Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, ParameterNotOffered (tools, for
-    a model that uses none), and what ask_question() raises but for conversations and messages.
+    a model that uses none), of pictures TooManyPictures, PictureNotUnderstood, PictureTooLarge,
+    PicturesFull, and what ask_question() raises but for conversations and messages.
     """
     return start_for_program(
         user_id=user_id, model=model, requests=[request], now=now, key=key, address=address,
@@ -106,9 +108,10 @@ def start_for_program(
     Each answer is a generation that is paid for by itself, and counts as a question of its own.
     Raises what start_generation() raises, and TooManyAnswers.
     """
+    requests, stored = take_in(requests, user_id=user_id, model=model)
     read = [rules.read_request(request) for request in requests]
     start = partial(
-        _start, read, answers=answers, max_output_tokens=max_output_tokens, options=options,
+        _start, read, stored=stored, answers=answers, max_output_tokens=max_output_tokens, options=options,
         user_id=user_id, model=model, key=key, address=address, now=now,
     )  # fmt: skip
     try:
@@ -128,6 +131,7 @@ def _start(
     max_output_tokens: int | None,
     options: Mapping[str, Any],
     exact_tokens: Sequence[int | None],
+    stored: Sequence[StoredPicture],
     **who: Any,
 ) -> Started:
     number = answers * len(read)
@@ -146,6 +150,7 @@ def _start(
         paying.check_room(asker)
         for asker, rows in begun:
             token_rate = queue(*rows, asker=asker)
+        keep_asked_with(row=begun[0][1][0], stored=stored, now=who["now"])
     started = tuple(selectors.generation_detail(row) for _, rows in begun for row in rows)
     return Started(generations=started, rate=rate_of(asker.question), token_rate=token_rate)
 
@@ -162,6 +167,8 @@ def _asks(
 ) -> paying.Asks:
     """How much the model has to read. Raises RequestTooLong, and ParameterNotOffered for tools that it does not use."""
     model, turns = asker.facts.model, asker.question.turns
+    if not model.has_vision and any(turn.pictures for turn in turns):
+        raise errors.ImagesNotUnderstood
     if not model.has_tools and ("tools" in options or any(turn.calls for turn in turns)):
         raise errors.ParameterNotOffered(param="tools")
     beside_tokens = rules.option_tokens(options)

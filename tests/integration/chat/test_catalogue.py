@@ -53,7 +53,7 @@ def test_programs_are_told_what_a_model_is_and_what_of_it_can_be_used_here(
 
     facts = ("kind", "capabilities", "price", "price_per_1000_tokens", "price_per_image_milli", "reason")
     assert {model["id"]: tuple(model[name] for name in facts) for model in told} == {
-        "base": ("text", ["reasoning", "tools"], 1000, None, None, ""),
+        "base": ("text", ["vision", "reasoning", "tools"], 1000, None, None, ""),
         "painter": ("image", [], None, None, 2500, CODE),
         "index": ("embedding", [], None, {"input_milli": 20, "cached_input_milli": 20, "output_milli": 0}, None, CODE),
     }
@@ -69,7 +69,7 @@ def test_openais_clients_are_told_it_beside_what_they_expect(alice: Member, visi
         "owned_by": "chatloop",
         "name": "Base",
         "kind": "text",
-        "capabilities": ["reasoning", "tools"],
+        "capabilities": ["vision", "reasoning", "tools"],
         "context_window": 16_000,
         "max_completion_tokens": 2_000,
     }

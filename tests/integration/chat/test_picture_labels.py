@@ -9,7 +9,7 @@ from django.core.management import CommandError, call_command
 from PIL import Image
 
 from apps.chat import services
-from apps.chat.gateways import picture_files
+from apps.chat.imaging import files as picture_files
 from apps.chat.imaging import records
 from apps.chat.imaging.cleaning import clean
 from tests.integration.chat.drawn import drawn

@@ -16,7 +16,7 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.errors import PictureInUse, PictureNotFound, PicturesFull
-from apps.chat.gateways import picture_files
+from apps.chat.imaging import files as picture_files
 from apps.chat.models import Generation, Message, Picture
 from apps.chat.rules import pictures as rules
 from apps.kernel import clock

@@ -121,7 +121,7 @@ def test_an_answer_that_a_client_sends_back_as_it_came_is_its_text() -> None:
         (with_message(content=["a"]), "messages.0.content.0", errors.ParameterNotValid),
         (with_message(content=[{"type": "text", "text": 5}]), "messages.0.content.0", errors.ParameterNotValid),
         (with_message(content=[{"type": ["text"], "text": ""}]), "messages.0.content.0", errors.ParameterNotValid),
-        (with_message(content=[{"type": "image_url"}]), "messages.0.content.0", errors.ImagesNotUnderstood),
+        (with_message(content=[{"type": "image_url"}]), "messages.0.content.0.image_url", errors.ParameterNotValid),
         (with_message(content=[{"type": "input_audio"}]), "messages.0.content.0.type", errors.ParameterNotOffered),
         (with_message(tool_calls=[{"id": "c"}]), "messages.0.tool_calls.0", errors.ParameterNotValid),
         (with_message(tool_calls={"id": "c"}), "messages.0.tool_calls", errors.ParameterNotValid),

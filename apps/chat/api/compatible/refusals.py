@@ -46,6 +46,8 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.ParameterNotValid: Shape(code="invalid_value"),
     errors.ParameterNotOffered: Shape(code="unsupported_parameter"),
     errors.ImagesNotUnderstood: Shape(status=400, code="unsupported_value", param="messages"),
+    errors.TooManyPictures: Shape(param="messages"),
+    errors.PicturesFull: Shape(status=400, param="messages"),
     errors.MessageEmpty: Shape(code="invalid_value", param="messages"),
     errors.MessageTooLong: Shape(code="context_length_exceeded", param="messages"),
     errors.RequestTooLong: Shape(code="context_length_exceeded", param="messages"),

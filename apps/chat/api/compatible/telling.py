@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from rest_framework.exceptions import ParseError
 
@@ -96,7 +98,7 @@ def begin(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> Asked:
     """
     key = identified(request)
     try:
-        body = StrictJSONParser().parse(io.BytesIO(request.body))
+        body = StrictJSONParser().parse(io.BytesIO(_body_of(request)))
     except ParseError as error:
         raise errors.ParameterNotValid from error
     completion, now = read(body), clock.now()
@@ -121,6 +123,15 @@ def begin(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> Asked:
         rate=started.rate,
         token_rate=started.token_rate,
     )
+
+
+def _body_of(request: HttpRequest) -> bytes:
+    """The body, which may hold pictures: longer than Django takes by itself. Raises RequestDataTooBig."""
+    limit = settings.LARGER_BODIES.get(request.path, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    body = request.read(limit + 1)
+    if len(body) > limit:
+        raise RequestDataTooBig
+    return body
 
 
 async def _at_once(call: Call[Asked]) -> HttpResponseBase:
