@@ -45,7 +45,7 @@ def texts() -> Iterator[tuple[str, str]]:
     """(sentence, where) of everything that members read, as translators know it; refusals are looked at as classes."""
     for file in [*sorted((ROOT / "templates").rglob("*.html")), *sorted((ROOT / "apps").rglob("*.py"))]:
         where = file.relative_to(ROOT)
-        if file.name != "errors.py" and not NOT_FOR_MEMBERS & {*where.parts[1:], file.stem}:
+        if not {"errors", *NOT_FOR_MEMBERS} & {*where.parts[1:], file.stem}:
             for _, text, _ in translations.texts(file):
                 yield " ".join((text if isinstance(text, str) else text[0]).split()), str(where)
 

@@ -1,6 +1,5 @@
-"""Refusals of chat."""
+"""Refusals to those who ask, and to those who configure what is asked."""
 
-from apps.chat.contracts import WordsFound
 from apps.kernel.errors import DomainError, ErrorKind, _
 
 
@@ -34,21 +33,6 @@ class ModelNotFound(DomainError):
     kind = ErrorKind.NOT_FOUND
     code = "model_not_found"
     title = _("This model is not available.")
-
-
-class ChannelNotTried(DomainError):
-    """A channel without a key, or without a route to a model of texts, cannot be tried; `channel` is in the context."""
-
-    kind = ErrorKind.CONFLICT
-    code = "channel_not_tried"
-    title = _("It cannot be tested: it has no key, or no route to a text model.")
-
-
-class TriedTogether(DomainError):
-    """Several were chosen to be tried, and an operator waits for each."""
-
-    code = "tried_together"
-    title = _("Test one at a time: each takes up to twelve seconds.")
 
 
 class ModelWritesNoText(DomainError):
@@ -161,17 +145,6 @@ class MessageTooLong(DomainError):
     title = _("This message is too long.")
 
 
-class WordsRefused(DomainError):
-    """A question with words of a list that refuses; which, nobody is told. `found` is what was found of all lists."""
-
-    code = "words_refused"
-    title = _("This message has words that cannot be sent here. Nothing was charged.")
-
-    def __init__(self, *, found: tuple[WordsFound, ...] = ()) -> None:
-        super().__init__()
-        self.found = found
-
-
 class RequestNotValid(DomainError):
     """A request that is not turns of known parts, or of too many; `at` is the place, as "2.parts.0"."""
 
@@ -222,51 +195,6 @@ class ImagesNotUnderstood(DomainError):
     title = _("This model does not understand images.")
 
 
-class PictureNotFound(DomainError):
-    """No such picture, or somebody else's, or one that is erased; the three are not told apart."""
-
-    kind = ErrorKind.NOT_FOUND
-    code = "picture_not_found"
-    title = _("There is no such picture.")
-
-
-class PictureNotUnderstood(DomainError):
-    """A file that is no picture, of a type that is not taken, or broken."""
-
-    code = "picture_not_understood"
-    title = _("This picture cannot be read. PNG, JPEG, WebP and GIF can.")
-
-
-class PictureTooLarge(DomainError):
-    """More bytes, or more pixels, than a picture may have; where it is the bytes, their `limit` is in the context."""
-
-    code = "picture_too_large"
-    title = _("This picture is too large. Make it smaller, then send it again.")
-
-
-class PicturesFull(DomainError):
-    """The member keeps as many pictures, or as much of them, as anybody may; `limit` and `unit` are in the context."""
-
-    kind = ErrorKind.CONFLICT
-    code = "pictures_full"
-    title = _("You keep as many pictures as you may. Delete conversations that have some, then try again.")
-
-
-class TooManyPictures(DomainError):
-    """More pictures than one message, or one request, may have; `limit` is in the context."""
-
-    code = "too_many_pictures"
-    title = _("These are too many pictures at once.")
-
-
-class PictureInUse(DomainError):
-    """A picture that another conversation shows, or that is asked with, cannot be sent or removed."""
-
-    kind = ErrorKind.CONFLICT
-    code = "picture_in_use"
-    title = _("This picture belongs to another message. Choose it again.")
-
-
 class ClientIdReused(DomainError):
     """The client_id was used before with another message."""
 
@@ -314,57 +242,11 @@ class IllegalTransition(DomainError):
     title = _("This step is not possible from the present state.")
 
 
-class ChannelKeyNeeded(DomainError):
-    """A channel would send the key that it has to another place than the one that it was entered for."""
-
-    code = "channel_key_needed"
-    title = _("Calls would go to another address or proxy: enter the key again.")
-
-
 class ConfigurationNotValid(DomainError):
     """A channel, model or policy that could not work; `field` is in the context."""
 
     code = "configuration_not_valid"
     title = _("This configuration is not valid.")
-
-
-class AnswerNotFinished(DomainError):
-    """An answer that is still being written, of something that only finished ones have."""
-
-    kind = ErrorKind.CONFLICT
-    code = "answer_not_finished"
-    title = _("This answer is still being written. Wait for its end.")
-
-
-class AlreadyReported(DomainError):
-    """The member has said something else about this answer before."""
-
-    kind = ErrorKind.CONFLICT
-    code = "already_reported"
-    title = _("You have already reported this answer.")
-
-
-class ReportNotFound(DomainError):
-    """No such report."""
-
-    kind = ErrorKind.NOT_FOUND
-    code = "report_not_found"
-    title = _("There is no such report.")
-
-
-class ReportDecided(DomainError):
-    """Somebody has decided the report before."""
-
-    kind = ErrorKind.CONFLICT
-    code = "report_decided"
-    title = _("This report is already decided.")
-
-
-class ReportNotDecided(DomainError):
-    """A decision that decides nothing, or tells the member nothing, or more than `limit` characters."""
-
-    code = "report_not_decided"
-    title = _("A decision says whether the report is upheld, and tells its member why.")
 
 
 class RuleFixed(DomainError):
@@ -373,24 +255,3 @@ class RuleFixed(DomainError):
     kind = ErrorKind.CONFLICT
     code = "rule_fixed"
     title = _("This rule stays where it is, and on.")
-
-
-class WordsNotValid(DomainError):
-    """Lines that are no words, of a list or a file; `lines` are the numbers of the first ones, in the context."""
-
-    code = "words_not_valid"
-    title = _("Some lines are no words that can be found.")
-
-
-class WordFileNotValid(DomainError):
-    """A file that is no UTF-8 text, or too big."""
-
-    code = "word_file_not_valid"
-    title = _("The file has to be UTF-8 text of at most 2 MB: a word on each line, or CSV.")
-
-
-class TooManyWords(DomainError):
-    """More words than lists may have; `limit`, of one list or of all, is in the context."""
-
-    code = "too_many_words"
-    title = _("There are more words than the lists may hold.")
