@@ -31,6 +31,8 @@ schema: .venv/dev  ## write down the schema that the migrations make, for the au
 	REDIS_URL=$${REDIS_URL:-redis://127.0.0.1:6379/5} $(BIN)/pytest -q tests/integration/ops/test_schema.py
 browser: .venv/dev  ## only the tests in a real Chromium
 	$(BIN)/pytest -m browser $(ARGS)
+fuzz: .venv/dev  ## ask for what the API's descriptions say, and do not say, for half an hour (FUZZ_EXAMPLES=…)
+	FUZZ_EXAMPLES=$${FUZZ_EXAMPLES:-200} $(BIN)/pytest --timeout=7200 tests/fuzzing $(ARGS)
 clients: .clients/node  ## fetch the clients of tests/clients (in .clients), which are skipped without
 fix: .venv/dev  ## format, and repair what ruff can
 	$(BIN)/ruff format && $(BIN)/ruff check --fix
@@ -59,4 +61,4 @@ $(BIN)/python:
 $(TEXTS): $(wildcard locale/zh_Hans/LC_MESSAGES/parts/*.po) | .venv/runtime
 	@$(BIN)/python -m config.translations
 
-.PHONY: help run test check lint test-services schema browser clients fix messages audit lock clean
+.PHONY: help run test check lint test-services schema browser fuzz clients fix messages audit lock clean

@@ -1,7 +1,9 @@
 """A limit for request bodies, in front of Django: it writes the whole body to disk before any view runs."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -12,6 +14,11 @@ Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# Most clients read no answer before they have sent all, and would see a broken connection instead: so much is read, and
+# thrown away, for so long.
+_MOST_THROWN_AWAY = 64 * 1024 * 1024
+_PATIENCE_SECONDS = 10.0
 
 _TITLE, _CODE = "The body is too large.", "body_too_large"
 _PROBLEM = {
@@ -54,7 +61,7 @@ class BodyLimit:
         limit = self._limit(scope)
         declared = next((int(value) for name, value in scope["headers"] if name == b"content-length"), 0)
         if declared > limit:
-            await _refuse(scope, send)
+            await _refuse(scope, receive, send)
             return
         seen = 0
 
@@ -69,7 +76,7 @@ class BodyLimit:
         try:
             await self._application(scope, counted, send)
         except _TooLarge:  # while Django still reads: nothing was answered yet
-            await _refuse(scope, send)
+            await _refuse(scope, receive, send)
 
     def _limit(self, scope: Scope) -> int:
         larger = self._larger.get(scope["path"], 0)
@@ -90,7 +97,7 @@ async def whole_body(receive: Receive) -> bytes | None:
             return bytes(body)
 
 
-async def _refuse(scope: Scope, send: Send) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     if openai_shape.is_below(scope["path"]):
         refusal = openai_shape.refusal(status=413, message=_TITLE, code=_CODE)
         shaped = [(name.lower().encode(), value.encode()) for name, value in refusal.items()]
@@ -104,4 +111,17 @@ async def _refuse(scope: Scope, send: Send) -> None:
         (b"connection", b"close"),
     ]
     await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await _throw_away(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _throw_away(receive: Receive) -> None:
+    left = _MOST_THROWN_AWAY
+    while left > 0:
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return

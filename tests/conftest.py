@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.flaky(reruns=1))
         # With --dist loadgroup each group is one worker's: those who share a site (a browser's width has one of its
         # own, since waiting is most of what they do), and the sites of single tests.
-        if "own_site" in getattr(item, "fixturenames", ()):
+        if "own_site" in getattr(item, "fixturenames", ()) or item.path.parent.name == "fuzzing":
             item.add_marker(pytest.mark.xdist_group("own-sites"))
         elif item.path.parent.name == "browser":
             width = item.callspec.params.get("context") if hasattr(item, "callspec") else None

@@ -36,10 +36,12 @@ from apps.kernel.errors import (
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page
 from apps.kernel.registries import Registry
+from apps.kernel.strict_input import IS_TEXT, wrong_types
 
 View = Callable[..., Awaitable[HttpResponseBase]]
 
 _KEY = re.compile(r"[A-Za-z0-9._\-]{8,64}\Z")
+_KEY_SCHEMA = {"type": "string", "pattern": r"^[A-Za-z0-9._\-]{8,64}$"}
 
 # The scope of what only a signed-in browser may do: no API key has it.
 SESSION_ONLY = "session"
@@ -49,12 +51,14 @@ _NOT_KEPT = {409, 429}
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Input that refuses fields it does not know, so that a client's typing error is not ignored."""
+    """Input that refuses fields it does not know, so that a client's typing error is not ignored, and other types."""
 
     def to_internal_value(self, data: Any) -> Any:
-        """Validate, after checking the names."""
+        """Validate, after checking names and types."""
         if isinstance(data, dict) and (unknown := set(data) - set(self.fields)):
             raise serializers.ValidationError({name: ["unknown field"] for name in sorted(unknown)})
+        if isinstance(data, dict) and not self.context.get(IS_TEXT) and (wrong := wrong_types(self.fields, data)):
+            raise serializers.ValidationError({name: ["wrong type"] for name in wrong})
         return super().to_internal_value(data)
 
 
@@ -69,7 +73,7 @@ class CodeOutput(serializers.ChoiceField):
 class PageQuery(StrictSerializer):
     """The query of a list: an opaque cursor and a page size."""
 
-    cursor = serializers.CharField(required=False)
+    cursor = serializers.CharField(required=False, min_length=1)
     size = serializers.IntegerField(required=False, min_value=1, max_value=100, default=20)
 
 
@@ -109,7 +113,7 @@ class Schema(AutoSchema):
     def get_override_parameters(self) -> list[Any]:
         """The Idempotency-Key of POSTs that move something; the query of GETs."""
         if self.method == "POST" and isinstance(self.view, IdempotentPost):
-            return [OpenApiParameter("Idempotency-Key", str, location="header", required=True)]
+            return [OpenApiParameter("Idempotency-Key", _KEY_SCHEMA, location="header", required=True)]
         return [query] if self.method == "GET" and (query := self._query()) else []
 
     def get_description(self) -> str:  # type: ignore[override]  # typed as the base of the class it replaces
@@ -257,8 +261,9 @@ class Endpoint(APIView):
 
     def parse(self, request: Request, form: type[serializers.Serializer[Any]]) -> dict[str, Any]:
         """The validated body, or query for GET; raises DRF's ValidationError, which becomes a problem document."""
-        data = request.query_params.dict() if request.method == "GET" else request.data
-        parsed = form(data=data)
+        is_query = request.method == "GET"
+        data = request.query_params.dict() if is_query else request.data
+        parsed = form(data=data, context={IS_TEXT: is_query})
         parsed.is_valid(raise_exception=True)
         values: dict[str, Any] = parsed.validated_data
         return values
@@ -338,7 +343,9 @@ def event_stream(
         @wraps(view)
         async def answer(request: HttpRequest, **url: Any) -> HttpResponseBase:
             if request.method != "GET":
-                return problem.plain(status=405, code="method_not_allowed")
+                refusal = problem.plain(status=405, code="method_not_allowed")
+                refusal.headers["Allow"] = "GET"
+                return refusal
             try:
                 return await view(request, **url)
             except DomainError as error:

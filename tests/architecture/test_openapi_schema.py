@@ -151,3 +151,7 @@ def test_an_answer_s_stream_can_be_resumed_and_rendered(paths: dict[str, Any]) -
         ("header", "Last-Event-ID"),
     }
     assert operation["security"] == [{"apiKey": []}, {"session": []}]
+
+
+def test_a_body_says_that_it_takes_nothing_else(schemas: dict[str, Any]) -> None:
+    assert schemas["LoginCodeInputRequest"]["additionalProperties"] is False

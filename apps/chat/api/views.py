@@ -192,7 +192,7 @@ class Conversations(Endpoint):
     class GetInput(PageQuery):
         """With `q`, a search over titles and messages instead of the list."""
 
-        q = serializers.CharField(required=False, max_length=limits.MAX_SEARCH_CHARS)
+        q = serializers.CharField(required=False, min_length=1, max_length=limits.MAX_SEARCH_CHARS)
 
     class Input(StrictSerializer):
         """Without a title, the conversation takes one from its first message."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.chat import errors
-from apps.chat.rules import options, tool_use
+from apps.chat.rules import options, tool_use, vendor_switches
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
 from apps.chat.rules.limits import MAX_ANSWERS
 from apps.chat.rules.options import Check, number_within
@@ -77,7 +77,7 @@ def read_completion(body: Any) -> Completion:
     """
     if not isinstance(body, dict):
         raise errors.ParameterNotValid
-    said = {name: value for name, value in body.items() if value is not None}
+    said = vendor_switches.with_effort({name: value for name, value in body.items() if value is not None})
     for name, value in said.items():
         _check(name, value)
     # A model that gives less gives less; what no model could give is a mistake.

@@ -1,6 +1,9 @@
 """OpenAI's API: the models of a key, and one shape for whatever goes wrong, as its clients expect it."""
 
+import http.client
+import json
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx2
 import pytest
@@ -157,3 +160,15 @@ def test_a_body_that_is_too_large_is_refused_in_the_envelope(site: str) -> None:
     assert response.status_code == 413
     assert response.json()["error"]["code"] == "body_too_large"
     assert response.headers["x-request-id"].startswith("req_")
+
+
+def test_who_sends_all_of_a_giant_before_it_reads_is_told_why(site: str) -> None:
+    """Ten megabytes do not fit into any socket's buffer: whoever hung up on them would be taken for broken."""
+    address = urlsplit(site)
+    connection = http.client.HTTPConnection(str(address.hostname), address.port, timeout=60)
+
+    connection.request("POST", "/v1/chat/completions", b"x" * 10_000_000)
+
+    response = connection.getresponse()
+    assert (response.status, json.loads(response.read())["error"]["code"]) == (413, "body_too_large")
+    connection.close()

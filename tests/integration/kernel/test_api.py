@@ -14,6 +14,7 @@ from rest_framework.test import APIRequestFactory, force_authenticate
 from apps.kernel.api import Endpoint, IdempotentPost, StrictSerializer
 from apps.kernel.errors import DomainError, ErrorKind
 from apps.kernel.models import IdempotencyKey
+from apps.kernel.strict_input import IS_TEXT
 
 pytestmark = pytest.mark.django_db
 
@@ -192,3 +193,31 @@ def test_a_page_that_was_made_for_this_member_is_served() -> None:
     request = APIRequestFactory().get("/me", HTTP_X_MEMBER=str(ALICE))
 
     assert WhoAmI.as_view()(signed_in(request)).data == {"id": str(ALICE)}
+
+
+class Bench(StrictSerializer):
+    is_wide = serializers.BooleanField(required=False)
+    seats = serializers.IntegerField(required=False, allow_null=True)
+    name = serializers.CharField(required=False)
+    plates = serializers.ListField(child=serializers.CharField(), required=False)
+
+
+@pytest.mark.parametrize(
+    "said", [{"is_wide": 0}, {"is_wide": "true"}, {"seats": "7"}, {"seats": 7.0}, {"seats": True}, {"name": 5},
+             {"plates": [1]}, {"plates": "ab"}],
+)  # fmt: skip
+def test_a_value_of_another_type_is_refused_and_not_turned_into_the_right_one(said: dict[str, Any]) -> None:
+    form = Bench(data=said)
+
+    assert not form.is_valid()
+    assert form.errors == {next(iter(said)): ["wrong type"]}
+
+
+def test_values_of_the_right_types_are_taken_and_a_query_is_all_text() -> None:
+    said = {"is_wide": False, "seats": None, "name": "x", "plates": ["a"]}
+    form, query = Bench(data=said), Bench(data={"is_wide": "true", "seats": "7"}, context={IS_TEXT: True})
+
+    assert form.is_valid()
+    assert form.validated_data == said
+    assert query.is_valid()
+    assert (query.validated_data["is_wide"], query.validated_data["seats"]) == (True, 7)

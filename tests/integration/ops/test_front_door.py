@@ -183,7 +183,8 @@ async def _echo(scope: Message, receive: Receive, send: Send) -> None:
 
 
 def _served(chunks: list[bytes], *, declared: int | None = None) -> tuple[int, int]:
-    """The status of one request with this body, limited to 10 bytes, and how many chunks were read."""
+    """The status of one request with this body, limited to 10 bytes, and how many chunks were read until then."""
+    read_before: list[int] = []
     sent: list[Message] = []
     left = list(chunks)
 
@@ -192,6 +193,7 @@ def _served(chunks: list[bytes], *, declared: int | None = None) -> tuple[int, i
         return {"type": "http.request", "body": chunk, "more_body": bool(left)}
 
     async def send(message: Message) -> None:
+        read_before.append(len(chunks) - len(left))
         sent.append(message)
 
     headers = [] if declared is None else [(b"content-length", str(declared).encode())]
@@ -199,7 +201,8 @@ def _served(chunks: list[bytes], *, declared: int | None = None) -> tuple[int, i
     asyncio.run(serve({"type": "http", "path": "/api/v1/me", "headers": headers}, receive, send))
     if sent[0]["status"] == 413:
         assert set(json.loads(sent[1]["body"])) == MEMBERS
-    return sent[0]["status"], len(chunks) - len(left)
+        assert not left, "who sends before it reads would see a broken connection"
+    return sent[0]["status"], read_before[0]
 
 
 def test_a_body_within_the_limit_is_read_whole() -> None:

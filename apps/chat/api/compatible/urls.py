@@ -2,10 +2,11 @@
 
 from django.urls import include, path, re_path
 
-from apps.chat.api.compatible import billing, catalogue, completions, endpoints
+from apps.chat.api.compatible import billing, catalogue, completions, description, endpoints
 
 urlpatterns = [
     path("chat/completions", completions.chat_completions),
+    path("openapi.json", description.description),
     path("models", catalogue.models),
     # Some models' codes hold slashes.
     path("models/<path:model_id>", catalogue.model),
