@@ -40,7 +40,10 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
                 return  # somebody who only looks whether we are here
             question = json.loads(await reader.readexactly(int(fields[b"content-length"])))
             hold, count, pause = question["messages"][-1]["content"].split()
-            await answer(writer, float(hold), int(count), float(pause))
+            if question.get("stream"):
+                await answer(writer, float(hold), int(count), float(pause))
+            else:
+                await say_at_once(writer, int(count))
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
@@ -63,6 +66,17 @@ async def answer(writer: asyncio.StreamWriter, hold: float, count: int, pause: f
         await writer.drain()
         count -= now
     writer.write(END)
+    await writer.drain()
+
+
+async def say_at_once(writer: asyncio.StreamWriter, count: int) -> None:
+    """One answer, not streamed: as many words in one document."""
+    message = {"role": "assistant", "content": f"{time.monotonic():.6f} " * (count + 1)}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 3, "completion_tokens": 3, "total_tokens": 6}
+    document = {"id": "b", "object": "chat.completion", "created": 1, "model": "benchmark", "choices": [choice]}
+    body = json.dumps(document | {"usage": usage}).encode()
+    writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
     await writer.drain()
 
 

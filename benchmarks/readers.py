@@ -111,7 +111,7 @@ class Member:
 
     def __init__(self, port: int, key: str, *, view: str = "") -> None:
         self._port, self._view = port, view
-        self._headers = f"Authorization: Bearer {key}\r\n"
+        self._headers = self.headers = f"Authorization: Bearer {key}\r\n"
         self._line = Line(port)
         self._conversation = ""
 
@@ -167,8 +167,9 @@ class Member:
 class Model:
     """The model server, asked directly over kept connections."""
 
-    def __init__(self, url: str) -> None:
-        self._port = urlsplit(url).port or 80
+    def __init__(self, url: str, *, pid: int = 0) -> None:
+        self.port = self._port = urlsplit(url).port or 80
+        self._pid = pid
         self._free: list[Line] = []
 
     async def ask(self, question: str) -> Seen:
@@ -181,6 +182,10 @@ class Model:
                 pass
         self._free.append(line)
         return seen
+
+    def processor(self) -> float:
+        """The seconds of the processor of its process so far."""
+        return common.cpu_seconds(self._pid)
 
     @asynccontextmanager
     async def answering(self, question: str, line: Line | None = None) -> AsyncIterator[AsyncIterator[bytes]]:
@@ -255,7 +260,7 @@ def running_litellm(model_url: str) -> Iterator[Model | None]:
                 if process.poll() is not None:
                     raise SystemExit(f"{program} ended with {process.returncode}")
                 time.sleep(0.2)
-            yield Model(f"http://127.0.0.1:{port}")
+            yield Model(f"http://127.0.0.1:{port}", pid=process.pid)
         finally:
             process.kill()
             process.wait()
