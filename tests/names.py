@@ -5,6 +5,9 @@ from typing import Any
 
 import pytest
 
+_getaddrinfo = socket.getaddrinfo
+_OF_THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
+
 
 class Names:
     """The internet's names, as far as they mean something here: each look-up is answered by the next answer."""
@@ -13,7 +16,10 @@ class Names:
         self.answers: dict[str, list[list[str]]] = {}
         self.asked: list[str] = []
 
-    def getaddrinfo(self, host: str, port: int, *, family: int = 0, type: int = 0) -> list[Any]:
+    def getaddrinfo(self, host: str, port: int, *how: int, **more: int) -> Any:
+        """As the system's; of this machine it says what that says."""
+        if host in _OF_THIS_MACHINE:
+            return _getaddrinfo(host, port, *how, **more)
         self.asked.append(host)
         answers = self.answers.get(host)
         if not answers:

@@ -61,7 +61,9 @@ class ChatConfig(AppConfig):
         configuration.declare(RouteCost, actions=("chat.save_route_cost",), named_by="code")
         # Prices of before they were versions are said with their model.
         configuration.declare(ModelPrice, actions=("chat.save_price",), nouns=("price",), named_by="code", unsaid={})
-        configuration.declare(ChatPolicy, actions=("chat.save_policy",), nouns=("policy",))
+        configuration.declare(
+            ChatPolicy, actions=("chat.save_policy",), nouns=("policy",), unsaid={"allows_own_addresses": False}
+        )
         configuration.declare(WordList, actions=("chat.save_word_list",), nouns=("word_list",), named_by="code")
         configuration.declare(
             ChatRule,
@@ -100,9 +102,11 @@ class ChatConfig(AppConfig):
         accounts.register_export_files("pictures", chat.export_picture_files)
         accounts.register_export("quota_entries", chat.export_quota_entries)
         accounts.register_export("entitlements", chat.export_entitlements)
+        accounts.register_export("own_keys", chat.export_own_keys)
         accounts.register_export("reports", chat.export_reports)
         accounts.register_export("AIGC", chat.label_of_archive)
         accounts.register_closing_check(chat.check_nothing_runs)
         # Here, because the ledger does not know accounts; it looks at points as well.
         accounts.register_closing_check(ledger.check_nothing_owed)
         accounts.register_closing_step(chat.erase_texts)
+        accounts.register_closing_step(chat.erase_own_keys)

@@ -12,7 +12,17 @@ from django.db.models import F, Q, QuerySet
 from apps.accounts.contracts import MemberStatus
 from apps.chat.contracts import GenerationState
 from apps.chat.imaging import files as picture_files
-from apps.chat.models import UNSETTLED, Conversation, Generation, Message, Picture, Report, WordList, WordSheet
+from apps.chat.models import (
+    UNSETTLED,
+    Conversation,
+    Generation,
+    Message,
+    OwnKey,
+    Picture,
+    Report,
+    WordList,
+    WordSheet,
+)
 from apps.chat.rules import digest_of, limits
 from apps.chat.rules.reports import ReportState
 from apps.chat.services.free_allowance import local_day
@@ -82,7 +92,7 @@ def unpaid_answers_are_counted(now: datetime, since: datetime | None = None) -> 
         yield Breach(f"unpaid answers of {person} on {day}", f"{surplus:+} answers beyond the count")
 
 
-@invariant("I-64", "a closed account has no conversation, no text, no picture and nothing unsettled", windowed=True)
+@invariant("I-64", "a closed account has no conversation, text, picture, own key, and nothing unsettled", windowed=True)
 def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
     """What was written while or after an account closed: its owner was told that it is erased."""
     # An answer is written to for as long as it runs.
@@ -94,6 +104,7 @@ def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) ->
         came_since(Message.objects.filter(~Q(text="") | Q(pictures__isnull=False)), since),
         came_since(Picture.objects.filter(erased_at=None), since),
         came_since(Generation.objects.filter(said), since),
+        OwnKey.objects.all(),
         # There are few, and they are decided days later.
         Report.objects.filter(~Q(note="") | ~Q(result="")),
     )

@@ -188,7 +188,9 @@ def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
         "price": row.price_id == asked.price_id,
         "count": (row.input_tokens, row.output_tokens) == (asked.prompt_tokens, asked.completion_tokens),
         "charge": row.charged_milli == asked.charged_milli == charged,
-        "version of our cost": row.cost_id in _in_force(costs, row.created_at),
+        # Whose own key asked cost us nothing.
+        "version of our cost": row.cost_id
+        in (_in_force(costs, row.created_at) if asked.own_key_id is None else {None}),
         "rest": row.absorbed_milli == (cost - charged if asked.hold_id is not None else 0),
     }
     if row.cost is not None:

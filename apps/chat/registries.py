@@ -94,8 +94,14 @@ class ChannelKind(ABC):
     """A protocol that channels speak. Every process knows its name; only the engine connects."""
 
     code: ClassVar[str]
-    # For operators.
+    # For operators, and for members with keys of their own.
     label: ClassVar[Any]
+    # Where whoever has a key asks its provider; "" where there is no such place.
+    public_url: ClassVar[str] = ""
+
+    def own_key_url(self) -> str:
+        """Where a member's own key is asked; "" where only the member can know."""
+        return self.public_url
 
     @abstractmethod
     def connect(self) -> Connection:

@@ -19,6 +19,7 @@ from apps.chat import errors, selectors, services
 from apps.chat.contracts import ConversationSummary, MessageDetail, ModelKind, Role
 from apps.chat.gateways import rendered
 from apps.chat.rules import labels, limits, message_tokens
+from apps.chat.rules.own_keys import OWN_TESTS
 from apps.chat.rules.reports import LISTED_REPORTS, MAX_NOTE, REASONS, STATES, ReportDetail, ReportState
 from apps.chat.rules.tariff import tariff
 from apps.kernel import clock
@@ -63,6 +64,18 @@ def reports(request: HttpRequest) -> HttpResponse:
     """What the member reported, and what came of it."""
     found = selectors.reports_of(user_id=signed_in(request), cursor=request.GET.get("cursor"), size=LISTED_REPORTS)
     return render(request, "chat/reports.html", {"page": found.map(_report_row)})
+
+
+@login_required
+@ensure_csrf_cookie
+@require_safe
+def own_keys(request: HttpRequest) -> HttpResponse:
+    """The member's own keys of providers."""
+    keys = [
+        {**vars(state), "failure": _(OWN_TESTS[state.test_code]) if state.test_code in OWN_TESTS else ""}
+        for state in services.own_keys_of(user_id=signed_in(request))
+    ]
+    return render(request, "chat/own_keys.html", {"keys": keys})
 
 
 def _report_row(report: ReportDetail) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from apps.chat.contracts import QUOTA, GenerationState
+from apps.chat.contracts import QUOTA, GenerationState, PaidBy
 from apps.chat.models import FOR_PROGRAMS, Conversation, Entitlement, Generation
 from apps.kernel.admin import (
     SHOWN,
@@ -39,7 +39,7 @@ def _attempts(request: HttpRequest, generation: Any) -> Iterable[Happening]:
             % {
                 "number": attempt.number,
                 "channel": attempt.route.channel.code,
-                "key": attempt.key,
+                "key": attempt.key or PaidBy.OWN_KEY.label,
                 "outcome": attempt.code or _("whole"),
             },
             detail=" · ".join(facts),

@@ -236,7 +236,14 @@ class PolicyForm(ReasonedForm):
 
     class Meta:
         model = ChatPolicy
-        fields = ("free_per_day", "max_running", "max_unpaid_per_day", "max_message_chars", "max_per_minute")
+        fields = (
+            "free_per_day",
+            "max_running",
+            "max_unpaid_per_day",
+            "max_message_chars",
+            "max_per_minute",
+            "allows_own_addresses",
+        )
 
 
 @admin.register(ChatPolicy)
@@ -252,6 +259,7 @@ class ChatPolicyAdmin(ConfigurationAdmin):
         "max_unpaid_per_day",
         "max_message_chars",
         "max_per_minute",
+        "allows_own_addresses",
         "updated_at",
     )
 

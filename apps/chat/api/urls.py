@@ -2,12 +2,15 @@
 
 from django.urls import path
 
-from apps.chat.api import context, pictures, reports, streams, views
+from apps.chat.api import context, own_keys, pictures, reports, streams, views
 
 urlpatterns = [
     path("chat/models", views.Models.as_view()),
     path("chat/quota", views.Quota.as_view()),
     path("chat/quota/entries", views.QuotaEntries.as_view()),
+    path("chat/own-keys", own_keys.OwnKeys.as_view()),
+    path("chat/own-keys/<slug:channel_kind>", own_keys.OneOwnKey.as_view()),
+    path("chat/own-keys/<slug:channel_kind>/test", own_keys.TestOwnKey.as_view()),
     path("chat/conversations", views.Conversations.as_view()),
     path("chat/conversations/<uuid:conversation_id>", views.Conversation.as_view()),
     path("chat/conversations/<uuid:conversation_id>/file", views.ConversationFile.as_view()),

@@ -129,6 +129,7 @@ class Models(Endpoint):
         entitled = serializers.BooleanField()
         entitled_until = serializers.DateTimeField(allow_null=True, help_text="when a right of some days ends")
         affordable = serializers.BooleanField()
+        has_own_key = serializers.BooleanField(help_text="asked with the member's own key: nothing is charged")
         answering = serializers.BooleanField(help_text="false while a question would fail at once, at no cost")
         reason = serializers.CharField(allow_blank=True)
 

@@ -2,6 +2,7 @@
 
 from apps.chat.contracts.answers import (
     OPENAI_COMPATIBLE,
+    OWN_KEYS,
     QUOTA,
     WRITERS,
     AnswerView,
@@ -32,6 +33,7 @@ from apps.chat.contracts.answers import (
 from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
 from apps.chat.contracts.channels import BreakerState, Steering
 from apps.chat.contracts.key_usage import UsedOnDay
+from apps.chat.contracts.own_keys import OwnKeyPlace, OwnKeyState
 from apps.chat.contracts.pictures import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
 from apps.chat.contracts.prices import (
     PerAnswer,
@@ -64,7 +66,10 @@ __all__ = [
     "ModelKind",
     "ModelOffer",
     "OPENAI_COMPATIBLE",
+    "OWN_KEYS",
     "Outcome",
+    "OwnKeyPlace",
+    "OwnKeyState",
     "PaidBy",
     "PerAnswer",
     "PerImage",

@@ -21,6 +21,8 @@ from apps.chat.contracts.word_lists import WordsFound
 QUOTA = "quota"
 # The code of the kind that a channel is of unless it is said otherwise.
 OPENAI_COMPATIBLE = "openai-compatible"
+# In place of a channel's code, which has no colon: answers with members' own keys have their places together.
+OWN_KEYS = "own:keys"
 
 
 class Role(TextChoices):
@@ -56,10 +58,11 @@ class GenerationState(TextChoices):
 
 
 class PaidBy(TextChoices):
-    """What a generation is paid with: a free use of the day, or quota."""
+    """What a generation is paid with: a free use of the day, quota, or its owner's key, outside of this site."""
 
     FREE = "free", _("Free allowance")
     QUOTA = "quota", _("Chat quota")
+    OWN_KEY = "own_key", _("Own key")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,6 +86,8 @@ class Policy:
     max_unpaid_per_day: int = 30
     max_message_chars: int = 32_000
     max_per_minute: int = 60
+    # Whether members may have their own keys asked at addresses of their own.
+    allows_own_addresses: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +95,7 @@ class ModelOffer(Priced):
     """A model as one user sees it; `reason` says why it cannot be used now, else it is empty.
 
     `offer` is the version of its price, as rules.offer_of() says. `capabilities` are those that can be used here.
+    `has_own_key`: it is asked with the member's own key, which pays for it whatever quota and rights there are.
     `entitled_until` is when the right that opens it ends, None for never. One that is not `answering` could be asked,
     but nobody who serves it is well: it would fail at once.
     """
@@ -109,6 +115,7 @@ class ModelOffer(Priced):
     affordable: bool
     answering: bool
     reason: str
+    has_own_key: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +291,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """One place where a job can be asked: a route's channel, by its code, with one of its keys."""
+    """One place where a job can be asked: a route's channel, by its code, with one of its keys or a member's own."""
 
     route_id: UUID
     key_id: UUID
@@ -302,6 +309,9 @@ class Target:
     # Something was wrong with the channel, so that an answer is news; and whether one of us has to try it first.
     is_ailing: bool = False
     needs_probe: bool = False
+    # The key is a member's own; and so is the address.
+    is_own: bool = False
+    is_guarded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from apps.chat.contracts import OPENAI_COMPATIBLE
@@ -38,6 +39,7 @@ class OpenAI(OpenAICompatible):
 
     code = "openai"
     label = _("OpenAI")
+    public_url = "https://api.openai.com/v1"
     codes = MappingProxyType(
         {
             "credit_balance_exhausted": "upstream_arrears",
@@ -55,6 +57,7 @@ class Zhipu(OpenAICompatible):
 
     code = "zhipu"
     label = _("Zhipu GLM")
+    public_url = "https://open.bigmodel.cn/api/paas/v4"
     codes = MappingProxyType(
         {
             **dict.fromkeys(("1000", "1001", "1002", "1003", "1004", "1005"), "upstream_key_refused"),
@@ -94,6 +97,7 @@ class DeepSeek(OpenAICompatible):
 
     code = "deepseek"
     label = _("DeepSeek")
+    public_url = "https://api.deepseek.com/v1"
     option_ways = MappingProxyType(
         {
             **without("seed", "logit_bias", "verbosity", "parallel_tool_calls"),
@@ -108,6 +112,7 @@ class Qwen(OpenAICompatible):
 
     code = "qwen"
     label = _("Qwen")
+    public_url = "https://dashscope.aliyuncs.com/compatible-mode/v1"
     codes = MappingProxyType(
         {
             "InvalidApiKey": "upstream_key_refused",
@@ -133,6 +138,7 @@ class Moonshot(OpenAICompatible):
 
     code = "moonshot"
     label = _("Moonshot")
+    public_url = "https://api.moonshot.cn/v1"
     codes = MappingProxyType(
         {
             "exceeded_current_quota_error": "upstream_arrears",
@@ -163,6 +169,10 @@ class Sandbox(OpenAICompatible):
 
     code = "sandbox"
     label = _("Sandbox")
+
+    def own_key_url(self) -> str:
+        """Where it is, in the set-up that has it."""
+        return settings.OWN_MODELS_URL
 
 
 ALL = (OpenAICompatible(), OpenAI(), Zhipu(), DeepSeek(), Qwen(), Moonshot(), Ollama(), Sandbox())

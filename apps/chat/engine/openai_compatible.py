@@ -43,6 +43,7 @@ _MAX_UNREADABLE = 20
 # Lines that complete no event: a hundred heartbeats a second would not be as many in the longest answer.
 _MAX_IDLE_LINES = 100_000
 _MAX_CLIENTS = 64
+_NO_KEY = "none"
 _COMMON = Dialect()
 _ABOUT_THE_QUESTION = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
@@ -60,7 +61,8 @@ class OpenAIConnection(Connection):
         """Open the connections' pools."""
         self._kept = transport.open_session(keeps_connections=True)
         self._fresh = transport.open_session(keeps_connections=False)
-        # To make one takes longer than to ask; an address or a key that changes is another one's.
+        self._guarded = transport.open_session(keeps_connections=False, is_guarded=True)
+        # To make one takes longer than to ask; an address that changes is another one's. No key is kept in it.
         self._client = lru_cache(_MAX_CLIENTS)(_client)
         return self
 
@@ -70,6 +72,7 @@ class OpenAIConnection(Connection):
         """Close them."""
         await self._kept.close()
         await self._fresh.close()
+        await self._guarded.close()
 
     async def answer(self, job: Job, target: Target) -> AsyncGenerator[Delta, None]:
         """The answer of the channel, event by event, until it has said all or the connection ends.
@@ -113,7 +116,9 @@ class OpenAIConnection(Connection):
                     raise refusal.error from None
                 way = other
             else:
-                self._ways[key] = way
+                # Of addresses that members name there is no end.
+                if not target.is_guarded:
+                    self._ways[key] = way
                 return response
 
     async def _ask(self, job: Job, target: Target, way: Way, pictures: Mapping[UUID, str]) -> httpx2.Response:
@@ -122,6 +127,8 @@ class OpenAIConnection(Connection):
         # With pictures it is megabytes, which are not written while all other answers wait.
         said = await asyncio.to_thread(_written, question) if pictures else question
         try:
+            if target.is_guarded:
+                return await self._post(self._guarded, target, said)
             try:
                 return await self._post(self._kept, target, said)
             except (aiohttp.ClientConnectionError, transport.Refused) as error:
@@ -137,7 +144,12 @@ class OpenAIConnection(Connection):
         self, session: aiohttp.ClientSession, target: Target, said: dict[str, Any] | bytes
     ) -> httpx2.Response:
         client = self._client(
-            session, target.base_url, target.api_key, target.proxy_url, target.connect_seconds, target.silence_seconds
+            session,
+            target.base_url,
+            target.proxy_url,
+            target.connect_seconds,
+            target.silence_seconds,
+            target.is_guarded,
         )
         token = self._dialect.authorization(target.api_key, now=clock.now())
         try:
@@ -182,17 +194,18 @@ def _has_hung_up(error: Exception) -> bool:
 def _client(  # noqa: PLR0917  # what it is kept by
     session: aiohttp.ClientSession,
     base_url: str,
-    api_key: str,
     proxy_url: str,
     connect_seconds: float,
     silence_seconds: float,
+    is_guarded: bool,
 ) -> AsyncOpenAI:
-    way = transport.Transport(session, proxy_url=proxy_url, connect_seconds=connect_seconds)
+    way = transport.Transport(session, proxy_url=proxy_url, connect_seconds=connect_seconds, is_guarded=is_guarded)
     return AsyncOpenAI(
         base_url=base_url,
-        api_key=api_key,
+        # The key goes with each question.
+        api_key=_NO_KEY,
         # Named here, too: the client would rather believe a header in the environment than the key.
-        default_headers={"Authorization": f"Bearer {api_key}"},
+        default_headers={"Authorization": f"Bearer {_NO_KEY}"},
         timeout=silence_seconds,
         max_retries=0,
         http_client=httpx2.AsyncClient(transport=way, trust_env=False),

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -20,7 +21,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from apps.chat.engine import documents
 from apps.chat.engine.connections import Connector
 from apps.chat.engine.upstream_errors import Complaint, UpstreamError
-from apps.kernel import clock
+from apps.kernel import clock, outbound
 
 # What a network, and HTTP that is none, can raise in aiohttp; and an address that is none, before it.
 ERRORS = (aiohttp.ClientError, HttpProcessingError, httpx2.InvalidURL, OSError, ValueError)
@@ -52,8 +53,12 @@ class Refused(Exception):
 class Transport(httpx2.AsyncBaseTransport):
     """The way of one channel's questions over a session, and through the proxy that the channel names."""
 
-    def __init__(self, session: aiohttp.ClientSession, *, proxy_url: str, connect_seconds: float) -> None:
+    def __init__(
+        self, session: aiohttp.ClientSession, *, proxy_url: str, connect_seconds: float, is_guarded: bool
+    ) -> None:
+        """`is_guarded`: a member named the address, and `session` is guarded, too."""
         self._session = session
+        self._is_guarded = is_guarded
         # Twice as long for a name to be found, and for each of its addresses once.
         self._timeout = aiohttp.ClientTimeout(total=None, connect=2 * connect_seconds, sock_connect=connect_seconds)
         self._proxy_url = proxy_url or None
@@ -66,7 +71,7 @@ class Transport(httpx2.AsyncBaseTransport):
         silence = request.extensions["timeout"]["read"]
         async with asyncio.timeout(silence):
             response = await self._session.post(
-                str(request.url),
+                outbound.check(str(request.url)) if self._is_guarded else str(request.url),
                 data=request.content,
                 headers={name: request.headers[name] for name in _HEADERS},
                 proxy=self._proxy_url,
@@ -95,9 +100,11 @@ class _Body(httpx2.AsyncByteStream):
         self._response.close()
 
 
-def open_session(*, keeps_connections: bool) -> aiohttp.ClientSession:
-    """A pool of connections for one event loop."""
-    how = {"keepalive_timeout": 30} if keeps_connections else {"force_close": True}
+def open_session(*, keeps_connections: bool, is_guarded: bool = False) -> aiohttp.ClientSession:
+    """A pool of connections for one event loop; a guarded one goes to public places only."""
+    how: dict[str, Any] = {"keepalive_timeout": 30} if keeps_connections else {"force_close": True}
+    if is_guarded:
+        how |= outbound.guard()
     return aiohttp.ClientSession(
         connector=Connector(**how),
         cookie_jar=aiohttp.DummyCookieJar(),

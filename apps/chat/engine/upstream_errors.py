@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 
 from apps.chat.engine.attempt_notes import Blame
+from apps.kernel.outbound import AddressRefused
 
 # The context of the model is used up: as an error, or as the end of an answer that had no more room.
 CONTEXT_FULL = "model_context_window_exceeded"
@@ -144,11 +145,14 @@ class Complaint:
 
 def of_transport(error: Exception) -> UpstreamError:
     """What a failure of the network or of the HTTP that came over it means."""
-    has_connected = not isinstance(error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    unmade = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | AddressRefused
+    has_connected = not isinstance(error, unmade)
     return UpstreamError(_code_of_transport(error), type(error).__name__, has_connected=has_connected)
 
 
 def _code_of_transport(error: Exception) -> str:
+    if isinstance(error, AddressRefused) or isinstance(getattr(error, "os_error", None), AddressRefused):
+        return "upstream_address_refused"
     if isinstance(error, TimeoutError):
         return "upstream_timeout"
     if isinstance(error, aiohttp.ClientConnectorDNSError):

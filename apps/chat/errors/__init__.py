@@ -40,6 +40,14 @@ from apps.chat.errors.channels import (
     ChannelNotTried,
     TriedTogether,
 )
+from apps.chat.errors.own_keys import (
+    OwnAddressNotAllowed,
+    OwnAddressRefused,
+    OwnKeyKindUnknown,
+    OwnKeyNeeded,
+    OwnKeyNotValid,
+    OwnKeyRefused,
+)
 from apps.chat.errors.pictures import (
     PictureInUse,
     PictureNotFound,
@@ -86,6 +94,12 @@ __all__ = [
     "ModelNotFound",
     "ModelWritesNoText",
     "NetworkBlocked",
+    "OwnAddressNotAllowed",
+    "OwnAddressRefused",
+    "OwnKeyKindUnknown",
+    "OwnKeyNeeded",
+    "OwnKeyNotValid",
+    "OwnKeyRefused",
     "ParameterMissing",
     "ParameterNotOffered",
     "ParameterNotValid",

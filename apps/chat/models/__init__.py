@@ -7,6 +7,7 @@ from apps.chat.models.channels import Channel, ChannelHealth, ChannelKey
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
 from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import FOR_PROGRAMS, UNSETTLED, Generation
+from apps.chat.models.own_keys import OwnKey
 from apps.chat.models.pictures import Picture
 from apps.chat.models.reports import Report, Reveal
 from apps.chat.models.routes import Route
@@ -34,6 +35,7 @@ __all__ = [
     "Message",
     "ModelPrice",
     "Picture",
+    "OwnKey",
     "RefusalCount",
     "Report",
     "Reveal",

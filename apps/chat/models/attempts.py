@@ -22,8 +22,15 @@ class Attempt(Row):
     )
     number = models.PositiveSmallIntegerField(_("number"))
     route = models.ForeignKey(Route, verbose_name=_("route"), on_delete=models.PROTECT, related_name="+")
+    # NULL where a member's own key asked, which says nothing of the channel.
     key = models.ForeignKey(
-        ChannelKey, verbose_name=_("channel key"), on_delete=models.PROTECT, related_name="+", db_index=False
+        ChannelKey,
+        verbose_name=_("channel key"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     phase = models.CharField(_("phase"), max_length=12, choices=AttemptPhase)
     # Empty when the answer came whole; "stopped" when nobody wanted more of it.

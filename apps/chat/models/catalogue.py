@@ -165,6 +165,12 @@ class ChatPolicy(models.Model):
     max_unpaid_per_day = models.PositiveSmallIntegerField(_("answers per day at our cost"), db_default=30)
     max_message_chars = models.PositiveIntegerField(_("longest message (characters)"))
     max_per_minute = models.PositiveSmallIntegerField(_("messages per minute"), db_default=60)
+    allows_own_addresses = models.BooleanField(
+        _("own keys at addresses of their own"),
+        db_default=False,
+        default=False,
+        help_text=_("Members may have their own keys asked at addresses that they name: public ones, by HTTPS."),
+    )
     updated_at = models.DateTimeField(_("changed at"))
 
     class Meta:

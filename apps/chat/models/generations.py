@@ -52,6 +52,9 @@ class Generation(Row):
     # The API key that asked, if one did: what it did not spend goes back to its cap.
     api_key_id = models.UUIDField(_("API key ID"), null=True, blank=True)
 
+    # The member's own key that it is asked with, which may be gone by now.
+    own_key_id = models.UUIDField(_("own key ID"), null=True, blank=True)
+
     # Fencing: only the holder of the token may write, and only until the lease runs out.
     lease_token = models.UUIDField(null=True, blank=True)
     lease_until = models.DateTimeField(_("lease until"), null=True, blank=True)
@@ -94,8 +97,16 @@ class Generation(Row):
             models.CheckConstraint(condition=Q(state__in=GenerationState.values), name="chat_generation_state_known"),
             models.CheckConstraint(condition=Q(paid_by__in=PaidBy.values), name="chat_generation_paid_by_known"),
             models.CheckConstraint(
-                condition=Q(paid_by=PaidBy.FREE, free_day__isnull=False, hold_id=None, held_milli=0)
-                | Q(paid_by=PaidBy.QUOTA, free_day=None, hold_id__isnull=False, held_milli__gt=0),
+                condition=Q(paid_by=PaidBy.FREE, free_day__isnull=False, hold_id=None, held_milli=0, own_key_id=None)
+                | Q(paid_by=PaidBy.QUOTA, free_day=None, hold_id__isnull=False, held_milli__gt=0, own_key_id=None)
+                | Q(
+                    paid_by=PaidBy.OWN_KEY,
+                    free_day=None,
+                    hold_id=None,
+                    held_milli=0,
+                    own_key_id__isnull=False,
+                    unpaid_day=None,
+                ),
                 name="chat_generation_paid_one_way",
             ),
             models.CheckConstraint(

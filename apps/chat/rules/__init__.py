@@ -6,6 +6,7 @@ from apps.chat.rules.addresses import (
     differ_in_port,
     is_on_this_machine,
     is_our_own,
+    lead_to_one_place,
 )
 from apps.chat.rules.breaker import (
     Health,
@@ -132,6 +133,7 @@ __all__ = [
     "is_unpaid",
     "is_whole",
     "is_within",
+    "lead_to_one_place",
     "lengthened",
     "message_tokens",
     "most_output",

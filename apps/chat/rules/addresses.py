@@ -30,6 +30,11 @@ def is_our_own(url: str, *, own: str) -> bool:
     return bool(own) and _place_of(url) == _place_of(own)
 
 
+def lead_to_one_place(url: str, other: str) -> bool:
+    """Whether two addresses lead to the same scheme, host and port."""
+    return _place_of(url) == _place_of(other)
+
+
 def differ_in_port(url: str, other: str) -> bool:
     """Whether two addresses of this machine are the same but for the port."""
     one, two = urlsplit(url), urlsplit(other)

@@ -185,7 +185,10 @@ class AccountStatus(Rule):
 
 
 class ModelPermission(Rule):
-    """The model is on offer and writes texts, its right is there if it needs one, and the API key may use it."""
+    """The model is on offer and writes texts, its right is there if it needs one, and the API key may use it.
+
+    Rights are sold with our quota: who asks with an own key needs none.
+    """
 
     code = "model-permission"
     label = _("Right to the model")
@@ -203,7 +206,7 @@ class ModelPermission(Rule):
         key = question.key
         if key is not None and key.allowed_models and question.model not in key.allowed_models:
             raise ModelNotAllowed(model=question.model)
-        if question.needs_entitlement and not question.is_entitled:
+        if question.needs_entitlement and not (question.is_entitled or question.has_own_key):
             raise errors.ModelNotEntitled(model=question.model)
         return question
 

@@ -73,6 +73,8 @@ class Question:
     # Where it comes from, "" where nobody can know; and which networks are held back.
     address: str = field(default="", repr=False)
     blocked_networks: tuple[str, ...] = ()
+    # Whether the asker's own key asks, which pays for it.
+    has_own_key: bool = False
     # How many answers of this day may cost the asker nothing; a rule says so.
     free_per_day: int = 0
     # Text that goes with it and cannot be changed: of the format that its answer shall have.

@@ -28,6 +28,11 @@ from apps.chat.selectors.conversations import (
     turns_above,
 )
 from apps.chat.selectors.key_usage import charged_between, used_by_day
+from apps.chat.selectors.own_keys import (
+    own_keys_of,
+    own_trial_target,
+    targets_of_own_keys,
+)
 from apps.chat.selectors.pictures import (
     kept_pictures,
     known_pictures,
@@ -64,6 +69,8 @@ __all__ = [
     "picture_detail",
     "picture_ids",
     "picture_of",
+    "own_keys_of",
+    "own_trial_target",
     "policy",
     "policy_on_show",
     "priced_models",
@@ -75,6 +82,7 @@ __all__ = [
     "reports_of",
     "search",
     "summary",
+    "targets_of_own_keys",
     "tokenizer_of",
     "trial_targets",
     "turns_above",

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -11,6 +12,7 @@ from apps.chat import rules
 from apps.chat.contracts import ModelKind, Policy, PricedModel, Tokenizer
 from apps.chat.models import ChatModel, ChatPolicy, ChatRule, Entitlement, FreeUse
 from apps.chat.rules.admission import AccessLimit
+from apps.chat.selectors.own_keys import own_key_of
 from apps.chat.selectors.routes import is_answering, is_served
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import PersonId, UserId
@@ -28,6 +30,8 @@ class ModelFacts:
     # When the right ends that the model needs; None for never.
     entitled_until: datetime | None
     policy: Policy
+    # With which of the member's own keys it is asked; None for none of them.
+    own_key_id: UUID | None
     # Known of offers alone: whether anybody would be asked now.
     is_answering: bool = True
 
@@ -117,7 +121,13 @@ def _models_for(user_id: UserId | Given, now: datetime | Given) -> QuerySet[Chat
     live = Entitlement.objects.live(now).filter(user_id=user_id, model=OuterRef("pk"))
     until = Subquery(live.order_by("-number").values("ends_at")[:1])
     models = ChatModel.objects.select_related("price")
-    return models.annotate(is_served=is_served(), is_entitled=Exists(live), entitled_until=until, **_limits())
+    return models.annotate(
+        is_served=is_served(),
+        is_entitled=Exists(live),
+        entitled_until=until,
+        own_key_id=own_key_of(user_id),
+        **_limits(),
+    )
 
 
 def _facts_of(row: Any) -> ModelFacts:
@@ -127,6 +137,7 @@ def _facts_of(row: Any) -> ModelFacts:
         is_entitled=not row.needs_entitlement or row.is_entitled,
         entitled_until=row.entitled_until if row.needs_entitlement else None,
         policy=_policy_beside(row),
+        own_key_id=row.own_key_id,
     )
 
 

@@ -97,7 +97,7 @@ def trial_targets(
 
 def recent_failures(*, limit: int) -> list[Attempt]:
     """The last attempts of all channels that failed, newest first: by an index of those alone."""
-    failed = Attempt.objects.exclude(code__in=Attempt.NO_FAILURES)
+    failed = Attempt.objects.filter(key__isnull=False).exclude(code__in=Attempt.NO_FAILURES)
     return list(failed.select_related("route__channel", "route__model").order_by("-pk")[:limit])
 
 

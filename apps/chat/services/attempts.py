@@ -23,7 +23,12 @@ def record_attempt(*, attempt: AttemptNote, now: datetime) -> None:
 
 
 def heed(*, attempt: AttemptNote, now: datetime) -> None:
-    """Let the key sleep that its provider refused; count what failed for the channel, and what shows it well."""
+    """Let the key sleep that its provider refused; count what failed for the channel, and what shows it well.
+
+    A member's own key shows nothing of either.
+    """
+    if attempt.target.is_own:
+        return
     who: dict[str, Any] = {"target": attempt.target, "generation_id": attempt.generation_id}
     if attempt.blame is Blame.KEY:
         rest_key(key_id=attempt.target.key_id, reason=attempt.code, now=now)
@@ -45,7 +50,7 @@ def row_of(attempt: AttemptNote, *, now: datetime) -> Attempt:
         generation_id=attempt.generation_id,
         number=attempt.number,
         route_id=attempt.target.route_id,
-        key_id=attempt.target.key_id,
+        key_id=None if attempt.target.is_own else attempt.target.key_id,
         phase=attempt.phase.value,
         code=attempt.code,
         first_word_ms=attempt.first_word_ms,

@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -10,12 +10,24 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import DatabaseError, transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from apps.chat import rules, selectors
-from apps.chat.contracts import QUOTA, AnswerView, GenerationState, Job, Outcome, PerTokens, Progress, Target, Turn
+from apps.chat.contracts import (
+    OWN_KEYS,
+    QUOTA,
+    AnswerView,
+    GenerationState,
+    Job,
+    Outcome,
+    PerTokens,
+    Progress,
+    Target,
+    Turn,
+)
 from apps.chat.engine.attempt_notes import AttemptNote
-from apps.chat.models import FOR_PROGRAMS, Generation
+from apps.chat.models import FOR_PROGRAMS, Generation, OwnKey
+from apps.chat.rules.own_keys import KEY_GONE, of_own_key
 from apps.chat.services import attempts, routing
 from apps.chat.services.settling import keep_what_was_shown, settle
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, given_ids, numbered
@@ -51,13 +63,16 @@ def claim_jobs(
         return taken[target.channel] < most
 
     waiting = routing.full_models(has_room=has_room) if running else []
+    own_wait = per_channel is not None and taken[OWN_KEYS] >= per_channel
+    is_usual = not (waiting or own_wait)
+    oldest = _compiled_oldest(limit).all() if is_usual else _oldest(limit, waiting=waiting, own_wait=own_wait)
+    at_own_keys = selectors.targets_of_own_keys(oldest)
     rows = []
-    for row in _oldest(limit, waiting=waiting) if waiting else _compiled_oldest(limit).all():
-        asked: dict[str, Any] = {"model_id": row.model_id, "generation_id": row.pk, "now": now}
-        targets = routing.targets_of(**asked, has_room=has_room)
+    for row in oldest:
+        targets = _where(row, at_own_keys, now=now, has_room=has_room)
         if targets:
             taken[targets[0].channel] += 1
-        elif routing.targets_of(**asked):
+        elif _where(row, at_own_keys, now=now):
             continue  # it waits for a place
         rows.append((row, targets))
     if not rows:
@@ -97,6 +112,8 @@ def finish_run(
     if row is None:
         raise Generation.DoesNotExist
     last = None if attempt is None else attempts.row_of(attempt, now=now)
+    if row.own_key_id is not None:
+        outcome = replace(outcome, error_code=of_own_key(outcome.error_code))
     is_settled = settle(row=row, guard=lease_token, outcome=outcome, attempt=last, now=now)
     if not is_settled:
         keep_what_was_shown(generation_id=generation_id, lease_token=lease_token, text=outcome.text)
@@ -106,8 +123,9 @@ def finish_run(
 
 
 def find_stop_requests(*, generation_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the given generations that their owners want stopped."""
-    wanted = Generation.objects.filter(pk__in=generation_ids, stop_requested_at__isnull=False)
+    """Those of the given generations that their owners want stopped, or whose own key is gone."""
+    is_gone = Q(own_key_id__isnull=False) & ~Exists(OwnKey.objects.filter(pk=OuterRef("own_key_id")))
+    wanted = Generation.objects.filter(Q(stop_requested_at__isnull=False) | is_gone, pk__in=generation_ids)
     return set(wanted.values_list("pk", flat=True))
 
 
@@ -125,8 +143,24 @@ def read_progress(*, generation_ids: Collection[UUID]) -> dict[UUID, Progress]:
     return {pk: Progress(state=GenerationState(state), text=text) for pk, state, text in rows}
 
 
-def _oldest(limit: int, *, waiting: Collection[UUID] = ()) -> QuerySet[Generation]:
-    queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__in=waiting)
+def _where(
+    row: Generation,
+    at_own_keys: Mapping[UUID, tuple[Target, ...]],
+    *,
+    now: datetime,
+    has_room: Callable[[Target], bool] = lambda target: True,
+) -> tuple[Target, ...]:
+    """Where a generation can be asked now: with its member's own key, or else at the channels of its model."""
+    if row.own_key_id is not None:
+        return tuple(filter(has_room, at_own_keys.get(row.pk, ())))
+    return routing.targets_of(model_id=row.model_id, generation_id=row.pk, now=now, has_room=has_room)
+
+
+def _oldest(limit: int, *, waiting: Collection[UUID] = (), own_wait: bool = False) -> QuerySet[Generation]:
+    """Those whose models are not waiting; with own keys all, or none where these wait."""
+    queued = Generation.objects.filter(state=GenerationState.QUEUED).exclude(model__in=waiting, own_key_id=None)
+    if own_wait:
+        queued = queued.filter(own_key_id=None)
     return queued.order_by("pk").select_related("message", "model", "price")[:limit]
 
 
@@ -170,7 +204,8 @@ def _claim(rows: Sequence[_Queued], *, now: datetime) -> list[Job]:
             rows = [(row, targets) for row, targets in rows if row.pk in own]
         for row, targets in rows:
             if not targets:
-                failed = Outcome(state=GenerationState.FAILED, text="", error_code="channel_unavailable")
+                code = KEY_GONE if row.own_key_id is not None else "channel_unavailable"
+                failed = Outcome(state=GenerationState.FAILED, text="", error_code=code)
                 settle(row=row, guard=token, outcome=failed, now=now)
         usable = [(row, targets) for row, targets in rows if targets]
         turns = selectors.turns_above([row.message for row, _ in usable if row.message is not None])

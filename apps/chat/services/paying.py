@@ -21,6 +21,8 @@ from apps.kernel.db import Given
 from apps.kernel.ids import PersonId, UserId, new_id
 from apps.ledger import services as ledger
 
+_NEVER_TOO_MANY = 2**31 - 1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Admitted:
@@ -96,13 +98,16 @@ def _paid(asker: Admitted, asks: Asks) -> Generation:
 def check_room(asker: Admitted) -> None:
     """Raise TooManyRunning or TooManyUnpaid when no more answers may run; TooManyAnswers when so many never may.
 
-    Each running one may still come to cost us something and its owner nothing, so no more run than may do that today.
+    Each running one may still come to cost us something and its owner nothing, so no more run than may do that today;
+    with an own key nothing costs us anything.
     """
     limits = asker.facts.policy
-    unpaid = uses_of(asker.person_id, local_day(asker.now)).values_list("unpaid", flat=True).first() or 0
-    if unpaid >= limits.max_unpaid_per_day:
-        raise errors.TooManyUnpaid(limit=limits.max_unpaid_per_day, retry_after=seconds_left(asker.now))
-    most = min(limits.max_running, limits.max_unpaid_per_day - unpaid)
+    most = limits.max_running
+    if asker.facts.own_key_id is None:
+        unpaid = uses_of(asker.person_id, local_day(asker.now)).values_list("unpaid", flat=True).first() or 0
+        if unpaid >= limits.max_unpaid_per_day:
+            raise errors.TooManyUnpaid(limit=limits.max_unpaid_per_day, retry_after=seconds_left(asker.now))
+        most = min(most, limits.max_unpaid_per_day - unpaid)
     _check_places(_running_of(asker.user_id), answers=asker.question.answers, most=most)
 
 
@@ -141,13 +146,18 @@ def room_of(asker: Admitted) -> dict[str, Any]:
         "person_id": asker.person_id,
         "day": local_day(asker.now),
         "max_running": limits.max_running,
-        "max_unpaid": limits.max_unpaid_per_day,
+        "max_unpaid": limits.max_unpaid_per_day if asker.facts.own_key_id is None else _NEVER_TOO_MANY,
     }
 
 
 def _pay(row: Generation, asker: Admitted) -> None:
-    """With a free use of the day, else by reserving the price."""
+    """With a free use of the day, else by reserving the price; with the asker's own key, not at all."""
     day = local_day(asker.now)
+    if asker.facts.own_key_id is not None:
+        # None is taken, and their payments take turns all the same.
+        take_free_use(person_id=asker.person_id, day=day, free_per_day=0)
+        row.paid_by, row.own_key_id = PaidBy.OWN_KEY, asker.facts.own_key_id
+        return
     if take_free_use(person_id=asker.person_id, day=day, free_per_day=asker.question.free_per_day):
         row.paid_by, row.free_day = PaidBy.FREE, day
         return

@@ -138,11 +138,12 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
     model = facts.model
     price = model.price.terms
     needed = charging.least(price, input_tokens=limits.SHORT_QUESTION_TOKENS, output_tokens=model.max_output_tokens)
-    is_affordable = available >= needed or (model.is_in_free_allowance and free_left > 0)
+    has_own_key = facts.own_key_id is not None
+    is_affordable = has_own_key or available >= needed or (model.is_in_free_allowance and free_left > 0)
     reason = ""
     if model.kind != ModelKind.TEXT:
         reason = errors.ModelWritesNoText.code
-    elif not facts.is_entitled:
+    elif not (facts.is_entitled or has_own_key):
         reason = errors.ModelNotEntitled.code
     elif not is_affordable:
         reason = errors.QuotaExhausted.code
@@ -160,8 +161,10 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
         entitled=facts.is_entitled,
         entitled_until=facts.entitled_until,
         affordable=is_affordable,
-        answering=facts.is_answering,
+        # How a channel does says nothing of a member's own key.
+        answering=facts.is_answering or has_own_key,
         reason=reason,
+        has_own_key=has_own_key,
     )
 
 

@@ -51,7 +51,7 @@ def settle(
         is_whole=rules.is_whole(state=outcome.state, finish_reason=outcome.finish_reason),
     )
     charged = min(cost, row.held_milli)
-    is_unpaid = rules.is_unpaid(outcome=outcome, is_delivered=is_delivered)
+    is_unpaid = rules.is_unpaid(outcome=outcome, is_delivered=is_delivered) and not _is_own(row)
     day = local_day(row.created_at)
     with transaction.atomic():
         changes = {
@@ -120,7 +120,7 @@ def _usage_row(
             "generation %s: %s, %d milli-credits beyond its hold; its provider says %s",
             row.pk, usage.basis.value, absorbed, outcome.reported,
         )  # fmt: skip
-    of_route = cost_of(outcome.route_id)
+    of_route = None if _is_own(row) else cost_of(outcome.route_id)
     return AnswerUsage(
         generation_id=row.pk,
         created_at=now,
@@ -135,6 +135,11 @@ def _usage_row(
         first_output_ms=outcome.first_output_ms,
         latency_ms=outcome.latency_ms,
     )
+
+
+def _is_own(row: Generation) -> bool:
+    """Whether its owner's key asked: it costs us nothing."""
+    return row.own_key_id is not None
 
 
 @cache

@@ -200,6 +200,7 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
         needs_entitlement=facts.model.needs_entitlement,
         is_entitled=facts.is_entitled,
         policy=facts.policy,
+        has_own_key=facts.own_key_id is not None,
         sift=asked.sift,
         beside=asked.beside,
         answers=asked.answers,

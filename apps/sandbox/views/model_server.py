@@ -33,6 +33,8 @@ from apps.sandbox.services import faults
 
 P = ParamSpec("P")
 _CREATED = 1_790_000_000
+# What comes of some keys, whatever is asked.
+_OF_KEYS = {model_keys.OWN_KEY_EMPTY: "fault-402", model_keys.OWN_KEY_BUSY: "fault-429"}
 
 
 def _with_key(
@@ -45,6 +47,8 @@ def _with_key(
         key, now_ms = settings.SANDBOX["MODEL_API_KEY"], int(clock.now().timestamp() * 1000)
         if not model_keys.is_accepted(request.headers.get("Authorization", ""), key=key, now_ms=now_ms):
             return _refusal(401, "Incorrect API key provided.", code="invalid_api_key")
+        if (failure := _OF_KEYS.get(request.headers["Authorization"].removeprefix("Bearer "))) is not None:
+            return _FAILURES[failure]()
         return await answer(request, *args, **kwargs)
 
     return view

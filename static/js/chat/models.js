@@ -21,7 +21,8 @@ let quota = null;
 /** {id, name, offer, isFreeDaily} of the chosen model, or null when there is none. */
 export function chosenModel() {
   const radio = chosen();
-  return radio && { id: radio.value, name: radio.dataset.name, offer: radio.dataset.offer, isFreeDaily: radio.dataset.free === "true" };
+  const isFreeDaily = radio?.dataset.free === "true" && !("ownKey" in radio.dataset);
+  return radio && { id: radio.value, name: radio.dataset.name, offer: radio.dataset.offer, isFreeDaily };
 }
 
 /** The name of a model by its id; the id where it is not offered any more. */
@@ -37,11 +38,13 @@ function show() {
     ? flat
     : text("hint-tokens", { input: creditNumber(Number(inputMilli)), output: creditNumber(Number(outputMilli)) });
   showLow();
+  if ("ownKey" in radio.dataset) return setHint(text("hint-own"));
   setHint(freeLeft > 0 && radio.dataset.free === "true" ? text("hint-free", { n: freeLeft }) : price);
 }
 
 /** What is left for the chosen model, in words, once it is little. */
-function littleLeft({ priceMilli, inputMilli, outputMilli, free }) {
+function littleLeft({ priceMilli, inputMilli, outputMilli, free, ownKey }) {
+  if (ownKey !== undefined) return "";
   if (!priceMilli) {
     const { questionTokens, leastTokens } = low.dataset;
     const tokens = Math.floor((quota * 1000 - questionTokens * inputMilli) / outputMilli);

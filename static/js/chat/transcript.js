@@ -84,6 +84,7 @@ export const runningAnswer = () => [...log().querySelectorAll(".message--answer"
 
 function costOf({ paidBy, chargedMilli, delivered }) {
   if (delivered !== "yes") return text("cost-none");
+  if (paidBy === "own_key") return text("cost-own");
   return paidBy === "free" ? text("cost-free") : creditText(Number(chargedMilli));
 }
 

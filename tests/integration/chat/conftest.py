@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -55,7 +56,7 @@ def give_quota(user_id: UserId, amount_milli: int) -> None:
         )
 
 
-def set_limits(*, free_per_day: int = 0, max_running: int = 5, **more: int) -> None:
+def set_limits(*, free_per_day: int = 0, max_running: int = 5, **more: Any) -> None:
     """The operators' limits; room for as many answers at our cost as a test may want to run."""
     limits = Policy(free_per_day=free_per_day, max_running=max_running, **{"max_unpaid_per_day": 1000, **more})
     services.save_policy(policy=limits, now=clock.now())

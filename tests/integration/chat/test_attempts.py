@@ -53,6 +53,7 @@ def test_an_answer_that_came_at_once_has_one_attempt(
     row = Attempt.objects.select_related("key").get()
     assert row.first_word_ms is not None
     assert 0 <= row.first_word_ms <= row.total_ms < 60_000
+    assert row.key is not None
     assert row.key.name == "main"
 
 

@@ -6,9 +6,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 import pytest
-from django.conf import settings
+from django.conf import LazySettings, settings
 from django.db import connection
 
 from apps.accounts.contracts import Member
@@ -18,12 +19,13 @@ from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from config import env
 from tests.integration.chat.conftest import generation, make_model, send, settled, wait_for
+from tests.integration.chat.own_keys import OWN, enter, provider
 from tests.integration.chat.upstream import Upstream, answer, piece
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def start_engine() -> "subprocess.Popen[bytes]":
+def start_engine(**more: str) -> "subprocess.Popen[bytes]":
     """The real command, on this test's database."""
     database = connection.settings_dict
     url = f"sqlite:///{database['NAME']}"
@@ -36,6 +38,7 @@ def start_engine() -> "subprocess.Popen[bytes]":
         "SEALING_KEY": settings.SEALING_KEY,  # opens the channel keys that this test sealed
         "DATABASE_URL": url,
         "REDIS_URL": settings.REDIS_URL,
+        **more,
     }
     return subprocess.Popen([sys.executable, "manage.py", "generate"], cwd=env.ROOT, env=environment)
 
@@ -78,3 +81,26 @@ def test_a_killed_engine_loses_neither_text_nor_quota(
 
     assert (done.state, text) == (GenerationState.FINISHED, "whole")
     assert successor.wait(timeout=15) == 0
+
+
+def test_a_killed_engine_costs_nobody_whose_own_key_asked_anything(
+    rich_alice: Member, transactional_db: None, settings: LazySettings
+) -> None:
+    with provider(settings) as upstream:
+        enter(rich_alice.id)
+        # The process takes its own model server for the kind's place.
+        engine = start_engine(PORT=str(urlsplit(upstream.url).port))
+        try:
+            upstream.scripts["up-base"] = [piece("so far"), threading.Event()]
+            asked = send(rich_alice.id)
+            wait_for(lambda: generation(asked.generation.id).text == "so far", what="saved text")
+        finally:
+            engine.kill()
+            engine.wait()
+        assert services.settle_abandoned(now=clock.now() + timedelta(seconds=20)) == 1
+
+    row = generation(asked.generation.id)
+    assert (row.state, row.text, row.charged_milli) == (GenerationState.INTERRUPTED, "so far", 0)
+    quota = services.quota_of(user_id=rich_alice.id, now=clock.now())
+    assert (quota.balance_milli, quota.held_milli, upstream.keys[-1]) == (5000, 0, f"Bearer {OWN}")
+    assert [breach for check in all_invariants() for breach in check.check(clock.now())] == []

@@ -26,6 +26,7 @@ from apps.chat.models import (
     Generation,
     Message,
     ModelPrice,
+    OwnKey,
     Picture,
     Report,
     Reveal,
@@ -39,7 +40,8 @@ from apps.chat.rules.reports import ReportReason, ReportState
 from apps.chat.services.channels import rest_key
 from apps.chat.services.pictures import part_of
 from apps.kernel import clock
-from apps.kernel.ids import new_id
+from apps.kernel.ids import UserId, new_id
+from apps.kernel.sealing import seal
 from tests.cast import member
 from tests.integration.chat.conftest import send
 from tests.integration.ops.forgeries_orders import Forgery, forced
@@ -81,6 +83,14 @@ def send_pictures(alice: Member) -> None:
     Message.objects.filter(pk=question.pk).update(pictures=[part_of(Picture.objects.get(pk=sent[1]))])
     answered = Generation.objects.filter(user_id=alice.id, message__isnull=False).latest("pk")
     services.keep_made(row=answered, stored=services.store_made(contents=[white.getvalue()]), now=now)
+
+
+def bring_own_key(user_id: UserId) -> None:
+    """A member has a key of their own."""
+    now = clock.now()
+    OwnKey.objects.create(
+        user_id=user_id, kind="openai", api_key_sealed=seal("own_key", "sk-own"), updated_at=now, created_at=now
+    )
 
 
 def think() -> None:
@@ -313,6 +323,13 @@ EXPLAINED: dict[str, str] = {
     "chat.Message.ends_context": "what of a branch is sent with the next question: no more than was set aside for it",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
     "chat.Picture.erased_at": "what no conversation shows goes within a day; that one shows is named (I-64-shown)",
+    "chat.OwnKey.api_key_sealed": "encrypted with our key: what nobody sealed does not open",
+    "chat.OwnKey.base_url": "its member's to change; looked at when it is gone to",
+    "chat.OwnKey.hint": "shown",
+    "chat.OwnKey.is_enabled": "its member's to change",
+    "chat.OwnKey.test_code": "shown",
+    "chat.OwnKey.tested_at": "shown",
+    "chat.OwnKey.updated_at": "shown",
     "chat.RefusalCount": "how many questions rules refused, for operators: nothing is decided by it",
     "chat.Report.note": "what was said, as of a message",
     "chat.Report.result": "what its member is told; who decided, and what, the trail says",

@@ -5,6 +5,7 @@ from django.utils.translation import gettext as _
 from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
 from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED, INTERNAL
+from apps.chat.rules.own_keys import OWN_FAILURES
 
 # The code of an answer that its owner, or whoever revoked its key, has stopped.
 _STOPPED = "stopped"
@@ -14,6 +15,11 @@ _STATUSES = {
     INTERNAL: 500,
     _STOPPED: 409,
     **dict.fromkeys(("upstream_busy", "channel_unavailable", "nobody_answered", ENGINE_LOST), 503),
+    # Of the asker's own key. Not 401: that is about the key with which the client asks us.
+    **dict.fromkeys(
+        ("own_key_refused", "own_key_arrears", "own_key_without_model", "own_key_address", "own_key_gone"), 403
+    ),
+    "own_key_busy": 429,
 }
 # Held back as a whole: that is an answer, and says so by its finish_reason.
 _HELD_BACK = {ANSWER_FILTERED, "content_refused"}
@@ -51,6 +57,8 @@ def failure(generation: GenerationDetail, *, has_output: bool) -> Refusal | None
             "This conversation has become too long for the model."
             " Nothing was charged; start a new chat or choose another model."
         )
+    elif code in OWN_FAILURES:
+        message = _(OWN_FAILURES[code])
     elif status == 503:
         message = _("The model is very busy. Nothing was charged; please try again in a moment.")
     else:
