@@ -106,6 +106,7 @@ def _load_chat(now: datetime) -> None:
             code=code,
             name=name,
             price_milli=credits * _CREDIT,
+            has_vision=code != "demo-swift",
             has_reasoning=code == "demo-deep",
             has_tools=True,
             sort=sort,

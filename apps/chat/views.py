@@ -20,6 +20,7 @@ from apps.chat.contracts import ConversationSummary, MessageDetail, ModelKind, R
 from apps.chat.gateways import rendered
 from apps.chat.rules import labels, limits, message_tokens
 from apps.chat.rules.own_keys import OWN_TESTS
+from apps.chat.rules.pictures import PER_MESSAGE
 from apps.chat.rules.reports import LISTED_REPORTS, MAX_NOTE, REASONS, STATES, ReportDetail, ReportState
 from apps.chat.rules.tariff import tariff
 from apps.kernel import clock
@@ -122,6 +123,7 @@ def _page(
         "offers": offers,
         "chosen": next((offer for offer in offers if offer.id == last_model), usable),
         "max_chars": policy.max_message_chars,
+        "max_pictures": PER_MESSAGE,
         "free_per_day": policy.free_per_day,
         "question_tokens": limits.SHORT_QUESTION_TOKENS,
         "least_tokens": limits.LEAST_OUTPUT_TOKENS,

@@ -20,16 +20,20 @@ class Answer:
     content: str
 
 
-def compose(questions: Sequence[str], *, is_deep: bool, results: Sequence[str] = ()) -> Answer:
+def compose(
+    questions: Sequence[str], *, is_deep: bool, results: Sequence[str] = (), pictures: Sequence[str] = ()
+) -> Answer:
     """Answer the last of a conversation's questions; the same questions get the same answer.
 
-    `results` are what tools said that were called for it.
+    `results` are what tools said that were called for it, `pictures` what it sees in the last question.
     """
     question = questions[-1] if questions else ""
     words = wordings.CHINESE if tokens.is_cjk(question) else wordings.ENGLISH
     topic = _topic(question)
     repeat = _REPEAT.fullmatch(question)
     content = repeat[1] if repeat else _essay(question, topic, len(questions), words, is_deep=is_deep)
+    if pictures and not repeat:
+        content = f"{words.seen.format(number=len(pictures), pictures=', '.join(pictures))}\n\n{content}"
     if results:
         content = words.told.format(results="\n\n".join(results))
     return Answer(reasoning=words.reasoning.format(topic=topic) if is_deep else "", content=content)

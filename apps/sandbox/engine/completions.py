@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.sandbox.engine import answers, tokens, tool_calls
+from apps.sandbox.engine import answers, pictures, tokens, tool_calls
 from apps.sandbox.engine.paces import Pace
 from apps.sandbox.engine.tool_calls import Call, Tool
 
@@ -31,6 +31,8 @@ class CompletionRequest:
     tool_choice: object
     # What tools said behind the last question.
     results: list[str]
+    # What it sees in the last of the questions.
+    pictures: list[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +73,7 @@ def read(body: Any) -> CompletionRequest:
     _check_results(messages)
     try:
         offered = tool_calls.read(body)
+        shown = [pictures.seen(message.get("content")) for message in messages if _role(message) == "user"]
     except ValueError as error:
         raise NotValid(str(error)) from None
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
@@ -87,6 +90,7 @@ def read(body: Any) -> CompletionRequest:
         has_older_limit="max_tokens" in body,
         tools=offered,
         tool_choice=body.get("tool_choice", "auto"),
+        pictures=shown[-1] if shown else [],
         results=[text for role, text in _behind_the_last_question(spoken) if role == "tool"],
     )
 
@@ -95,7 +99,9 @@ def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
     """Work out the whole answer to a request."""
     question = request.questions[-1] if request.questions else ""
     calls = tool_calls.called(request.tools, request.tool_choice, question=question, is_answered=bool(request.results))
-    answer = answers.compose(request.questions, is_deep=pace.is_deep, results=request.results)
+    answer = answers.compose(
+        request.questions, is_deep=pace.is_deep, results=request.results, pictures=request.pictures
+    )
     reasoning, content = tokens.split(answer.reasoning), [] if calls else tokens.split(answer.content)
     length = len(reasoning) + len(content) + sum(len(call.arguments) for call in calls)
     limit = length if request.max_tokens is None else request.max_tokens

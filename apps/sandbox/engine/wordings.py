@@ -15,6 +15,7 @@ class Wordings:
     closers: tuple[str, ...]
     reasoning: str
     told: str
+    seen: str
 
 
 _CODE = '''```python
@@ -84,6 +85,7 @@ CHINESE = Wordings(
         "打算先交代身份，再给两三点可用的想法，最后提示可以继续试什么。字数适中，语气平实。"
     ),
     told="工具返回：\n\n{results}",
+    seen="我看到了 {number} 张图片：{pictures}。",
 )
 
 ENGLISH = Wordings(
@@ -152,4 +154,5 @@ ENGLISH = Wordings(
         "Moderate length, even tone."
     ),
     told="The tools say:\n\n{results}",
+    seen="Pictures that I see: {number} ({pictures}).",
 )

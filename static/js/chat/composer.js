@@ -15,6 +15,7 @@ const SAVE_AFTER_MS = 200;
 let mode = "send";
 let idleHint = "";
 let saveTimer = 0;
+let pictures = { count: 0, isReady: true };
 
 function fit() {
   if (CSS.supports("field-sizing", "content")) return;
@@ -28,7 +29,8 @@ function refresh() {
   const surplus = length - maxChars;
   hint.dataset.state = surplus > 0 ? "over" : "";
   hint.textContent = surplus > 0 ? text("hint-over", { n: surplus }) : idleHint;
-  const isIdle = mode === "send" && (surplus > 0 || !input.value.trim());
+  const isEmpty = !input.value.trim() && !pictures.count;
+  const isIdle = mode === "send" && (surplus > 0 || isEmpty || !pictures.isReady);
   // Who sent with a key goes on writing; after a tap the keyboard on the screen stays where it is.
   if (isIdle && button.matches(":focus-visible")) disable(button, input);
   else button.disabled = isIdle;
@@ -50,6 +52,12 @@ export function setText(value) {
   clearTimeout(saveTimer);
   keepWords(value);
   fit();
+  refresh();
+}
+
+/** How many pictures the question has, and whether all of them have arrived. */
+export function setPictures(value) {
+  pictures = value;
   refresh();
 }
 

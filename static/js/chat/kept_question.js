@@ -8,8 +8,12 @@ const key = (what, conversation = chat.dataset.conversation) => `${what}:${conve
 export const keptWords = () => ofMember.get(key("draft"));
 export const keepWords = (words) => ofMember.set(key("draft"), words);
 
-/** The id of the model, "" when none was chosen for the words in the box. */
-export const keptModel = () => keptWords() && ofMember.get(key("model"));
+/** The ids of its pictures. */
+export const keptPictures = (conversation) => (ofMember.get(key("pictures", conversation)) || "").split(" ").filter(Boolean);
+export const keepPictures = (ids) => ofMember.set(key("pictures"), ids.join(" "));
+
+/** The id of the model, "" when none was chosen for what is in the box. */
+export const keptModel = () => (keptWords() || keptPictures().length ? ofMember.get(key("model")) : "");
 export const keepModel = (id) => ofMember.set(key("model"), id);
 
 /** What the last try to send these words said, or null. */
@@ -28,11 +32,13 @@ export function inherit(gone) {
   const [words, model] = ["draft", "model"].map((what) => ofMember.get(key(what, gone)));
   if (words && model) keepModel(model);
   keepWords([keptWords(), words].filter(Boolean).join("\n"));
-  for (const what of ["draft", "model", "attempt"]) ofMember.set(key(what, gone), "");
+  keepPictures([...keptPictures(), ...keptPictures(gone)]);
+  for (const what of ["draft", "model", "pictures", "attempt"]) ofMember.set(key(what, gone), "");
 }
 
 /** The question was sent: of its words the box itself takes care. */
 export function forgetQuestion() {
   keepModel("");
+  keepPictures([]);
   keepAttempt(null);
 }

@@ -18,15 +18,19 @@ let freeLeft = 0;
 // Milli-credits; unknown at first.
 let quota = null;
 
-/** {id, name, offer, isFreeDaily} of the chosen model, or null when there is none. */
+/** {id, name, offer, isFreeDaily, sees} of the chosen model, or null when there is none. */
 export function chosenModel() {
   const radio = chosen();
   const isFreeDaily = radio?.dataset.free === "true" && !("ownKey" in radio.dataset);
-  return radio && { id: radio.value, name: radio.dataset.name, offer: radio.dataset.offer, isFreeDaily };
+  const sees = radio?.dataset.sees === "true";
+  return radio && { id: radio.value, name: radio.dataset.name, offer: radio.dataset.offer, isFreeDaily, sees };
 }
 
 /** The name of a model by its id; the id where it is not offered any more. */
 export const modelName = (id) => document.querySelector(`input[name="model"][value="${CSS.escape(id)}"]`)?.dataset.name ?? id;
+
+/** The names of the models that see and can be chosen. */
+export const seeingModels = () => [...document.querySelectorAll('input[name="model"][data-sees="true"]:enabled')].map((radio) => radio.dataset.name);
 
 function show() {
   const radio = chosen();

@@ -14,7 +14,8 @@ import { currentText, focusInput, setMode, setText, wireComposer } from "./compo
 import { watchElsewhere } from "./elsewhere.js";
 import { startAfresh } from "./fresh_start.js";
 import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
-import { chosenModel, modelName, renewModels, wireModels } from "./models.js";
+import { chosenModel, modelName, renewModels, seeingModels, wireModels } from "./models.js";
+import { chosenPictures, clearPictures, picturesOf, restorePictures, wirePictures } from "./pictures.js";
 import { report } from "./reports.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
 import { addAnswer, addQuestion, describe, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
@@ -82,27 +83,45 @@ function settleAddress() {
 async function send() {
   const model = chosenModel();
   const content = currentText();
-  if (sending || !model || !content.trim()) return;
+  const pictures = chosenPictures();
+  if (sending || !model || !(content.trim() || pictures.length)) return;
+  if (pictures.length && !model.sees) return toast(whoSees(model), "bad");
   sending = true;
   // Also for another model: if the first try arrived after all, its answer is the one.
-  if (attempt?.content !== content) attempt = { content, clientId: newKey() };
+  const says = [content, ...pictures].join("\n");
+  if (attempt?.content !== says) attempt = { content: says, clientId: newKey() };
   keepModel(model.id);
   const shown = [addQuestion(content), addAnswer(model.name)];
+  if (pictures.length) shown[0].prepend(picturesOf(pictures));
   setText("");
+  clearPictures();
   scrollToEnd();
   try {
     await ensureConversation();
-    const asked = await api.post(`${conversationPath()}/messages`, { content, model: model.id, offer: model.offer, client_id: attempt.clientId });
+    const asked = await api.post(`${conversationPath()}/messages`, {
+      content,
+      model: model.id,
+      offer: model.offer,
+      client_id: attempt.clientId,
+      ...(pictures.length ? { pictures } : {}),
+    });
     attempt = null;
     forgetQuestion();
     settleAddress();
     begin(asked, ...shown);
   } catch (error) {
     for (const message of shown) message.remove();
+    restorePictures(pictures);
     refused(error, content);
   } finally {
     sending = false;
   }
+}
+
+/** What to say of a model that does not see: another one can be chosen for the same words and pictures. */
+function whoSees(model) {
+  const names = seeingModels().join(" · ");
+  return names ? text("model-blind", { model: model.name, names }) : text("model-blind-all");
 }
 
 function begin(asked, question, answer) {
@@ -166,7 +185,7 @@ async function askAtNewPrice(error, goOn) {
 
 /** Says what went wrong, and looks at once whether the whole chat is gone. */
 function complain(error) {
-  toast(error.message, "bad");
+  toast(error.code === "images_not_understood" ? whoSees(chosenModel()) : error.message, "bad");
   if (error.status === 404) lookElsewhere();
 }
 
@@ -279,6 +298,7 @@ function wireActions() {
 replaceGone();
 wireTranscript();
 wireComposer({ send, stop });
+wirePictures();
 wireModels({ isNewChat: !conversationId });
 wireSidebar();
 wireActions();

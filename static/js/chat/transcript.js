@@ -34,7 +34,8 @@ export function keepUp() {
 export function addQuestion(content) {
   document.getElementById("chat-start")?.remove();
   const message = clone("question-template");
-  part(message, "body").textContent = content;
+  if (content) part(message, "body").textContent = content;
+  else part(message, "body").remove();
   log().append(message);
   return message;
 }

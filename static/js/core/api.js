@@ -6,6 +6,8 @@ import { text } from "./texts.js";
 // the server's, ten seconds at the most.
 const PATIENCE_MS = 12_000;
 const PATIENCE_WITH_CHANGES_MS = 15_000;
+// A photograph over a slow line.
+const PATIENCE_WITH_FILES_MS = 120_000;
 
 /** A refused or failed call. `status` is 0 and `code` "network" when no answer came; `isSilent` if all patience went into it. */
 export class ApiError extends Error {
@@ -54,11 +56,13 @@ const isOurs = (response) => response.headers.get("Content-Type")?.startsWith("a
 // The member whose page this is; the server refuses what a page of somebody else asks for.
 const { member } = document.documentElement.dataset;
 
+const isFile = (body) => body instanceof Blob;
+
 function headersFor(method, body, idempotencyKey) {
   const headers = { Accept: "application/json" };
   if (member) headers["X-Member"] = member;
   if (method !== "GET") headers["X-CSRFToken"] = csrfToken();
-  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (body !== undefined) headers["Content-Type"] = isFile(body) ? body.type : "application/json";
   if (idempotencyKey) headers["Idempotency-Key"] = idempotencyKey;
   return headers;
 }
@@ -73,7 +77,8 @@ async function call(method, path, body, { idempotencyKey, signal } = {}) {
   const isReading = method === "GET";
   const patience = new AbortController();
   const giveUp = () => patience.abort();
-  const timer = setTimeout(giveUp, isReading ? PATIENCE_MS : PATIENCE_WITH_CHANGES_MS);
+  const patienceMs = isFile(body) ? PATIENCE_WITH_FILES_MS : PATIENCE_WITH_CHANGES_MS;
+  const timer = setTimeout(giveUp, isReading ? PATIENCE_MS : patienceMs);
   signal?.addEventListener("abort", giveUp);
   const askedAt = performance.now();
   try {
@@ -82,7 +87,7 @@ async function call(method, path, body, { idempotencyKey, signal } = {}) {
       headers: headersFor(method, body, idempotencyKey),
       signal: patience.signal,
       credentials: "same-origin",
-      body: body === undefined ? undefined : JSON.stringify(body),
+      body: body === undefined || isFile(body) ? body : JSON.stringify(body),
     });
     hear(response.headers.get("Date"), performance.now() - askedAt);
     if (!response.ok && !isReading && !isOurs(response)) throw new Error("not an answer of ours");
