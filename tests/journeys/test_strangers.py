@@ -14,7 +14,7 @@ from tests.member import Member, eventually
 from tests.site import Site
 
 # Everybody may see these; their addresses are walked by other tests.
-PUBLIC = {"activity_id", "version_id", "channel", "source", "code", "gateway", "model_id"}
+PUBLIC = {"activity_id", "version_id", "channel", "source", "code", "gateway", "model_id", "channel_kind"}
 # Not for members: operators' pages ask for an operator, the sandbox plays the member's own phone and providers.
 ELSEWHERE = ("admin/", "sandbox/", "static/")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")

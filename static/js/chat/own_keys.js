@@ -2,7 +2,6 @@
 import { api } from "../core/api.js";
 import { ask } from "../core/dialog.js";
 import { text } from "../core/texts.js";
-import { toast } from "../core/toast.js";
 
 const card = (node) => node.closest("[data-own-key]");
 const path = (node) => `chat/own-keys/${card(node).dataset.ownKey}`;
@@ -52,8 +51,5 @@ document.addEventListener("click", async (event) => {
     return act(button, () => api.put(path(button), body));
   }
   if ((await ask("delete-key-sheet")) !== "yes") return;
-  act(button, async () => {
-    await api.delete(path(button));
-    toast(text("key-deleted"), "ok");
-  });
+  act(button, () => api.delete(path(button)));
 });
