@@ -50,7 +50,6 @@ class _Answer:
         self._live = live
         self._version, self._told, self._thoughts_told = -1, 0, 0
         self._end: AnswerView | None = None
-        self.is_told = False
 
     @property
     def has_ended(self) -> bool:
@@ -59,9 +58,7 @@ class _Answer:
     async def next(self) -> News | AnswerView:
         while True:
             if self._end is not None:
-                news = self._rest(self._end.reasoning, self._end.text)
-                self.is_told = news is None
-                return news or self._end
+                return self._rest(self._end.reasoning, self._end.text) or self._end
             self._version = await self._live.changed(self._version)
             if news := self._rest(self._live.thoughts, self._live.text):
                 return news
@@ -86,6 +83,8 @@ class Call(Generic[B]):
         self.begun = begun
         self._answers = [_Answer(live) for live in answers]
         self._reading = reading
+        # Of which it was told how they ended: handed out by news(), not only found out.
+        self._told: set[int] = set()
         # The first news, while it is waited for; and of several answers those of each.
         self._first: asyncio.Future[Heard] | None = None
         self._waiting: dict[int, asyncio.Future[News | AnswerView]] = {}
@@ -116,7 +115,7 @@ class Call(Generic[B]):
     @property
     def is_over(self) -> bool:
         """Whether it was told how each answer ended."""
-        return all(answer.is_told for answer in self._answers)
+        return len(self._told) == len(self._answers)
 
     async def begins_by(self, moment: float) -> bool:
         """Whether there are news by then, a time of the loop; whoever asks for the news gets them, now or later."""
@@ -128,7 +127,10 @@ class Call(Generic[B]):
     async def news(self) -> Heard:
         """What there is beyond what was told here, of whichever answer, as soon as it comes; once how each ended."""
         first, self._first = self._first, None
-        return await (self._next() if first is None else first)
+        number, news = await (self._next() if first is None else first)
+        if isinstance(news, AnswerView):
+            self._told.add(number)
+        return number, news
 
     async def ends(self) -> list[AnswerView]:
         """How they ended."""
@@ -143,7 +145,7 @@ class Call(Generic[B]):
         if len(self._answers) == 1:
             return 0, await self._answers[0].next()
         for number, answer in enumerate(self._answers):
-            if number not in self._waiting and not answer.is_told:
+            if number not in self._waiting and number not in self._told:
                 self._waiting[number] = asyncio.ensure_future(answer.next())
         await asyncio.wait(self._waiting.values(), return_when=asyncio.FIRST_COMPLETED)
         # Whoever was told of goes to the end of the line.
