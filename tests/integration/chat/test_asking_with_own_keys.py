@@ -280,6 +280,23 @@ def test_an_own_address_is_looked_at_when_it_is_gone_to(
     assert not ChannelHealth.objects.exists()
 
 
+@pytest.mark.parametrize("status", [307, 308])
+def test_an_own_address_that_points_elsewhere_is_not_followed(
+    alice: Member, upstream: Upstream, engine: EngineThread, status: int
+) -> None:
+    """Not even to where it may be gone to: the key was entered for this place."""
+    allow_own_addresses()
+    moved(alice, f"{upstream.url}/mine")
+    del upstream.keys[:]
+    upstream.refused_keys[f"Bearer {OWN}"] = (status, b"")
+    upstream.location = f"{upstream.url}/chat/completions"
+
+    done, _ = ask(alice)
+
+    assert (done.state, done.error_code) == (FAILED, "own_key_failed")
+    assert upstream.keys == [f"Bearer {OWN}"]
+
+
 def test_what_operators_forbid_again_is_not_gone_to(alice: Member, upstream: Upstream, names: Names) -> None:
     allow_own_addresses()
     moved(alice, "https://models.example.com/v1")

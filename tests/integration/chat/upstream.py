@@ -73,6 +73,7 @@ class Upstream:
     refused_options: dict[str, Any] = field(default_factory=dict)
     # Said with every refusal.
     retry_after: str = ""
+    location: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     hung_up: threading.Event = field(default_factory=threading.Event)
@@ -119,6 +120,8 @@ def running_upstream() -> Iterator[Upstream]:
             self.send_header("Content-Length", str(len(content)))
             if upstream.retry_after:
                 self.send_header("Retry-After", upstream.retry_after)
+            if upstream.location:
+                self.send_header("Location", upstream.location)
             self.end_headers()
             self.wfile.write(content)
 
