@@ -7,13 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from apps.sandbox.engine import answers, pictures, tokens, tool_calls
+from apps.sandbox.engine import answers, formats, pictures, tokens, tool_calls
 from apps.sandbox.engine.paces import Pace
 from apps.sandbox.engine.tool_calls import Call, Tool
 
 
 class NotValid(Exception):
-    """A request that the server refuses with 400; the text says why."""
+    """A request that the server refuses with 400; the text says why, `param` where."""
+
+    def __init__(self, why: str, *, param: str | None = None) -> None:
+        super().__init__(why)
+        self.param = param
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,6 +37,11 @@ class CompletionRequest:
     results: list[str]
     # What it sees in the last of the questions.
     pictures: list[str]
+    stops: list[str]
+    # Something that the answer has to fit; None where it is plain text.
+    schema: dict[str, Any] | None
+    # How many other tokens are told of each; None where nobody asks.
+    alternatives: int | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +57,7 @@ class Plan:
     prompt_tokens: int
     wants_usage: bool
     calls: list[Call]
+    alternatives: int | None = None
     # Together with the finish_reason, asked for or not.
     counts_at_end: bool = False
 
@@ -76,6 +86,10 @@ def read(body: Any) -> CompletionRequest:
         shown = [pictures.seen(message.get("content")) for message in messages if _role(message) == "user"]
     except ValueError as error:
         raise NotValid(str(error)) from None
+    try:
+        schema = formats.read(body.get("response_format"))
+    except ValueError as error:
+        raise NotValid(str(error), param="response_format") from None
     limit = body.get("max_completion_tokens", body.get("max_tokens"))
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise NotValid("max_tokens must be a positive integer")
@@ -92,6 +106,9 @@ def read(body: Any) -> CompletionRequest:
         tool_choice=body.get("tool_choice", "auto"),
         pictures=shown[-1] if shown else [],
         results=[text for role, text in _behind_the_last_question(spoken) if role == "tool"],
+        stops=_stops(body.get("stop")),
+        schema=schema,
+        alternatives=_alternatives(body),
     )
 
 
@@ -102,7 +119,10 @@ def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
     answer = answers.compose(
         request.questions, is_deep=pace.is_deep, results=request.results, pictures=request.pictures
     )
-    reasoning, content = tokens.split(answer.reasoning), [] if calls else tokens.split(answer.content)
+    text = (
+        answer.content if request.schema is None else formats.written(request.schema, answer.content, question=question)
+    )
+    reasoning, content = tokens.split(answer.reasoning), [] if calls else tokens.split(_until(text, request.stops))
     length = len(reasoning) + len(content) + sum(len(call.arguments) for call in calls)
     limit = length if request.max_tokens is None else request.max_tokens
     return Plan(
@@ -115,7 +135,27 @@ def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
         prompt_tokens=tokens.count(request.texts),
         wants_usage=request.wants_usage,
         calls=list(_within(calls, limit - len(reasoning) - len(content))),
+        alternatives=request.alternatives,
     )
+
+
+def _until(text: str, stops: list[str]) -> str:
+    """A text up to the first place where it shall stop."""
+    return text[: min((text.find(stop) for stop in stops if stop in text), default=len(text))]
+
+
+def _stops(said: Any) -> list[str]:
+    stops = [said] if isinstance(said, str) else said or []
+    if not isinstance(stops, list) or len(stops) > 4 or not all(isinstance(stop, str) and stop for stop in stops):
+        raise NotValid("stop must be a text or up to four", param="stop")
+    return stops
+
+
+def _alternatives(body: dict[str, Any]) -> int | None:
+    number = body.get("top_logprobs") or 0
+    if not isinstance(number, int) or not 0 <= number <= 20:
+        raise NotValid("top_logprobs must be a number up to 20", param="top_logprobs")
+    return number if body.get("logprobs") is True else None
 
 
 def _within(calls: list[Call], limit: int) -> Iterator[Call]:
@@ -135,6 +175,8 @@ def whole(planned: Plan) -> dict[str, Any]:
         message["content"] = None
         message["tool_calls"] = [_called(call, "".join(call.arguments)) for call in planned.calls]
     choice = {"index": 0, "message": message, "finish_reason": planned.finish_reason}
+    if planned.alternatives is not None:
+        choice["logprobs"] = _logprobs(planned.content, planned.alternatives)
     return {**_envelope(planned, "chat.completion"), "choices": [choice], "usage": planned.usage()}
 
 
@@ -143,7 +185,8 @@ def events(planned: Plan, *, tokens_per_chunk: int) -> Iterator[bytes]:
     yield _chunk(planned, {"role": "assistant", "content": ""})
     for name, pieces in (("reasoning_content", planned.reasoning), ("content", planned.content)):
         for start in range(0, len(pieces), tokens_per_chunk):
-            yield _chunk(planned, {name: "".join(pieces[start : start + tokens_per_chunk])})
+            said = pieces[start : start + tokens_per_chunk]
+            yield _chunk(planned, {name: "".join(said)}, tokens_said=said if name == "content" else [])
     for number, call in enumerate(planned.calls):
         yield _chunk(planned, {"tool_calls": [{"index": number, **_called(call, "")}]})
         for start in range(0, len(call.arguments), tokens_per_chunk):
@@ -164,8 +207,25 @@ def _called(call: Call, arguments: str) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": arguments}}
 
 
-def _chunk(planned: Plan, delta: dict[str, Any], finish_reason: str | None = None) -> bytes:
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+def _logprobs(said: list[str], alternatives: int) -> dict[str, Any]:
+    """The longer a token, the less it is expected here; what it could have been is itself, and so on."""
+    content = []
+    for token in said:
+        others = [_token(f"{token}{number or ''}", -0.25 * (len(token) + number)) for number in range(alternatives)]
+        content.append({**_token(token, -0.25 * len(token)), "top_logprobs": others})
+    return {"content": content, "refusal": None}
+
+
+def _token(token: str, logprob: float) -> dict[str, Any]:
+    return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
+
+
+def _chunk(
+    planned: Plan, delta: dict[str, Any], finish_reason: str | None = None, *, tokens_said: list[str] | None = None
+) -> bytes:
+    choice: dict[str, Any] = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    if planned.alternatives is not None:
+        choice["logprobs"] = _logprobs(tokens_said, planned.alternatives) if tokens_said else None
     usage: dict[str, Any] = {"usage": None} if planned.wants_usage and not planned.counts_at_end else {}
     if planned.counts_at_end and finish_reason:
         usage = {"usage": planned.usage(), "request_id": planned.id}

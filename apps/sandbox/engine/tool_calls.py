@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.sandbox.engine import tokens
-
-_LONGEST_TEXT = 36
+from apps.sandbox.engine import formats, tokens
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,15 +55,6 @@ def _tool(tool: Any) -> Tool:
 
 
 def _call(tool: Tool, question: str) -> Call:
-    given = {name: _example(schema, question) for name, schema in tool.properties.items()}
+    given = {name: formats.example(schema, question) for name, schema in tool.properties.items()}
     arguments = tokens.split(json.dumps(given, ensure_ascii=False))
     return Call(id=f"call_{secrets.token_hex(8)}", name=tool.name, arguments=arguments)
-
-
-def _example(schema: Any, question: str) -> Any:
-    """Something that fits, as far as a demo model knows."""
-    kind = schema.get("type") if isinstance(schema, dict) else None
-    if isinstance(schema, dict) and isinstance(schema.get("enum"), list) and schema["enum"]:
-        return schema["enum"][0]
-    fitting = {"integer": 1, "number": 0.5, "boolean": True, "array": [], "object": {}}
-    return fitting.get(kind, question[:_LONGEST_TEXT]) if isinstance(kind, str) else question[:_LONGEST_TEXT]

@@ -61,7 +61,9 @@ async def completions_view(request: HttpRequest, *, counts_at_end: bool = False)
     """POST v1/chat/completions; as Zhipu's, usage comes with the finish_reason."""
     try:
         asked = completions.read(json.loads(request.body))
-    except (completions.NotValid, ValueError) as error:
+    except completions.NotValid as error:
+        return _refusal(400, str(error), code="invalid_request", param=error.param)
+    except ValueError as error:
         return _refusal(400, str(error), code="invalid_request")
     pace = MODELS.get(asked.model, SWIFT if asked.model in streams.FAULTS else None)
     if pace is None:
