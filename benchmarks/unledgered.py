@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.urls import path
 
 from apps.chat import rules
-from apps.chat.api.compatible.answers import Choices
+from apps.chat.api.compatible.answers import ChatChoices
 from apps.chat.api.compatible.endpoints import async_endpoint, identified
 from apps.chat.contracts import (
     OPENAI_COMPATIBLE,
@@ -90,6 +90,7 @@ def ended(job: Job, model: str) -> GenerationDetail:
         completion_tokens=3,
         finish_reason="stop",
         error_code="",
+        error_param="",
     )
 
 
@@ -106,7 +107,7 @@ async def chat_completions(request: HttpRequest) -> HttpResponseBase:
     )
     text = "".join([delta.text async for delta in (await connection()).answer(job, TARGET)])
     detail = ended(job, completion.model)
-    shape: Any = Choices(completion, (detail,), int(clock.now().timestamp()))
+    shape: Any = ChatChoices(completion, (detail,), int(clock.now().timestamp()))
     return JsonResponse(shape.whole([AnswerView(generation=detail, text=text)]))
 
 

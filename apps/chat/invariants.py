@@ -97,8 +97,8 @@ def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) ->
     """What was written while or after an account closed: its owner was told that it is erased."""
     # An answer is written to for as long as it runs.
     since = None if since is None else since - _LONGEST_ANSWER
-    said = ~Q(text="") | ~Q(reasoning="") | Q(request__isnull=False) | Q(tool_calls__isnull=False)
-    said |= Q(state__in=UNSETTLED)
+    said = ~Q(text="") | ~Q(reasoning="") | Q(request__isnull=False)
+    said |= Q(tool_calls__isnull=False) | Q(logprobs__isnull=False) | Q(state__in=UNSETTLED)
     left: tuple[QuerySet[Any], ...] = (
         came_since(Conversation.objects.filter(Q(deleted_at=None) | ~Q(title="")), since),
         came_since(Message.objects.filter(~Q(text="") | Q(pictures__isnull=False)), since),

@@ -43,6 +43,8 @@ class Delta(NamedTuple):
     reasoning_tokens: int | None = None
     usage_is_garbled: bool = False
     calls: tuple[CallPiece, ...] = ()
+    # How likely its tokens were, unread: where the job asks for it.
+    logprobs: tuple[Any, ...] = ()
 
     @property
     def has_usage(self) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 import schemathesis
 
 _KEY, _MODEL = os.environ.get("FUZZ_KEY"), os.environ.get("FUZZ_MODEL")
+_QUESTION = {"messages": [{"role": "user", "content": "Hello"}], "prompt": "Hello", "input": "Hello"}
 
 
 @schemathesis.auth()
@@ -33,6 +34,6 @@ def map_body(_context: schemathesis.HookContext, body: Any) -> Any:
     """Ask a model that there is, and every other time something that it can answer: nearly all would end there."""
     if _MODEL and isinstance(body, dict) and isinstance(body.get("model"), str) and body["model"]:
         body["model"] = _MODEL
-        if isinstance(body.get("messages"), list) and body["messages"] and len(repr(body)) % 2:
-            body["messages"] = [{"role": "user", "content": "Hello"}]
+        if len(repr(body)) % 2:
+            body |= {name: said for name, said in _QUESTION.items() if body.get(name)}
     return body

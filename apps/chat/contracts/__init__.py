@@ -3,7 +3,6 @@
 from apps.chat.contracts.answers import (
     OPENAI_COMPATIBLE,
     OWN_KEYS,
-    QUOTA,
     WRITERS,
     AnswerView,
     Asked,
@@ -19,8 +18,6 @@ from apps.chat.contracts.answers import (
     Place,
     Policy,
     Progress,
-    QuotaEntry,
-    QuotaState,
     Role,
     SearchHit,
     ShownReport,
@@ -48,6 +45,7 @@ from apps.chat.contracts.prices import (
     Usage,
     UsageBasis,
 )
+from apps.chat.contracts.quota import QUOTA, QuotaEntry, QuotaState
 from apps.chat.contracts.word_lists import ListedWords, TextDirection, Verdict, WordAction, WordsFound
 
 __all__ = [

@@ -18,7 +18,6 @@ from apps.chat.contracts.prices import (
 )
 from apps.chat.contracts.word_lists import WordsFound
 
-QUOTA = "quota"
 # The code of the kind that a channel is of unless it is said otherwise.
 OPENAI_COMPATIBLE = "openai-compatible"
 # In place of a channel's code, which has no colon: answers with members' own keys have their places together.
@@ -63,17 +62,6 @@ class PaidBy(TextChoices):
     FREE = "free", _("Free allowance")
     QUOTA = "quota", _("Chat quota")
     OWN_KEY = "own_key", _("Own key")
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuotaState:
-    """What a user can spend on chat."""
-
-    balance_milli: int
-    held_milli: int
-    free_left: int
-    free_per_day: int
-    entitlements: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,6 +145,8 @@ class GenerationDetail(Priced):
     completion_tokens: int
     finish_reason: str
     error_code: str
+    # The parameter that its provider refused, by OpenAI's name, where it named one.
+    error_param: str
 
     @property
     def is_settled(self) -> bool:
@@ -219,19 +209,6 @@ class SearchHit:
     message_id: UUID | None
     snippet: str
     updated_at: datetime
-
-
-@dataclass(frozen=True, kw_only=True)
-class QuotaEntry:
-    """One movement of quota."""
-
-    id: UUID
-    amount_milli: int
-    kind: str
-    cause_type: str
-    cause_id: str
-    balance_after_milli: int
-    created_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -352,8 +329,12 @@ class Outcome:
     text: str = field(repr=False)
     reasoning: str = field(default="", repr=False)
     calls: tuple[ToolCall, ...] = field(default=(), repr=False)
+    # How likely each token of the text was (rules.logprobs).
+    logprobs: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     finish_reason: str = ""
     error_code: str = ""
+    # Which parameter its provider refused.
+    error_param: str = ""
     reported: Reported = Reported()
     # Our count of what was asked; 0 where nobody has counted it since the question.
     asked_tokens: int = 0
@@ -388,13 +369,15 @@ class Progress:
 class AnswerView:
     """An answer as its reader follows it: the text saved so far and how it stands.
 
-    Its thoughts, which `reasoning` is, the tools that it calls, and the parts of its tokens are known with its end.
+    Its thoughts, which `reasoning` is, the tools that it calls, how likely its tokens were, and the parts of its
+    tokens are known with its end.
     """
 
     generation: GenerationDetail
     text: str = field(repr=False)
     reasoning: str = field(default="", repr=False)
     calls: tuple[ToolCall, ...] = field(default=(), repr=False)
+    logprobs: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     cached_tokens: int = 0
     reasoning_tokens: int = 0
     balance_milli: int | None = None

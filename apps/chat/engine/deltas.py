@@ -34,10 +34,12 @@ _NOTHING = Delta()
 
 
 class Pieces:
-    """The events of one answer, in their order."""
+    """The events of one answer, in their order; those who asked find how likely its tokens were in `logprobs`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, with_logprobs: bool = False) -> None:
         self._have_come = False
+        self._next = self._with_logprobs if with_logprobs else self._plain
+        self.logprobs: list[Any] = []
 
     def read(self, data: str) -> Delta:
         """The delta in an event.
@@ -46,7 +48,12 @@ class Pieces:
         """
         return documents.read(data, self._next)
 
-    def _next(self, chunk: Any) -> Delta:
+    def _with_logprobs(self, chunk: Any) -> Delta:
+        delta = self._plain(chunk)
+        self.logprobs += _logprobs(_choice_in(chunk))
+        return delta
+
+    def _plain(self, chunk: Any) -> Delta:
         choice = _choice_in(chunk)
         piece = _object(choice.get("delta"))
         # Some send a message in place of each delta; others one behind them, which says all of it again.
@@ -80,12 +87,16 @@ def joined(told: Sequence[Delta]) -> Delta:
     )
 
 
-def read_whole(data: bytes) -> Delta:
+def read_whole(data: bytes, *, with_logprobs: bool = False) -> Delta:
     """The answer in a document that is no stream.
 
     Raises Unreadable, and UpstreamError when it is a provider's error, with or without the envelope.
     """
-    return documents.read(data, _answer_in)
+    return documents.read(data, _answer_with_logprobs if with_logprobs else _answer_in)
+
+
+def _answer_with_logprobs(document: Any) -> Delta:
+    return _answer_in(document)._replace(logprobs=tuple(_logprobs(_choice_in(document))))
 
 
 def _answer_in(document: Any) -> Delta:
@@ -117,6 +128,11 @@ def _delta(chunk: dict[str, Any], choice: dict[str, Any], said: dict[str, Any]) 
     if "tool_calls" in said or "function_call" in said:
         return Delta(text, _thought(said), reason, calls=_calls(said), **counts)
     return Delta(text, _thought(said), reason, **counts) if counts else Delta(text, _thought(said), reason)
+
+
+def _logprobs(choice: dict[str, Any]) -> list[Any]:
+    content = _object(choice.get("logprobs")).get("content")
+    return content if isinstance(content, list) else []
 
 
 def _calls(said: dict[str, Any]) -> tuple[CallPiece, ...]:

@@ -73,6 +73,7 @@ class Zhipu(OpenAICompatible):
     option_ways = MappingProxyType(
         {
             **without("presence_penalty", "frequency_penalty", "seed", "logit_bias", "verbosity"),
+            **without("logprobs", "top_logprobs"),
             # It knows "auto" only, which is what it does anyway; calls that nobody wants are not heard.
             **without("tool_choice", "parallel_tool_calls"),
             **at_most("temperature", 1),
@@ -127,6 +128,7 @@ class Qwen(OpenAICompatible):
             **without("frequency_penalty", "logit_bias", "verbosity"),
             # Less than two, it says.
             **at_most("temperature", 1.99),
+            **at_most("top_logprobs", 5),
             "reasoning_effort": option_ways.thinking_enabled,
             "tool_choice": option_ways.auto_or_named,
         }
@@ -148,7 +150,7 @@ class Moonshot(OpenAICompatible):
     )
     option_ways = MappingProxyType(
         {
-            **without("seed", "logit_bias", "verbosity", "parallel_tool_calls"),
+            **without("seed", "logit_bias", "verbosity", "parallel_tool_calls", "logprobs", "top_logprobs"),
             **at_most("temperature", 1),
             "reasoning_effort": option_ways.thinking,
             "tool_choice": option_ways.none_or_auto,

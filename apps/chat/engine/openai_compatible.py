@@ -90,7 +90,7 @@ class OpenAIConnection(Connection):
                 raise upstream_errors.of_transport(error) from error
             async with aclosing(taken) as response, aclosing(response.aiter_raw()) as chunks:
                 reading, thoughts = Reading(chunks, target, asked_at=asked_at), Thoughts()
-                async for delta in _deltas(reading):
+                async for delta in _deltas(reading, with_logprobs="logprobs" in job.options):
                     text, thought = thoughts.sort(delta.text)
                     yield delta._replace(text=text, reasoning=delta.reasoning + thought)
                 # It came with what came before.
@@ -108,7 +108,7 @@ class OpenAIConnection(Connection):
             try:
                 response = await self._ask(job, target, way, pictures)
             except transport.Refused as refusal:
-                other = way.after(refusal.complaint)
+                other = way.after(refusal.complaint, self._dialect.options(job.options))
                 if other == way:
                     if refusal.status in _ABOUT_THE_QUESTION:
                         # Others may stand behind the address by now: the next question learns anew.
@@ -212,22 +212,22 @@ def _client(  # noqa: PLR0917  # what it is kept by
     )
 
 
-async def _deltas(reading: Reading) -> AsyncIterator[Delta]:
+async def _deltas(reading: Reading, *, with_logprobs: bool) -> AsyncIterator[Delta]:
     """What the body says: a stream of events or, from those who do not stream, one document."""
     opening = b""
     while not opening.lstrip(_BLANKS) and len(opening) < _MAX_OPENING_BYTES and (chunk := await reading.chunk()):
         reading.was_heard()
         opening += chunk
     if opening.lstrip(_BLANKS).startswith(b"{"):
-        yield await _document(reading, opening)
+        yield await _document(reading, opening, with_logprobs=with_logprobs)
     elif opening.lstrip(_BLANKS).startswith(b"<"):
         raise UpstreamError("upstream_garbled", "a page in place of an answer")
     else:
-        async for delta in _of_events(reading, opening):
+        async for delta in _of_events(reading, opening, with_logprobs=with_logprobs):
             yield delta
 
 
-async def _document(reading: Reading, opening: bytes) -> Delta:
+async def _document(reading: Reading, opening: bytes, *, with_logprobs: bool) -> Delta:
     parts, size = [opening], len(opening)
     while chunk := await reading.chunk():
         reading.was_heard()
@@ -236,14 +236,14 @@ async def _document(reading: Reading, opening: bytes) -> Delta:
         if size > _MAX_DOCUMENT_BYTES:
             raise UpstreamError("upstream_garbled", "a document longer than any answer")
     try:
-        return deltas.read_whole(b"".join(parts).lstrip(_BLANKS))
+        return deltas.read_whole(b"".join(parts).lstrip(_BLANKS), with_logprobs=with_logprobs)
     except documents.Unreadable:
         raise UpstreamError("upstream_garbled", "an unreadable document") from None
 
 
-async def _of_events(reading: Reading, opening: bytes) -> AsyncIterator[Delta]:
+async def _of_events(reading: Reading, opening: bytes, *, with_logprobs: bool) -> AsyncIterator[Delta]:
     """A delta for each chunk of the body: what came together is cut, read and handed on together."""
-    answer, chunk = _Answer(reading), opening
+    answer, chunk = _Answer(reading, deltas.Pieces(with_logprobs=with_logprobs)), opening
     while not answer.is_over:
         # A body that ended well has said its last event, with or without the empty line behind it.
         error = answer.take(chunk or b"\n\n")
@@ -260,9 +260,9 @@ async def _of_events(reading: Reading, opening: bytes) -> AsyncIterator[Delta]:
 class _Answer:
     """What the events of one answer have said, and whether it is over."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, pieces: deltas.Pieces) -> None:
         self._reading = reading
-        self._parser, self._pieces = EventParser(), deltas.Pieces()
+        self._parser, self._pieces = EventParser(), pieces
         self._lines = self._lines_with_event = self._unreadable = 0
         self._news: list[Delta] = []
         self._has_usage = self._is_whole = self._has_text = self._is_doubtful = False
@@ -295,7 +295,10 @@ class _Answer:
     def news(self) -> Delta:
         """What came since this was asked last."""
         news, self._news = self._news, []
-        return deltas.joined(news)
+        if not self._pieces.logprobs:
+            return deltas.joined(news)
+        logprobs, self._pieces.logprobs = self._pieces.logprobs, []
+        return deltas.joined(news)._replace(logprobs=tuple(logprobs))
 
     def check_readable(self) -> None:
         """Raise UpstreamError for an answer that ended with events among it which nobody could read."""

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -14,10 +15,11 @@ from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.attempts import Attempts
 from apps.chat.engine.feed import Feeder, Piece
+from apps.chat.engine.logprobs import Logprobs
 from apps.chat.engine.moderation import Looked, Moderation
 from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.engine.tool_calls import ToolCalls, look_through
-from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, UpstreamError
+from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, REQUEST_REFUSED, UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
 from apps.chat.rules.tool_use import may_be_called
@@ -64,6 +66,7 @@ class Run:
         self._lexicon = lexicon
         self._calls = ToolCalls(max_chars=_most_chars(job), are_wanted=may_be_called(job.options))
         self._has_refused_calls = False
+        self._logprobs = Logprobs()
         self._moderation = moderation
         self._asked = Looked()
         self._finish_reason = ""
@@ -149,6 +152,8 @@ class Run:
         if delta.finish_reason:
             self._finish_reason = delta.finish_reason
         self._count(delta)
+        if delta.logprobs:
+            self._logprobs.add(delta.logprobs)
         has_more_thought = self._reasoning.add(delta.reasoning)
         # What came together with thoughts that end the answer is nobody's either.
         has_more_text = not self._is_cut and self._text.add(delta.text)
@@ -182,6 +187,12 @@ class Run:
         self._has_refused_calls = not are_let_through
         return calls if are_let_through else (), found
 
+    async def _likely(self) -> tuple[Mapping[str, Any], ...]:
+        """How likely its tokens were, of an answer that came to its end as its model wrote it."""
+        if self._is_cut or not self._finish_reason or self._finish_reason in BROKEN | rules.FILTERED:
+            return ()
+        return await self._logprobs.shown(self._text.found + self._reasoning.found, self._lexicon)
+
     @property
     def _is_beyond_its_price(self) -> bool:
         """Whether the channel gives more than was asked for and set aside: some do not limit thoughts, or nothing."""
@@ -203,6 +214,7 @@ class Run:
         self._reasoning.end()
         text = str(self._text)
         calls, found_in_calls = await self._called()
+        logprobs = await self._likely()
         answered, all_said = Looked(), "\n".join((text, *(call.arguments for call in calls)))
         if all_said and self._end is not GenerationState.INTERRUPTED:
             answered = await self._moderation.look(all_said, TextDirection.ANSWER)
@@ -216,8 +228,10 @@ class Run:
             text=text,
             reasoning=str(self._reasoning),
             calls=calls,
+            logprobs=logprobs,
             finish_reason=self._finish_reason,
             error_code=error_code,
+            error_param=self._refused_param(error_code),
             reported=self._usage.reported,
             asked_tokens=rules.asked_tokens(self.job.turns) + rules.option_tokens(self.job.options),
             exact_input=counts and counts[0],
@@ -240,6 +254,13 @@ class Run:
         if is_told or not is_paid or self.job.tokenizer is None or self._end is GenerationState.INTERRUPTED:
             return None
         return await self._services.count_answer(self.job, texts=(text, str(self._reasoning)), calls=calls)
+
+    def _refused_param(self, error_code: str) -> str:
+        """Which parameter the provider would not take, if that is what is wrong and it named one."""
+        error = None if self._reading.cancelled() else self._reading.exception()
+        if error_code != REQUEST_REFUSED or not isinstance(error, UpstreamError):
+            return ""
+        return rules.named_part(error.param)
 
     def _ms_until(self, moment: float | None) -> int | None:
         return None if moment is None else round((moment - self._begun_at) * 1000)

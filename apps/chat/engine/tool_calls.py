@@ -109,10 +109,14 @@ def as_text(arguments: object) -> str:
 async def look_through(
     calls: Iterable[ToolCall], lexicon: Callable[[], Lexicon]
 ) -> tuple[bool, tuple[WordsFound, ...]]:
-    """Whether operators' words let these calls through as they are, and what was found; step by step, in between the
-    other answers. Masked, a call would do something else, so it is not let through either.
+    """Whether operators' words let these calls through as they are, and what was found. Masked, a call would do
+    something else, so it is not let through either.
     """
-    text = "\n".join(map(tool_use.text_of_call, calls))
+    return await passes("\n".join(map(tool_use.text_of_call, calls)), lexicon)
+
+
+async def passes(text: str, lexicon: Callable[[], Lexicon]) -> tuple[bool, tuple[WordsFound, ...]]:
+    """Whether operators' words leave a text as it is, and what was found; step by step, in between other answers."""
     gate, passed = Gate(lexicon), []
     for start in range(0, len(text), _STEP_CHARS):
         end = start + _STEP_CHARS

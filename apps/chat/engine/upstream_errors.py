@@ -12,6 +12,9 @@ from apps.kernel.outbound import AddressRefused
 # The context of the model is used up: as an error, or as the end of an answer that had no more room.
 CONTEXT_FULL = "model_context_window_exceeded"
 
+# The provider does not take the question as it was put, and nobody else would.
+REQUEST_REFUSED = "request_refused"
+
 # Upstream's own codes that mean more than their HTTP status (string or number, by provider).
 _CODES = {
     "insufficient_quota": "upstream_arrears",
@@ -33,6 +36,8 @@ _CODES = {
     "model_not_found": "upstream_model_unknown",
 }
 _STATUSES = {
+    # It does not take the question as it was put: a schema, a value, a size.
+    **dict.fromkeys((400, 413, 422), REQUEST_REFUSED),
     401: "upstream_key_refused",
     402: "upstream_arrears",
     403: "upstream_key_refused",
@@ -61,6 +66,7 @@ _BLAMES = {
     "upstream_busy": Blame.CALL,
     "context_too_long": Blame.QUESTION,
     "content_refused": Blame.QUESTION,
+    REQUEST_REFUSED: Blame.QUESTION,
 }
 
 
@@ -85,8 +91,11 @@ class UpstreamError(Exception):
         has_connected: bool = True,
         words: tuple[str, ...] = (),
         retry_seconds: float = 0.0,
+        param: str = "",
     ) -> None:
         super().__init__(code)
+        # The member of the question that it refuses, where it names one.
+        self.param = param
         # After how long it may be asked again, as the provider says; 0 where it does not.
         self.retry_seconds = retry_seconds
         # The provider's own code and type, for those who know what it means by them.
@@ -140,7 +149,9 @@ class Complaint:
         facts = {"status": status, "code": self.code, "type": self.type, "param": self.param}
         detail = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
         blame = None if known else _BLAMES_OF_STATUS.get(status)
-        return UpstreamError(code, detail, blame=blame, words=(self.code, self.type), retry_seconds=retry_seconds)
+        return UpstreamError(
+            code, detail, blame=blame, words=(self.code, self.type), retry_seconds=retry_seconds, param=self.param
+        )
 
 
 def of_transport(error: Exception) -> UpstreamError:

@@ -1,5 +1,6 @@
 """How one model wants to be asked, as its refusals teach it."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -11,28 +12,38 @@ from apps.chat.engine.dialects import Dialect
 from apps.chat.engine.upstream_errors import Complaint
 
 _NONE: Mapping[UUID, str] = MappingProxyType({})
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 # A model that refuses one of these is asked without it; without any other it would be asked for something else.
 _DISPENSABLE = {
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "reasoning_effort",
-    "verbosity", "thinking", "enable_thinking", "parallel_tool_calls",
+    "verbosity", "thinking", "enable_thinking", "parallel_tool_calls", "logprobs", "top_logprobs",
 }  # fmt: skip
-_UNSUPPORTED = {"unsupported_parameter", "unsupported_value"}
+# As many refused values are remembered: of numbers there are more than anybody could keep.
+_MOST_VALUES = 32
+_MOST_VALUE_CHARS = 64
 
 
 @dataclass(frozen=True)
 class Way:
-    """What to call the longest answer, whether to ask for usage, and which options to leave out."""
+    """What to call the longest answer, whether to ask for usage, and which options to leave out: always, or where they
+    have this value, written as JSON. A value that is refused says nothing of the others.
+    """
 
     limit_name: str = "max_tokens"
     wants_usage: bool = True
     without: frozenset[str] = frozenset()
+    without_values: frozenset[tuple[str, str]] = frozenset()
 
-    def after(self, complaint: Complaint) -> Self:
-        """How to ask again after this refusal; the same where it is about something else."""
+    def after(self, complaint: Complaint, options: Mapping[str, Any] = _NOTHING) -> Self:
+        """How to ask again for these options after this refusal; the same where it is about something else."""
         limit_name = "max_completion_tokens" if complaint.wants_max_completion_tokens else self.limit_name
         wants_usage = self.wants_usage and not complaint.refuses_stream_options
-        refused = {complaint.param} & _DISPENSABLE if complaint.code in _UNSUPPORTED else set()
-        return replace(self, limit_name=limit_name, wants_usage=wants_usage, without=self.without | refused)
+        named = {complaint.param} & _DISPENSABLE
+        without = self.without | (named if complaint.code == "unsupported_parameter" else set())
+        values = self.without_values
+        if complaint.code == "unsupported_value" and (refused := {(name, _value(options.get(name))) for name in named}):
+            values = (values if len(values) < _MOST_VALUES else frozenset()) | refused
+        return replace(self, limit_name=limit_name, wants_usage=wants_usage, without=without, without_values=values)
 
     def question(
         self, job: Job, target: Target, dialect: Dialect, pictures: Mapping[UUID, str] = _NONE
@@ -47,7 +58,14 @@ class Way:
         if self.wants_usage:
             body["stream_options"] = {"include_usage": True}
         options = dialect.options(job.options)
+        if self.without_values:
+            options = {name: each for name, each in options.items() if (name, _value(each)) not in self.without_values}
         return body | {name: value for name, value in options.items() if name not in self.without}
+
+
+def _value(value: Any) -> str:
+    """A value as it is remembered, cut where it is long: the few that begin alike are left out alike."""
+    return json.dumps(value)[:_MOST_VALUE_CHARS]
 
 
 def _message(turn: Turn, pictures: Mapping[UUID, str]) -> dict[str, Any]:

@@ -187,6 +187,13 @@ class ParameterNotOffered(DomainError):
     title = _("This is not offered here. Leave it out.")
 
 
+class TokensNotTaken(DomainError):
+    """A prompt in tokens of some model's vocabulary, which is not ours; `param` says where."""
+
+    code = "tokens_not_taken"
+    title = _("Prompts are texts here: numbers of tokens are not taken.")
+
+
 class ImagesNotUnderstood(DomainError):
     """The request shows an image to a model that reads only text."""
 

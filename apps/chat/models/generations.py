@@ -12,7 +12,7 @@ from apps.chat.models.routes import Route
 from apps.kernel.models import Row
 
 # What programs say and are told beside texts; only who asks for it reads it.
-FOR_PROGRAMS = ("request", "options", "tool_calls")
+FOR_PROGRAMS = ("request", "options", "tool_calls", "logprobs")
 UNSETTLED = (GenerationState.QUEUED, GenerationState.RUNNING)
 
 
@@ -78,6 +78,8 @@ class Generation(Row):
     completion_tokens = models.PositiveIntegerField(_("answer (tokens)"), default=0)
     finish_reason = models.CharField(_("finish reason"), max_length=40, blank=True)
     error_code = models.CharField(_("error code"), max_length=40, blank=True)
+    # The parameter that its provider did not take, by OpenAI's name, where it named one that was sent.
+    error_param = models.CharField(_("refused parameter"), max_length=40, blank=True, default="")
 
     # What is asked (rules.request_of) if no conversation did, whose branch says it; NULL, too, when it is erased.
     request = models.JSONField(null=True, blank=True)
@@ -87,6 +89,8 @@ class Generation(Row):
     text = models.TextField(blank=True)
     # The tools that it calls, which a program then carries out (rules.tool_use); erased with the text.
     tool_calls = models.JSONField(null=True, blank=True)
+    # How likely each token of the text was, for programs that asked (rules.logprobs); erased with the text.
+    logprobs = models.JSONField(null=True, blank=True)
     # What the model thought before, as far as its provider shows it: no part of the answer.
     reasoning = models.TextField(blank=True)
 
@@ -140,6 +144,10 @@ class Generation(Row):
             models.CheckConstraint(
                 condition=Q(tool_calls__isnull=True) | Q(message=None, is_delivered=True),
                 name="chat_generation_calls_are_delivered",
+            ),
+            models.CheckConstraint(
+                condition=Q(logprobs__isnull=True) | Q(message=None, is_delivered=True),
+                name="chat_generation_logprobs_are_delivered",
             ),
             models.UniqueConstraint(fields=["hold_id"], name="chat_generation_hold_once"),
         ]

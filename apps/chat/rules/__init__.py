@@ -31,7 +31,7 @@ from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_pric
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
-from apps.chat.rules.options import option_tokens, options_to_count, text_of_options
+from apps.chat.rules.options import named_part, option_tokens, options_to_count, text_of_options
 from apps.chat.rules.outcomes import (
     ANSWER_FILTERED,
     EMPTY_ANSWER,
@@ -137,6 +137,7 @@ __all__ = [
     "lengthened",
     "message_tokens",
     "most_output",
+    "named_part",
     "newest_turns",
     "offer_of",
     "offered",

@@ -8,7 +8,7 @@ from apps.chat import errors
 from apps.chat.rules import options, tool_use, vendor_switches
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
 from apps.chat.rules.limits import MAX_ANSWERS
-from apps.chat.rules.options import Check, number_within
+from apps.chat.rules.options import Check
 from apps.chat.rules.pictures import DETAILS
 from apps.chat.rules.requests import MAX_CALLS, MAX_TURNS
 
@@ -54,8 +54,6 @@ _IGNORED: Mapping[str, Check] = {
 }
 # These would make it another answer: carried only where they ask for what is so anyway.
 _AS_IT_IS: Mapping[str, tuple[Check, tuple[Any, ...]]] = {
-    "logprobs": (_is(bool), (False,)),
-    "top_logprobs": (number_within(0, 20), (0,)),
     "modalities": (_is(list), (["text"],)),
     "audio": (_is(dict), ()),
     "web_search_options": (_is(dict), ()),
@@ -75,44 +73,64 @@ def read_completion(body: Any) -> Completion:
     Raises ParameterMissing, ParameterUnknown, ParameterNotValid, ParameterNotOffered, ImagesNotUnderstood; the turns
     themselves are read by read_request().
     """
-    if not isinstance(body, dict):
-        raise errors.ParameterNotValid
-    said = vendor_switches.with_effort({name: value for name, value in body.items() if value is not None})
+    said = vendor_switches.with_effort(said_in(body))
     for name, value in said.items():
         _check(name, value)
+    return Completion(requests=(_request(said),), **what_is_asked(said))
+
+
+def said_in(body: Any) -> dict[str, Any]:
+    """What a body says. Raises ParameterNotValid where it is no object."""
+    if not isinstance(body, dict):
+        raise errors.ParameterNotValid
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def what_is_asked(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a Completion says beside its requests, by OpenAI's names for chat completions.
+
+    Raises ParameterMissing, ParameterUnknown, ParameterNotValid, ParameterNotOffered.
+    """
     # A model that gives less gives less; what no model could give is a mistake.
     limits = [
-        _whole_number(said, name, most=MOST_CONTEXT_TOKENS)
+        whole_number(said, name, most=MOST_CONTEXT_TOKENS)
         for name in ("max_tokens", "max_completion_tokens")
         if name in said
     ]
-    return Completion(
-        model=_model(said),
-        requests=(_request(said),),
-        answers=_whole_number(said, "n", most=MAX_ANSWERS) if "n" in said else 1,
-        options=options.read_options(said) | tool_use.read_tools(said),
-        max_output_tokens=min(limits, default=None),
-        is_streamed=_flag(said, "stream"),
-        tells_usage=_flag(_stream_options(said), "include_usage", of="stream_options."),
-        has_functions=bool(said.get("functions")),
-    )
+    return {
+        "model": _model(said),
+        "answers": whole_number(said, "n", most=MAX_ANSWERS) if "n" in said else 1,
+        "options": options.read_options(said) | tool_use.read_tools(said),
+        "max_output_tokens": min(limits, default=None),
+        "is_streamed": flag(said, "stream"),
+        "tells_usage": flag(_stream_options(said), "include_usage", of="stream_options."),
+        "has_functions": bool(said.get("functions")),
+    }
+
+
+def check_ignored(name: str, value: Any) -> bool:
+    """Whether nothing is done with this parameter. Raises ParameterNotValid where its value is of the wrong kind."""
+    if name not in _IGNORED:
+        return False
+    if not _IGNORED[name](value):
+        raise errors.ParameterNotValid(param=name)
+    return True
 
 
 def _check(name: str, value: Any) -> None:
-    if name in _IGNORED:
-        if not _IGNORED[name](value):
-            raise errors.ParameterNotValid(param=name)
-    elif name in _AS_IT_IS:
+    if check_ignored(name, value):
+        return
+    if name in _AS_IT_IS:
         is_right, harmless = _AS_IT_IS[name]
         if not is_right(value):
             raise errors.ParameterNotValid(param=name)
         if value not in harmless:
             raise errors.ParameterNotOffered(param=name)
     elif name not in _READ and name not in _OF_TOOLS:
-        raise errors.ParameterUnknown(param=_shown(name))
+        raise errors.ParameterUnknown(param=shown(name))
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
     """A name that somebody made up, as far as it may be said again."""
     return name[:64] if name.isascii() and name.isprintable() else "?"
 
@@ -124,18 +142,20 @@ def _model(said: Mapping[str, Any]) -> str:
     if not isinstance(model, str):
         raise errors.ParameterNotValid(param="model")
     if not 1 <= len(model) <= _MAX_MODEL_CHARS or not model.isprintable():
-        raise errors.ModelNotFound(model=_shown(model))
+        raise errors.ModelNotFound(model=shown(model))
     return model
 
 
-def _whole_number(said: Mapping[str, Any], name: str, *, most: int) -> int:
+def whole_number(said: Mapping[str, Any], name: str, *, most: int) -> int:
+    """A number from 1 to here. Raises ParameterNotValid."""
     value: Any = said[name]
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
         raise errors.ParameterNotValid(param=name)
     return value
 
 
-def _flag(said: Mapping[str, Any], name: str, *, of: str = "") -> bool:
+def flag(said: Mapping[str, Any], name: str, *, of: str = "") -> bool:
+    """Yes or no; where nothing is said, no. Raises ParameterNotValid."""
     value: Any = said.get(name, False)
     if not isinstance(value, bool):
         raise errors.ParameterNotValid(param=of + name)
@@ -148,7 +168,7 @@ def _stream_options(said: Mapping[str, Any]) -> dict[str, Any]:
         raise errors.ParameterNotValid(param="stream_options")
     for name in options:
         if name not in _STREAM_OPTIONS:
-            raise errors.ParameterUnknown(param=f"stream_options.{_shown(name)}")
+            raise errors.ParameterUnknown(param=f"stream_options.{shown(name)}")
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -184,7 +204,7 @@ def _turn(message: Any, *, number: int) -> dict[str, Any]:
         if name in _EMPTY_BESIDE and value not in (None, []):
             raise errors.ParameterNotOffered(param=f"{at}.{name}")
         if name not in {"role", "content", "tool_call_id", *_SAID_BESIDE, *_EMPTY_BESIDE, *_CALLS_BESIDE}:
-            raise errors.ParameterUnknown(param=f"{at}.{_shown(name)}")
+            raise errors.ParameterUnknown(param=f"{at}.{shown(name)}")
     if role in _ROLES_OF_TOOLS:
         return {"role": "tool", "parts": [_result(message, number=number)]}
     calls = _calls(message, number=number)
@@ -238,6 +258,14 @@ def _call(call: Any, *, at: str) -> dict[str, str]:
 def _id_of_function(number: int) -> str:
     """What tells the call of a function in this message, which has none of its own."""
     return f"function_{number}"
+
+
+def read_content(content: Any, *, at: str, may_show: bool) -> list[dict[str, str]]:
+    """The parts of what somebody says, and shows if that is a user. Raises ParameterNotValid, ParameterNotOffered."""
+    parts = _parts(content, at=at)
+    if not may_show:
+        _check_words_only(parts, at=at)
+    return parts
 
 
 def _parts(content: Any, *, at: str) -> list[dict[str, str]]:

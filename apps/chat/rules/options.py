@@ -16,6 +16,8 @@ Check = Callable[[Any], bool]
 
 _MAX_STOPS, _MAX_STOP_CHARS = 4, 256
 _MAX_BIASES = 1024
+# Of each token, how many others are told that it could have been.
+MAX_ALTERNATIVES = 20
 # A format is read by the model and paid for with the question; nobody writes one by hand that is longer, or deeper.
 _MAX_FORMAT_CHARS = 64_000
 _MAX_DEPTH = 32
@@ -84,8 +86,12 @@ _OPTIONS: Mapping[str, Check] = {
     "response_format": _is_format,
     "reasoning_effort": _is_level,
     "verbosity": _is_level,
+    "logprobs": lambda value: isinstance(value, bool),
+    "top_logprobs": lambda value: isinstance(value, int) and number_within(0, MAX_ALTERNATIVES)(value),
 }
 NAMES = frozenset(_OPTIONS)
+# What else goes upstream by OpenAI's name.
+_BESIDE = {"messages", "tools", "tool_choice", "parallel_tool_calls", "max_tokens", "max_completion_tokens"}
 # Asked for like this, it is as if it were not asked for.
 _AS_IT_IS: Mapping[str, tuple[Any, ...]] = {
     "stop": ("", []),
@@ -103,6 +109,11 @@ def read_options(said: Mapping[str, Any]) -> dict[str, Any]:
         if not _OPTIONS[name](said[name]):
             raise errors.ParameterNotValid(param=name)
         options[name] = said[name]
+    for name in ("logprobs", "top_logprobs"):
+        if not options.get(name):
+            options.pop(name, None)
+    if "top_logprobs" in options and "logprobs" not in options:
+        raise errors.ParameterNotValid(param="top_logprobs")
     return options
 
 
@@ -121,6 +132,12 @@ def text_of_options(options: Mapping[str, Any]) -> str:
     carriers = [options[name] for name in ("response_format", "stop", "tools") if name in options]
     # They were found flat enough, from a step within.
     return "\n".join(text for carrier in carriers for text in texts_in(carrier, _MAX_DEPTH + 1))
+
+
+def named_part(place: str) -> str:
+    """The parameter of a request that a provider's name of a place in it begins with; "" for none that was sent."""
+    name = re.split(r"[.\[]", place, maxsplit=1)[0]
+    return name if name in NAMES or name in _BESIDE else ""
 
 
 def option_tokens(options: Mapping[str, Any]) -> int:

@@ -37,10 +37,10 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     seen: dict[str, Any] = {name: values.pop(name) for name in ("text", "reasoning")}
     # There is no usage before the end.
     counted: dict[str, Any] = {name: values.pop(name) or 0 for name in ("cached_tokens", "reasoning_tokens")}
-    calls = calls_of(values.pop("tool_calls"))
+    calls, logprobs = calls_of(values.pop("tool_calls")), tuple(values.pop("logprobs") or ())
     price = price_of(**{name: values.pop(f"price_{name}") for name in _PRICE})
     detail = GenerationDetail(**values, has_thoughts=bool(seen["reasoning"]), price=price, state=state, paid_by=paid_by)
-    return AnswerView(generation=detail, calls=calls, **seen, **counted)
+    return AnswerView(generation=detail, calls=calls, logprobs=logprobs, **seen, **counted)
 
 
 def generation_detail(row: Generation) -> GenerationDetail:
@@ -64,6 +64,7 @@ def generation_detail(row: Generation) -> GenerationDetail:
         completion_tokens=row.completion_tokens,
         finish_reason=row.finish_reason,
         error_code=row.error_code,
+        error_param=row.error_param,
     )
 
 
@@ -92,9 +93,11 @@ _COLUMNS = {
     "completion_tokens": "completion_tokens",
     "finish_reason": "finish_reason",
     "error_code": "error_code",
+    "error_param": "error_param",
     "text": "text",
     "reasoning": "reasoning",
     "tool_calls": "tool_calls",
+    "logprobs": "logprobs",
     "cached_tokens": "usage__cached_tokens",
     "reasoning_tokens": "usage__reasoning_tokens",
 }

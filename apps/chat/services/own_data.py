@@ -55,6 +55,7 @@ def export_generations(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "text": row.text,
             "reasoning": row.reasoning or None,
             "tool_calls": row.tool_calls,
+            "logprobs": row.logprobs,
             "created_at": row.created_at,
             "model": row.model.code,
             "state": row.state,
@@ -102,6 +103,6 @@ def erase_texts(*, user_id: UserId, now: datetime) -> None:
     Message.objects.filter(user_id=user_id).update(text="", pictures=None)
     erase_pictures(Picture.objects.filter(user_id=user_id), now=now)
     Generation.objects.filter(user_id=user_id).update(
-        request=None, options=None, text="", reasoning="", tool_calls=None
+        request=None, options=None, text="", reasoning="", tool_calls=None, logprobs=None
     )
     Report.objects.filter(user_id=user_id).update(note="", result="")

@@ -4,6 +4,7 @@ import logging
 from dataclasses import fields
 from datetime import datetime, timedelta
 from functools import cache
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -74,9 +75,9 @@ def settle(
             won = unsettled.update(state=outcome.state, lease_until=None, **changes)
         if not won:
             return False
-        if outcome.calls:
+        if rare := _rare(outcome, is_delivered=is_delivered):
             # Few answers have any: theirs is a statement of its own.
-            Generation.objects.filter(pk=row.pk).update(tool_calls=tool_use.calls_as_kept(outcome.calls))
+            Generation.objects.filter(pk=row.pk).update(**rare)
         if attempt is not None:
             insert([attempt])
         if is_unpaid:
@@ -91,6 +92,18 @@ def settle(
             record_found(found=found, direction=direction, user_id=UserId(row.user_id), generation_id=row.pk, now=now)
         transaction.on_commit(lambda: feed.announce_end(row.pk))
     return True
+
+
+def _rare(outcome: Outcome, *, is_delivered: bool) -> dict[str, Any]:
+    """What few answers have: tools that they call, how likely their tokens were, what a provider would not take."""
+    rare: dict[str, Any] = {}
+    if outcome.calls:
+        rare["tool_calls"] = tool_use.calls_as_kept(outcome.calls)
+    if outcome.logprobs and is_delivered:
+        rare["logprobs"] = list(outcome.logprobs)
+    if outcome.error_param:
+        rare["error_param"] = outcome.error_param
+    return rare
 
 
 def _usage(row: Generation, outcome: Outcome) -> Usage:

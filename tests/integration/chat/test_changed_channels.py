@@ -56,7 +56,7 @@ def test_how_it_wanted_to_be_asked_is_forgotten_when_others_stand_behind_the_add
     with running_line(play) as url:
         assert outcome(rich_alice, url)[0] == FINISHED
         refused[:] = ["max_completion_tokens"]
-        assert outcome(rich_alice, url)[1] == "upstream_failed"
+        assert outcome(rich_alice, url)[1] == "request_refused"
         assert outcome(rich_alice, url)[0] == FINISHED
 
     assert asked == ["max_tokens", "max_completion_tokens", "max_completion_tokens", "max_tokens"]

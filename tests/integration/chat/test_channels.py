@@ -267,7 +267,7 @@ def test_the_log_has_the_providers_code_and_not_the_question(
         line.say(head("400 Bad Request", content_type="application/json") + json.dumps(NEWER_NAME).encode())
 
     with running_line(play) as url:
-        assert outcome(rich_alice, url)[:2] == (FAILED, "upstream_failed")
+        assert outcome(rich_alice, url)[:2] == (FAILED, "request_refused")
 
     assert "status 400, code unsupported_parameter, type invalid_request_error, param max_tokens" in caplog.text
     assert "secret" not in caplog.text

@@ -127,8 +127,8 @@ def test_nobody_else_is_asked_once_a_word_or_a_thought_has_come(
     [
         ((400, {"error": {"code": "context_length_exceeded"}}), "context_too_long"),
         ((400, {"error": {"code": "1301"}}), "content_refused"),
-        ((400, {"error": {"code": "invalid_parameter"}}), "upstream_failed"),
-        ((422, {"error": {"message": "unprocessable"}}), "upstream_failed"),
+        ((400, {"error": {"code": "invalid_parameter"}}), "request_refused"),
+        ((422, {"error": {"message": "unprocessable"}}), "request_refused"),
     ],
 )
 def test_a_question_that_is_refused_for_itself_is_not_taken_elsewhere(

@@ -12,7 +12,7 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.api.compatible import telling
-from apps.chat.api.compatible.answers import Choices
+from apps.chat.api.compatible.answers import ChatChoices
 from apps.chat.contracts import ListedWords, WordAction
 from apps.chat.models import Generation
 from apps.chat.rules.completions import read_completion
@@ -146,7 +146,7 @@ def test_a_question_takes_at_most_eleven_statements(rich_alice: Member, model: s
     visitors.decide(asked, proxies=())
 
     with CaptureQueriesContext(connection) as queries:
-        telling.begin(asked, read=read_completion, shaping=Choices)
+        telling.begin(asked, read=read_completion, shaping=ChatChoices)
 
     assert Generation.objects.count() == 1
     assert len(statements(queries)) <= 11, "\n".join(statements(queries))

@@ -7,8 +7,8 @@ from typing import Any
 from django.test import Client
 from django.urls import URLResolver
 
-from apps.chat.api.compatible import description, urls
-from apps.chat.rules import completions, vendor_switches
+from apps.chat.api.compatible import description, schemas_of_shapes, urls
+from apps.chat.rules import completions, prompts, responses, vendor_switches
 
 
 def test_it_is_told_to_anybody(visitor: Client) -> None:
@@ -22,6 +22,17 @@ def test_it_names_what_the_rules_know() -> None:
     known = {*completions._READ, *completions._OF_TOOLS, *completions._IGNORED, *completions._AS_IT_IS}
 
     assert {"model", "messages", *description.parameters()} == known | vendor_switches.NAMES
+
+
+def test_it_names_what_the_other_shapes_know() -> None:
+    of_chats = description.parameters()
+    prompts_known = prompts._CARRIED | prompts._READ | completions._IGNORED.keys()
+    responses_known = responses._CARRIED | responses._READ | {*responses._IGNORED_HERE} | completions._IGNORED.keys()
+
+    assert set(schemas_of_shapes.parameters_of_prompts(of_chats)) == prompts_known
+    # A prompt that was kept is never taken.
+    not_taken = responses._OF_STATE - {"prompt"} | {"background"}
+    assert set(schemas_of_shapes.parameters_of_responses(of_chats)) == responses_known | not_taken
 
 
 def addresses(patterns: Iterable[Any], before: str = "/v1/") -> Iterator[str]:

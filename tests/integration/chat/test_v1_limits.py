@@ -10,7 +10,7 @@ from apps.accounts.contracts import ListKind, ListScope, Member
 from apps.accounts.errors import ApiKeyNotPossible, ModelNotAllowed
 from apps.chat import errors, services
 from apps.chat.api.compatible import telling
-from apps.chat.api.compatible.answers import Choices
+from apps.chat.api.compatible.answers import ChatChoices
 from apps.chat.models import Generation
 from apps.chat.rules.completions import read_completion
 from apps.kernel import clock, visitors
@@ -28,7 +28,7 @@ def ask(key: str, **more: Any) -> Any:
     body = {**GOOD, **more}
     asked = RequestFactory().post("/v1/chat/completions", body, content_type="application/json", headers=headers)
     visitors.decide(asked, proxies=())
-    return telling.begin(asked, read=read_completion, shaping=Choices)
+    return telling.begin(asked, read=read_completion, shaping=ChatChoices)
 
 
 def test_a_key_asks_as_often_as_it_may(rich_alice: Member, model: str) -> None:

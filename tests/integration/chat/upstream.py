@@ -71,6 +71,8 @@ class Upstream:
     refused_keys: dict[str, tuple[int, Any]] = field(default_factory=dict)
     # By an option that is asked for.
     refused_options: dict[str, Any] = field(default_factory=dict)
+    # By an option and its value.
+    refused_values: dict[tuple[str, Any], Any] = field(default_factory=dict)
     # Said with every refusal.
     retry_after: str = ""
     location: str = ""
@@ -95,6 +97,9 @@ def running_upstream() -> Iterator[Upstream]:
                 self._refuse(*upstream.refused_keys[upstream.keys[-1]])
                 return
             if refused := [upstream.refused_options[name] for name in body if name in upstream.refused_options]:
+                self._refuse(400, refused[0])
+                return
+            if refused := [why for (name, value), why in upstream.refused_values.items() if body.get(name) == value]:
                 self._refuse(400, refused[0])
                 return
             if body["model"] in upstream.refusals:

@@ -319,6 +319,8 @@ EXPLAINED: dict[str, str] = {
     "chat.Generation.request": "what was said, as of a message",
     "chat.Generation.options": "the same: what was said beside it",
     "chat.Generation.tool_calls": "what was said, as of a message; that it counts is a check of the database",
+    "chat.Generation.logprobs": "how likely what was said was, as of a message",
+    "chat.Generation.error_param": "told to whoever asked; nothing is decided by it",
     "chat.Generation.text": "what was said, as of a message",
     "chat.Message.ends_context": "what of a branch is sent with the next question: no more than was set aside for it",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",

@@ -49,7 +49,7 @@ def test_the_sandbox_takes_a_token_as_long_as_it_lives_and_no_other() -> None:
         (kinds.Zhipu, None, {"code": "1305"}, "upstream_busy", Blame.CALL),
         (kinds.Zhipu, None, {"code": "1002"}, "upstream_key_refused", Blame.KEY),
         (kinds.Zhipu, 400, {"code": "1211"}, "upstream_model_unknown", Blame.MODEL),
-        (kinds.Zhipu, 400, {"code": "1214"}, "upstream_failed", Blame.QUESTION),
+        (kinds.Zhipu, 400, {"code": "1214"}, "request_refused", Blame.QUESTION),
         (kinds.Zhipu, 400, {"code": "1261"}, "context_too_long", Blame.QUESTION),
         (kinds.Zhipu, 400, {"code": "1301"}, "content_refused", Blame.QUESTION),
         (kinds.OpenAI, 429, {"code": "insufficient_quota"}, "upstream_arrears", Blame.KEY),

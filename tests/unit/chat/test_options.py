@@ -171,9 +171,22 @@ def test_how_much_is_thought_is_said_in_each_ones_words(
 
 
 def test_a_model_is_asked_again_without_what_only_shades_its_answer() -> None:
-    refused = Complaint.read({"error": {"code": "unsupported_value", "param": "temperature", "message": "no"}})
+    refused = Complaint.read({"error": {"code": "unsupported_parameter", "param": "temperature", "message": "no"}})
     needed = Complaint.read({"error": {"code": "unsupported_parameter", "param": "response_format", "message": "no"}})
     other = Complaint.read({"error": {"code": "invalid_value", "param": "temperature", "message": "no"}})
 
     assert Way().after(refused) == Way(without=frozenset({"temperature"}))
     assert Way().after(needed) == Way().after(other) == Way()
+
+
+def test_a_value_that_is_refused_says_nothing_of_others() -> None:
+    refused = Complaint.read({"error": {"code": "unsupported_value", "param": "temperature", "message": "no"}})
+
+    way = Way().after(refused, {"temperature": 0.3, "top_p": 1})
+
+    assert way == Way(without_values=frozenset({("temperature", "0.3")}))
+    # The same refusal again teaches nothing, so that nobody asks for ever.
+    assert way.after(refused, {"temperature": 0.3}) == way
+    for number in range(100):
+        way = way.after(refused, {"temperature": number})
+    assert len(way.without_values) <= 32

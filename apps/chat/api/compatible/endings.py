@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext as _
 
-from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal
+from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Names, Refusal, named
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
 from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED, INTERNAL
 from apps.chat.rules.own_keys import OWN_FAILURES
@@ -11,7 +11,7 @@ from apps.chat.rules.own_keys import OWN_FAILURES
 _STOPPED = "stopped"
 # What is behind an answer of which nothing came, by its error code; every other one is the channel's: 502.
 _STATUSES = {
-    "context_too_long": 400,
+    **dict.fromkeys(("context_too_long", "request_refused"), 400),
     INTERNAL: 500,
     _STOPPED: 409,
     **dict.fromkeys(("upstream_busy", "channel_unavailable", "nobody_answered", ENGINE_LOST), 503),
@@ -42,7 +42,7 @@ def finish_reason(generation: GenerationDetail) -> str:
     return LENGTH if generation.finish_reason == LENGTH else "stop"
 
 
-def failure(generation: GenerationDetail, *, has_output: bool) -> Refusal | None:
+def failure(generation: GenerationDetail, *, has_output: bool, names: Names) -> Refusal | None:
     """Why a settled answer did not come to its end; None if it did. `has_output` says whether any of it was kept."""
     if finish_reason(generation):
         return None
@@ -59,10 +59,18 @@ def failure(generation: GenerationDetail, *, has_output: bool) -> Refusal | None
         )
     elif code in OWN_FAILURES:
         message = _(OWN_FAILURES[code])
+    elif code == "request_refused":
+        message = _("The provider of this model does not take the request as it is. Nothing was charged.")
     elif status == 503:
         message = _("The model is very busy. Nothing was charged; please try again in a moment.")
     else:
         message = _("No answer came. Nothing was charged.")
+    if code == "request_refused":
+        param = named(generation.error_param, names)
+        message = f"{param}: {message}" if param else message
+        return Refusal(status=400, message=message, code=code, param=param or None, headers={})
     if status == 400:
-        return Refusal(status=400, message=message, code="context_length_exceeded", param="messages", headers={})
+        return Refusal(
+            status=400, message=message, code="context_length_exceeded", param=named("messages", names), headers={}
+        )
     return Refusal(status=status, message=message, code=code, headers=headers)

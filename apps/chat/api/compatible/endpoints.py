@@ -14,6 +14,7 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey
 from apps.accounts.errors import ApiKeyNotValid
 from apps.chat.api.compatible import refusals
+from apps.chat.api.compatible.refusals import Names
 from apps.kernel import clock, openai_shape, problem, visitors
 from apps.kernel.credentials import bearer_token
 from apps.kernel.errors import DomainError, ScopeMissing
@@ -60,8 +61,8 @@ def endpoint(*methods: str) -> Callable[[View], View]:
     return decorate
 
 
-def async_endpoint(*methods: str) -> Callable[[AsyncView], Callable[..., Any]]:
-    """Make an endpoint of a coroutine, which is served without a thread."""
+def async_endpoint(*methods: str, names: Names | None = None) -> Callable[[AsyncView], Callable[..., Any]]:
+    """Make an endpoint of a coroutine, which is served without a thread. `names` are its own for parameters."""
 
     def decorate(view: AsyncView) -> Callable[..., Any]:
         @wraps(view)
@@ -70,7 +71,7 @@ def async_endpoint(*methods: str) -> Callable[[AsyncView], Callable[..., Any]]:
             try:
                 response = _beside(request, methods) or await view(request, **url)
             except (DomainError, Error) as error:
-                response = _refused(error)
+                response = _refused(error, names or {})
             return _finished(response, begun)
 
         return csrf_exempt(answer)
@@ -105,11 +106,11 @@ def _beside(request: HttpRequest, methods: Sequence[str]) -> HttpResponseBase | 
     return None
 
 
-def _refused(error: Exception) -> HttpResponseBase:
+def _refused(error: Exception, names: Names | None = None) -> HttpResponseBase:
     refusal = problem.as_refusal(error)
     if not isinstance(refusal, DomainError):
         raise error
-    return refusals.of(refusal).response()
+    return refusals.of(refusal, names or {}).response()
 
 
 def _finished(response: HttpResponseBase, begun: float) -> HttpResponseBase:

@@ -45,6 +45,7 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.ParameterUnknown: Shape(code="unknown_parameter"),
     errors.ParameterNotValid: Shape(code="invalid_value"),
     errors.ParameterNotOffered: Shape(code="unsupported_parameter"),
+    errors.TokensNotTaken: Shape(code="unsupported_value"),
     errors.ImagesNotUnderstood: Shape(status=400, code="unsupported_value", param="messages"),
     errors.TooManyPictures: Shape(param="messages"),
     errors.PicturesFull: Shape(status=400, param="messages"),
@@ -92,7 +93,12 @@ class Refusal:
         return openai_shape.envelope(message=self.message, kind=kind, code=self.code, param=self.param)
 
 
-def of(error: DomainError) -> Refusal:
+# What an endpoint calls a parameter that has another name in chat completions.
+Names = Mapping[str, str]
+_SAME: Names = {}
+
+
+def of(error: DomainError, names: Names = _SAME) -> Refusal:
     """A refusal, its message in the reader's language."""
     shape = next((_SHAPES[each] for each in type(error).__mro__ if each in _SHAPES), _AS_IT_IS)
     headers = dict(DO_NOT_RETRY) if shape.is_final else {}
@@ -101,7 +107,8 @@ def of(error: DomainError) -> Refusal:
     if shape.counts:
         limit, left = error.context["limit"], error.context.get("remaining", 0)
         headers |= rate_headers(shape.counts, limit=limit, remaining=left, reset_seconds=retry_after)
-    param = _param(error, shape)
+    # A parameter that nobody knows is called what it was called.
+    param = named(_param(error, shape), {} if isinstance(error, errors.ParameterUnknown) else names)
     message = _(error.title)
     status = settings.QUOTA_REFUSED_STATUS if shape.kind == _NO_QUOTA else shape.status
     return Refusal(
@@ -112,6 +119,11 @@ def of(error: DomainError) -> Refusal:
         param=param or None,
         headers=headers,
     )
+
+
+def named(param: str, names: Names) -> str:
+    """What an endpoint calls this place: of a parameter with another name, that name and no place in it."""
+    return names.get(param.partition(".")[0], param)
 
 
 def rate_headers(counts: str, *, limit: object, remaining: object, reset_seconds: object) -> dict[str, str]:

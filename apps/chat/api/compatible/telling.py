@@ -8,7 +8,7 @@ import io
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -20,7 +20,7 @@ from apps.chat.api.compatible import refusals
 from apps.chat.api.compatible.calls import Begun, Call, Heard, News
 from apps.chat.api.compatible.endings import failure, has_output
 from apps.chat.api.compatible.endpoints import identified
-from apps.chat.api.compatible.refusals import Refusal, rate_headers
+from apps.chat.api.compatible.refusals import Names, Refusal, rate_headers
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
 from apps.chat.rules.admission import Rate
 from apps.chat.rules.completions import Completion
@@ -37,6 +37,9 @@ _KEY_IS_GONE = 401
 
 class Shape(ABC):
     """What the answers to one request are to whoever asked: one document, or events in their order."""
+
+    # What parameters are called that have another name in chat completions.
+    names: ClassVar[Names] = {}
 
     @abstractmethod
     def whole(self, views: Sequence[AnswerView]) -> dict[str, Any]:
@@ -197,4 +200,4 @@ async def _why(call: Call[Asked], view: AnswerView, *, has_output: bool) -> Refu
             await act(identified, call.begun.request)
         except DomainError as error:
             return refusals.of(error)
-    return failure(view.generation, has_output=has_output)
+    return failure(view.generation, has_output=has_output, names=call.begun.shape.names)

@@ -6,6 +6,8 @@ from apps.chat.api.compatible import billing, catalogue, completions, descriptio
 
 urlpatterns = [
     path("chat/completions", completions.chat_completions),
+    path("completions", completions.completions),
+    path("responses", completions.responses),
     path("openapi.json", description.description),
     path("models", catalogue.models),
     # Some models' codes hold slashes.
