@@ -29,6 +29,8 @@ _PATIENCE = 120  # seconds; the slowest takes eight to be imported
 CLIENTS: dict[str, list[Path]] = {
     "openai_sync": [OURS, SCRIPTS / "run.py", SCRIPTS / "openai_sync.py"],
     "openai_async": [OURS, SCRIPTS / "run.py", SCRIPTS / "openai_async.py"],
+    "openai_responses": [OURS, SCRIPTS / "run.py", SCRIPTS / "openai_responses.py"],
+    "openai_node_responses": [NODE, SCRIPTS / "openai_node_responses.mjs"],
     "openai_node": [NODE, SCRIPTS / "openai_node.mjs"],
     "langchain_chat": [THEIRS, SCRIPTS / "run.py", SCRIPTS / "langchain_chat.py"],
     "litellm_sdk": [THEIRS, SCRIPTS / "run.py", SCRIPTS / "litellm_sdk.py"],
