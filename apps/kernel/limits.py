@@ -9,8 +9,9 @@ from apps.kernel.errors import RateLimited
 from apps.kernel.models import RateWindow
 
 
-def hit(key: str, *, limit: int, window: timedelta, now: datetime) -> None:
-    """Count one try under `key`. The first try opens a window; the first after its end opens the next.
+def hit(key: str, *, limit: int, window: timedelta, now: datetime, times: int = 1) -> None:
+    """Count one try under `key`, or one that is as much as several. The first try opens a window; the first after its
+    end opens the next.
 
     Who waits for an end can try up to twice the limit within one length, which is enough for what we protect.
     Call it outside the transaction of the act itself, so that a refused act still counts.
@@ -18,9 +19,9 @@ def hit(key: str, *, limit: int, window: timedelta, now: datetime) -> None:
     Raises RateLimited with `retry_after` seconds when `limit` tries (1 or more) are used up.
     """
     is_open = _is_open(window=window, now=now)
-    free = RateWindow.objects.filter(~is_open | Q(hits__lt=limit), key=key)
+    free = RateWindow.objects.filter(~is_open | Q(hits__lte=limit - times), key=key)
     counted = {
-        "hits": Case(When(is_open, then=F("hits") + 1), default=1),
+        "hits": Case(When(is_open, then=F("hits") + times), default=times),
         "window_start": Case(When(is_open, then=F("window_start")), default=now),
     }
     if free.update(**counted):

@@ -7,6 +7,7 @@ unpacked; and one picture at a time is, so that many at once take no more memory
 import struct
 import zlib
 from io import BytesIO
+from math import ceil
 from threading import Lock
 
 from PIL import Image, ImageOps
@@ -40,6 +41,7 @@ _TOO_MUCH = (Image.DecompressionBombError, Image.DecompressionBombWarning, Memor
 _JPEG_QUALITY = 88
 # A colour of sixteen bits to one of eight.
 _SIXTEEN_TO_EIGHT = 1 / 256
+_MEGAPIXEL = 1_000_000
 _one_at_a_time = Lock()
 
 
@@ -71,6 +73,25 @@ def clean(content: bytes, *, is_made: bool = False) -> CleanPicture:
             raise errors.PictureNotUnderstood from None
 
 
+def megapixels_of(content: bytes) -> int:
+    """How much work it is to draw this picture: by its head, in millions of pixels, 1 or more. Nothing is unpacked.
+
+    Raises PictureNotUnderstood, PictureTooLarge.
+    """
+    kind = _kind_of(content)
+    if kind is None:
+        raise errors.PictureNotUnderstood
+    try:
+        with Image.open(BytesIO(content), formats=(kind,)) as image:
+            _check_size(image)
+            pixels = image.width * image.height
+    except _TOO_MUCH:
+        raise errors.PictureTooLarge from None
+    except _BROKEN:
+        raise errors.PictureNotUnderstood from None
+    return ceil(pixels / _MEGAPIXEL / (4 if kind == "JPEG" else 1))
+
+
 def _kind_of(content: bytes) -> str | None:
     if content[:4] == b"RIFF" and content[8:12] == b"WEBP":
         return "WEBP"
@@ -79,17 +100,24 @@ def _kind_of(content: bytes) -> str | None:
 
 def _drawn(image: Image.Image, *, side: int) -> Image.Image:
     """The picture in red, green and blue. What the file says of its colours and its camera stays behind."""
-    is_photograph = image.format in {"JPEG", "MPO"}
-    most = pictures.MAX_PIXELS_OF_JPEG if is_photograph else pictures.MAX_PIXELS
-    if image.width * image.height > most or max(image.size) > pictures.MAX_SIDE:
-        raise errors.PictureTooLarge
-    if is_photograph:
+    _check_size(image)
+    if _is_photograph(image):
         # Unpacked at a half or a quarter where that is enough.
         image.draft(None, (side, side))
     image.load()
     upright = ImageOps.exif_transpose(image)
     upright.thumbnail((side, side), Image.Resampling.LANCZOS)
     return _on_white(upright)
+
+
+def _check_size(image: Image.Image) -> None:
+    most = pictures.MAX_PIXELS_OF_JPEG if _is_photograph(image) else pictures.MAX_PIXELS
+    if image.width * image.height > most or max(image.size) > pictures.MAX_SIDE:
+        raise errors.PictureTooLarge
+
+
+def _is_photograph(image: Image.Image) -> bool:
+    return image.format in {"JPEG", "MPO"}
 
 
 def _on_white(image: Image.Image) -> Image.Image:

@@ -27,6 +27,9 @@ PER_REQUEST = 20
 # How long one waits for the question that it is chosen for.
 WAITS = timedelta(days=1)
 UPLOADS_PER_HOUR = 200
+# What programs of one member may have drawn, in millions of pixels: to unpack so many takes some minutes. Of a
+# photograph a quarter counts, since it is unpacked smaller.
+MEGAPIXELS_PER_HOUR = 4_000
 # A file without a row may be one whose row is being written.
 FILE_WAITS = timedelta(hours=1)
 

@@ -1,8 +1,10 @@
 """Pictures of members: kept, shown to nobody else, and erased, the row first and then the file."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -15,13 +17,13 @@ from apps.accounts.contracts import ListScope
 from apps.chat import errors, selectors
 from apps.chat.contracts import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
 from apps.chat.imaging import files as picture_files
-from apps.chat.imaging.cleaning import clean
+from apps.chat.imaging.cleaning import clean, megapixels_of
 from apps.chat.models import Generation, Message, Picture
 from apps.chat.rules import pictures as rules
 from apps.chat.services.labelled import labelled_picture
 from apps.kernel import limits
 from apps.kernel.db import insert
-from apps.kernel.errors import DomainError
+from apps.kernel.errors import Busy, DomainError
 from apps.kernel.ids import UserId, first_id_at, new_id
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,11 @@ _MEGABYTE = 1024 * 1024
 _CHUNK = 200
 # Of one run of the sweeper, which comes again in a minute.
 _AT_ONCE = 2_000
+# Pictures are drawn one after another, and who waits for that holds one of the threads in which all else is served too:
+# of those of requests, and of those that programs ask in, so many at most.
+_UPLOADS = BoundedSemaphore(16)
+_REQUESTS = BoundedSemaphore(3)
+_BUSY_SECONDS = 2
 
 
 def check_room_for_pictures(*, user_id: UserId, more: int = 1, more_bytes: int = 0) -> None:
@@ -44,12 +51,13 @@ def check_room_for_pictures(*, user_id: UserId, more: int = 1, more_bytes: int =
 def upload_picture(*, user_id: UserId, content: bytes, now: datetime) -> PictureDetail:
     """Keep a picture that a member chose for a question, for a day until it is asked. Slow: it is drawn anew.
 
-    Raises PictureNotUnderstood, PictureTooLarge, PicturesFull, RateLimited, and of accounts MemberFrozen, MemberClosed,
-    MemberBlocked, MemberNotFound.
+    Raises PictureNotUnderstood, PictureTooLarge, PicturesFull, RateLimited, Busy, and of accounts MemberFrozen,
+    MemberClosed, MemberBlocked, MemberNotFound.
     """
     limits.hit(f"pictures:{user_id}", limit=rules.UPLOADS_PER_HOUR, window=timedelta(hours=1), now=now)
     check_room_for_pictures(user_id=user_id)
-    stored = store(clean(content))
+    with _a_place(_UPLOADS):
+        stored = store(clean(content))
     row = _row(stored, user_id=user_id, now=now)
     with transaction.atomic():
         # One member's pictures take turns: nobody comes beyond the limit at the same moment.
@@ -130,12 +138,15 @@ def hang(question: Message, *, conversation_id: UUID) -> None:
         raise errors.PictureInUse
 
 
-def take_in(requests: Sequence[Any], *, user_id: UserId, model: str) -> tuple[list[Any], list[StoredPicture]]:
+def take_in(
+    requests: Sequence[Any], *, user_id: UserId, model: str, now: datetime
+) -> tuple[list[Any], list[StoredPicture]]:
     """Requests of a program with kept pictures in place of those that it sent; and these, whose rows are not there yet.
 
-    Slow where there are any: for a thread, outside a transaction. What is refused afterwards is left to the sweeper.
+    Slow where there are any: for a thread, outside a transaction. Who is refused afterwards takes them back with
+    take_back(); what they had drawn counts, or drawing would be free for whoever never asks.
     Raises ImagesNotUnderstood, ParameterNotOffered, TooManyPictures, PictureNotUnderstood, PictureTooLarge,
-    PicturesFull.
+    PicturesFull, RateLimited, Busy.
     """
     sent = [part for request in requests for turn in request for part in turn["parts"] if part["type"] == "image_url"]
     if not sent:
@@ -145,12 +156,22 @@ def take_in(requests: Sequence[Any], *, user_id: UserId, model: str) -> tuple[li
     if len(sent) > rules.PER_REQUEST:
         raise errors.TooManyPictures(limit=rules.PER_REQUEST)
     check_room_for_pictures(user_id=user_id, more=len(sent))
-    stored: dict[int, StoredPicture] = {}
+    contents = []
+    megapixels = 0
     for part in sent:
+        with _named(part):
+            contents.append(rules.bytes_of(part["url"]))
+            megapixels += megapixels_of(contents[-1])
+    stored: dict[int, StoredPicture] = {}
+    with _a_place(_REQUESTS):
+        limit, hour = rules.MEGAPIXELS_PER_HOUR, timedelta(hours=1)
+        limits.hit(f"megapixels:{user_id}", limit=limit, window=hour, now=now, times=megapixels)
         try:
-            stored[id(part)] = store(clean(rules.bytes_of(part["url"])))
-        except DomainError as error:
-            error.context.setdefault("param", part["at"])
+            for part, content in zip(sent, contents, strict=True):
+                with _named(part):
+                    stored[id(part)] = store(clean(content))
+        except DomainError:
+            take_back(stored.values())
             raise
 
     def kept(part: Any) -> Any:
@@ -158,6 +179,12 @@ def take_in(requests: Sequence[Any], *, user_id: UserId, model: str) -> tuple[li
 
     taken = [[{**turn, "parts": [kept(part) for part in turn["parts"]]} for turn in request] for request in requests]
     return taken, list(stored.values())
+
+
+def take_back(stored: Iterable[StoredPicture]) -> None:
+    """Delete files that were written for a request which was refused; what fails is left to the sweeper."""
+    for each in stored:
+        _is_deleted(each.id)
 
 
 def keep_asked_with(*, row: Generation, stored: Sequence[StoredPicture], now: datetime) -> None:
@@ -266,6 +293,27 @@ def export_picture_files(*, user_id: UserId) -> Iterator[tuple[str, bytes]]:
             logger.exception("picture %s could not be read for its member", row.pk)
 
 
+@contextmanager
+def _a_place(places: BoundedSemaphore) -> Iterator[None]:
+    """Among those who draw or wait for it. Raises Busy where too many do."""
+    if not places.acquire(blocking=False):
+        raise Busy(retry_after=_BUSY_SECONDS)
+    try:
+        yield
+    finally:
+        places.release()
+
+
+@contextmanager
+def _named(part: Mapping[str, Any]) -> Iterator[None]:
+    """Say of what is refused inside where in the request it stands."""
+    try:
+        yield
+    except DomainError as error:
+        error.context.setdefault("param", part["at"])
+        raise
+
+
 def _purge(rows: QuerySet[Picture]) -> int:
     """Delete the files, then the rows, of those that are erased; what fails stays for the next run."""
     try:
@@ -282,7 +330,7 @@ def _is_deleted(picture_id: UUID) -> bool:
     try:
         picture_files.delete(picture_id)
     except OSError:
-        logger.exception("the file of an erased picture is left to the next run")
+        logger.exception("the file of a picture is left to the next run")
         return False
     return True
 

@@ -23,12 +23,12 @@ from apps.chat.services.chain import asking, blocked_networks, chain
 from apps.chat.services.counting import count_request
 from apps.chat.services.key_tokens import check_key_tokens
 from apps.chat.services.paying import Admitted
-from apps.chat.services.pictures import keep_asked_with, take_in
+from apps.chat.services.pictures import keep_asked_with, take_back, take_in
 from apps.chat.services.word_lists import record_found, sifting
 from apps.chat.words.gate import Sifted
 from apps.kernel import switches
 from apps.kernel.db import insert
-from apps.kernel.errors import OfferChanged
+from apps.kernel.errors import DomainError, OfferChanged
 from apps.kernel.ids import UserId
 
 _NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
@@ -83,7 +83,7 @@ def start_generation(
     what else the answer shall be like, is what rules.options.read_options() gave.
     Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, ParameterNotOffered (tools, for
     a model that uses none), of pictures TooManyPictures, PictureNotUnderstood, PictureTooLarge,
-    PicturesFull, and what ask_question() raises but for conversations and messages.
+    PicturesFull, RateLimited, Busy, and what ask_question() raises but for conversations and messages.
     """
     return start_for_program(
         user_id=user_id, model=model, requests=[request], now=now, key=key, address=address,
@@ -108,12 +108,20 @@ def start_for_program(
     Each answer is a generation that is paid for by itself, and counts as a question of its own.
     Raises what start_generation() raises, and TooManyAnswers.
     """
-    requests, stored = take_in(requests, user_id=user_id, model=model)
+    requests, stored = take_in(requests, user_id=user_id, model=model, now=now)
+    try:
+        return _start_or_count(
+            requests, stored=stored, answers=answers, max_output_tokens=max_output_tokens, options=options,
+            user_id=user_id, model=model, key=key, address=address, now=now,
+        )  # fmt: skip
+    except DomainError:
+        take_back(stored)
+        raise
+
+
+def _start_or_count(requests: Sequence[Any], *, options: Mapping[str, Any], model: str, **more: Any) -> Started:
     read = [rules.read_request(request) for request in requests]
-    start = partial(
-        _start, read, stored=stored, answers=answers, max_output_tokens=max_output_tokens, options=options,
-        user_id=user_id, model=model, key=key, address=address, now=now,
-    )  # fmt: skip
+    start = partial(_start, read, options=options, model=model, **more)
     try:
         return start(exact_tokens=[None] * len(read))
     except errors.RequestTooLong:
