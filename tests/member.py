@@ -73,10 +73,12 @@ class Member:
         return self._json(self.send("POST", path, body, key=key))
 
     def send(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> httpx2.Response:
-        """Any request as a browser would send it, answered or refused."""
+        """Any request as a browser would send it, answered or refused; bytes are a picture."""
         headers = {"Idempotency-Key": key or uuid4().hex, "Referer": str(self.http.base_url)}
         if token := self.http.cookies.get("csrftoken"):
             headers["X-CSRFToken"] = token
+        if isinstance(body, bytes):
+            return self.http.request(method, path, content=body, headers=headers | {"Content-Type": "image/png"})
         return self.http.request(method, path, json={} if body is None else body, headers=headers)
 
     def _json(self, response: httpx2.Response) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver
 
+from tests.integration.chat.drawn import drawn
 from tests.member import Member, eventually
 from tests.site import Site
 
@@ -18,8 +19,10 @@ PUBLIC = {"activity_id", "version_id", "channel", "source", "code", "gateway", "
 # Not for members: operators' pages ask for an operator, the sandbox plays the member's own phone and providers.
 ELSEWHERE = ("admin/", "sandbox/", "static/")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
-# Bodies that would be accepted from the owner: a refusal must not be about the body.
+# Bodies that would be accepted from the owner: a refusal must not be about the body. The name of what is the owner's
+# stands for it.
 BODIES = {
+    "api/v1/chat/conversations/<uuid:conversation_id>/fresh-start": {"message_id": "message_id"},
     "api/v1/chat/conversations/<uuid:conversation_id>": {"title": "taken over"},
     "api/v1/chat/conversations/<uuid:conversation_id>/messages": {
         "content": "hello",
@@ -79,12 +82,17 @@ def belongings(member: Member) -> dict[str, str]:
         "session_id": member.get("/api/v1/me/sessions")[0]["id"],
         "key_id": key["id"],
         "attempt_id": member.post("/api/v1/auth/login-attempts")["id"],
+        "picture_id": member.send("POST", "/api/v1/chat/pictures", drawn()).json()["id"],
     }
 
 
 def address(route: str, values: dict[str, str]) -> str:
     parts = (values[part[1:-1].partition(":")[2]] if part.startswith("<") else part for part in _split(route))
     return "/" + "".join(parts)
+
+
+def body(route: str, values: dict[str, str]) -> dict[str, str] | None:
+    return {name: values.get(said, said) for name, said in BODIES[route].items()} if route in BODIES else None
 
 
 def _split(route: str) -> Iterator[str]:
@@ -105,6 +113,7 @@ def possessions(member: Member, mine: dict[str, str]) -> list[Any]:
         member.get(f"/api/v1/orders/{mine['order_id']}"),
         [key["id"] for key in member.get("/api/v1/api-keys")],
         len(member.get("/api/v1/me/sessions")),
+        member.send("GET", f"/api/v1/chat/pictures/{mine['picture_id']}").content,
         member.balances(),
     ]
 
@@ -119,7 +128,7 @@ def test_a_stranger_finds_nothing_at_anybodys_address(site: Site, alice: Member,
         for route, _ in OWNED:
             for method in METHODS:
                 for somebody, refusals in ((bob, {403, 404, 405}), (visitor, {401, 403, 404, 405})):
-                    response = somebody.send(method, address(route, mine), BODIES.get(route))
+                    response = somebody.send(method, address(route, mine), body(route, mine))
                     to_login = response.status_code == 302 and response.headers["Location"].startswith("/login/")
                     assert response.status_code in refusals or (somebody is visitor and to_login), (
                         f"{method} /{route} answered a stranger {response.status_code}: {response.text[:200]}"

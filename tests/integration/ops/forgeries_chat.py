@@ -329,7 +329,6 @@ EXPLAINED: dict[str, str] = {
     "chat.OwnKey.base_url": "its member's to change; looked at when it is gone to",
     "chat.OwnKey.hint": "shown",
     "chat.OwnKey.is_enabled": "its member's to change",
-    "chat.OwnKey.test_code": "shown",
     "chat.OwnKey.tested_at": "shown",
     "chat.OwnKey.updated_at": "shown",
     "chat.RefusalCount": "how many questions rules refused, for operators: nothing is decided by it",
