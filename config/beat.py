@@ -33,6 +33,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     "chat-purge-pictures": {"task": "apps.chat.tasks.purge_pictures", "schedule": 60.0, "options": {"expires": 50}},
     "chat-purge-picture-files": {"task": "apps.chat.tasks.purge_picture_files", "schedule": 3600.0},
     "chat-settle-abandoned": {"task": "apps.chat.tasks.settle_abandoned", "schedule": 5.0, "options": {"expires": 10}},
+    "chat-forget-vectors": {"task": "apps.chat.tasks.forget_vectors", "schedule": 600.0, "options": {"expires": 300}},
 }
 
 # Only where the sandbox is installed: no other worker knows the task.

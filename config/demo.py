@@ -127,6 +127,19 @@ def _load_chat(now: datetime) -> None:
         reason=_REASON,
     )
     _serve("demo-exact", upstream_name="demo-deep", now=now)
+    chat.save_model(
+        code="demo-vectors",
+        name="向量",
+        kind="embedding",
+        price=PerTokens(input_milli=20, cached_milli=0, output_milli=0),
+        is_in_free_allowance=False,
+        context_tokens=8_192,
+        max_output_tokens=1,
+        sort=5,
+        now=now,
+        reason=_REASON,
+    )
+    _serve("demo-vectors", upstream_name="demo-vectors", now=now)
     chat.save_word_list(
         code="demo",
         name="示例词",

@@ -14,6 +14,7 @@ from apps.chat.contracts import GenerationState
 from apps.chat.imaging import files as picture_files
 from apps.chat.models import (
     UNSETTLED,
+    AnswerVectors,
     Conversation,
     Generation,
     Message,
@@ -36,6 +37,8 @@ _LOOK_BACK = timedelta(days=2)
 _GRACE = timedelta(minutes=1)
 # No answer is written to for longer than this after it was asked for.
 _LONGEST_ANSWER = timedelta(hours=1)
+# Beyond what the beat leaves (services.forget_vectors), with time for one run that fell out.
+_VECTORS_KEPT = timedelta(hours=1)
 
 # An erased picture's file goes at once or with the next minute; a place of files that is away has a day to come back.
 _PURGED_WITHIN = timedelta(days=1)
@@ -76,6 +79,14 @@ def generations_are_looked_after(now: datetime) -> Iterable[Breach]:
     forgotten = Q(state=GenerationState.QUEUED, created_at__lt=now - limits.QUEUE_LIMIT - _GRACE)
     for row in Generation.objects.filter(lease_ran_out | forgotten).order_by("pk")[:100]:
         yield Breach(f"generation {row.pk}", f"{row.state} since {row.created_at.isoformat()}")
+
+
+@invariant("I-16-vectors", "no embeddings are kept for whoever did not come for them")
+def vectors_are_forgotten(now: datetime) -> Iterable[Breach]:
+    """Embeddings that are older than the beat leaves any."""
+    left = AnswerVectors.objects.filter(created_at__lt=now - _VECTORS_KEPT).order_by("created_at")
+    for pk, created_at in left.values_list("pk", "created_at")[:SHOWN]:
+        yield Breach(f"embeddings of generation {pk}", f"since {created_at.isoformat()}")
 
 
 @invariant("I-17-free", "free uses equal the answers that they paid for", windowed=True)

@@ -179,10 +179,12 @@ def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
     is_whole = rules.is_whole(state=GenerationState(asked.state), finish_reason=asked.finish_reason)
     cost = charging.cost(row.price.terms, usage=usage, is_delivered=asked.is_delivered, is_whole=is_whole)
     charged = min(cost, asked.held_milli)
+    kind = rules.kind_of(row.price.terms)
     is_ours = asked.error_code in {rules.ENGINE_LOST, rules.INTERNAL}
     follows = {
         "moment": asked.settled_at == row.created_at,
-        "delivery": not asked.is_delivered or (row.kept_tokens > 0 and not is_ours),
+        "delivery": not asked.is_delivered or ((row.kept_tokens or row.images or row.vectors) and not is_ours),
+        "number of embeddings": (row.vectors > 0) is (asked.is_delivered and kind is ModelKind.EMBEDDING),
         "model": row.model_id == asked.model_id and (row.route is None or row.route.model_id == row.model_id),
         "route": asked.route_id in {None, row.route_id},
         "price": row.price_id == asked.price_id,

@@ -29,7 +29,8 @@ class Delta(NamedTuple):
     """What one event brings, or several together; most bring only text.
 
     `reasoning` is what a model thinks before it answers. Tokens are as the provider counts them, believed or not
-    (rules.counted); `usage_is_garbled` where it counts in no whole numbers.
+    (rules.counted); `usage_is_garbled` where it counts in no whole numbers. `outputs` are what is no text, all of it at
+    once (Outcome.outputs).
     """
 
     text: str = ""
@@ -45,6 +46,7 @@ class Delta(NamedTuple):
     calls: tuple[CallPiece, ...] = ()
     # How likely its tokens were, unread: where the job asks for it.
     logprobs: tuple[Any, ...] = ()
+    outputs: tuple[bytes, ...] = ()
 
     @property
     def has_usage(self) -> bool:
@@ -59,7 +61,7 @@ class Delta(NamedTuple):
     @property
     def has_words(self) -> bool:
         """Whether it brings more of the answer, a tool that it calls too, or of the thoughts before it."""
-        return bool(self.text or self.reasoning or self.calls)
+        return bool(self.text or self.reasoning or self.calls or self.outputs)
 
     @property
     def reported(self) -> Reported:

@@ -22,3 +22,9 @@ def purge_pictures(**_newer_arguments: object) -> None:
 def purge_picture_files(**_newer_arguments: object) -> None:
     """Delete files of pictures that have no row."""
     services.purge_picture_files(now=clock.now())
+
+
+@shared_task
+def forget_vectors(**_newer_arguments: object) -> None:
+    """Remove embeddings for which nobody has come."""
+    services.forget_vectors(now=clock.now())

@@ -23,6 +23,7 @@ _wechat_pay = [
 
 _models = [
     path("chat/completions", model_server.completions_view),
+    path("embeddings", model_server.embeddings),
     path("models", model_server.models),
     path("models/<str:model_id>", model_server.model),
     path("stat", model_server.stat),

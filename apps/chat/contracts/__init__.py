@@ -46,6 +46,7 @@ from apps.chat.contracts.prices import (
     UsageBasis,
 )
 from apps.chat.contracts.quota import QUOTA, QuotaEntry, QuotaState
+from apps.chat.contracts.vectors import Vectors
 from apps.chat.contracts.word_lists import ListedWords, TextDirection, Verdict, WordAction, WordsFound
 
 __all__ = [
@@ -102,6 +103,7 @@ __all__ = [
     "Usage",
     "UsageBasis",
     "UsedOnDay",
+    "Vectors",
     "Verdict",
     "WRITERS",
     "WordAction",

@@ -296,6 +296,7 @@ class Job:
     """A claimed generation and all that is needed to carry it out; valid for whoever holds the lease token.
 
     `targets` are asked in this order, the next only while nobody has read a word of the answer; there is at least one.
+    `kind` is what is wanted of the model.
     """
 
     generation_id: UUID
@@ -303,6 +304,7 @@ class Job:
     targets: tuple[Target, ...]
     max_output_tokens: int
     turns: tuple[Turn, ...] = field(repr=False)
+    kind: ModelKind = ModelKind.TEXT
     # What else the answer shall be like, by OpenAI's names (rules.options).
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     # Whether nobody has seen any of its turns before: a program makes up what was said earlier, too.
@@ -331,6 +333,8 @@ class Outcome:
     calls: tuple[ToolCall, ...] = field(default=(), repr=False)
     # How likely each token of the text was (rules.logprobs).
     logprobs: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
+    # What is no text: of embeddings a vector for each input, in their order (contracts.Vectors).
+    outputs: tuple[bytes, ...] = field(default=(), repr=False)
     finish_reason: str = ""
     error_code: str = ""
     # Which parameter its provider refused.

@@ -96,7 +96,7 @@ class UsageBasis(TextChoices):
 class Usage:
     """What an answer took and gave, which decides what it costs.
 
-    `kept_tokens` is our count of the output that was kept, `images` how many images were.
+    `kept_tokens` is our count of the output that was kept, `images` and `vectors` how many of them were.
     """
 
     input_tokens: int
@@ -106,6 +106,7 @@ class Usage:
     kept_tokens: int
     basis: UsageBasis
     images: int = 0
+    vectors: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,8 @@ class Dialect:
     # What it calls the longest answer, and whether it counts tokens only when asked to.
     limit_name: str = "max_tokens"
     wants_usage: bool = True
+    # Whether it knows vectors in base64, which are a fifth as long as in decimal figures.
+    wants_base64: bool = False
     authorization: Callable[..., str] = plain
     # What becomes of the options that it does not take as OpenAI does (engine/option_ways.py).
     option_ways: Mapping[str, OptionWay] = field(default_factory=lambda: MappingProxyType({}))

@@ -49,7 +49,7 @@ class OpenAI(OpenAICompatible):
             "billing_not_active": "upstream_arrears",
         }
     )
-    ways = MappingProxyType({"limit_name": "max_completion_tokens"})
+    ways = MappingProxyType({"limit_name": "max_completion_tokens", "wants_base64": True})
 
 
 class Zhipu(OpenAICompatible):

@@ -18,8 +18,8 @@ import aiohttp
 import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
-from apps.chat.contracts import Job, Target
-from apps.chat.engine import deltas, documents, transport, upstream_errors
+from apps.chat.contracts import Job, ModelKind, Target
+from apps.chat.engine import deltas, documents, transport, upstream_errors, vectors
 from apps.chat.engine.dialects import Dialect
 from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.reading import Reading
@@ -45,6 +45,7 @@ _MAX_IDLE_LINES = 100_000
 _MAX_CLIENTS = 64
 _NO_KEY = "none"
 _COMMON = Dialect()
+_PATHS = {ModelKind.TEXT: "/chat/completions", ModelKind.EMBEDDING: "/embeddings"}
 _ABOUT_THE_QUESTION = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
@@ -90,6 +91,9 @@ class OpenAIConnection(Connection):
                 raise upstream_errors.of_transport(error) from error
             async with aclosing(taken) as response, aclosing(response.aiter_raw()) as chunks:
                 reading, thoughts = Reading(chunks, target, asked_at=asked_at), Thoughts()
+                if job.kind is not ModelKind.TEXT:
+                    yield await vectors.read(reading, job)
+                    return
                 async for delta in _deltas(reading, with_logprobs="logprobs" in job.options):
                     text, thought = thoughts.sort(delta.text)
                     yield delta._replace(text=text, reasoning=delta.reasoning + thought)
@@ -123,25 +127,27 @@ class OpenAIConnection(Connection):
 
     async def _ask(self, job: Job, target: Target, way: Way, pictures: Mapping[UUID, str]) -> httpx2.Response:
         """Send the question; once more when the channel hangs up before it answers. Raises Refused, UpstreamError."""
-        question = way.question(job, target, self._dialect, pictures)
-        # With pictures it is megabytes, which are not written while all other answers wait.
-        said = await asyncio.to_thread(_written, question) if pictures else question
+        question = self._question(job, target, way, pictures)
+        # With pictures, or many texts, it is megabytes, which are not written while all other answers wait.
+        is_long = bool(pictures) or job.kind is not ModelKind.TEXT
+        said = await asyncio.to_thread(_written, question) if is_long else question
+        path = _PATHS[job.kind]
         try:
             if target.is_guarded:
-                return await self._post(self._guarded, target, said)
+                return await self._post(self._guarded, path, target, said)
             try:
-                return await self._post(self._kept, target, said)
+                return await self._post(self._kept, path, target, said)
             except (aiohttp.ClientConnectionError, transport.Refused) as error:
                 if not _has_hung_up(error):
                     raise
                 # As it does with a connection that it kept long enough. Nothing of an answer came, so nothing that
                 # was answered is asked twice; and a new connection cannot be such a one.
-                return await self._post(self._fresh, target, said)
+                return await self._post(self._fresh, path, target, said)
         except transport.ERRORS as error:
             raise upstream_errors.of_transport(error) from error
 
     async def _post(
-        self, session: aiohttp.ClientSession, target: Target, said: dict[str, Any] | bytes
+        self, session: aiohttp.ClientSession, path: str, target: Target, said: dict[str, Any] | bytes
     ) -> httpx2.Response:
         client = self._client(
             session,
@@ -156,7 +162,7 @@ class OpenAIConnection(Connection):
             # Not by its method for this address, which copies messages field by field: for forty of them that was
             # measured to take 7 ms, and all other answers would wait.
             taken: httpx2.Response = await client.post(
-                "/chat/completions",
+                path,
                 cast_to=httpx2.Response,
                 body=None if isinstance(said, bytes) else said,
                 content=said if isinstance(said, bytes) else None,
@@ -167,6 +173,11 @@ class OpenAIConnection(Connection):
         except APIConnectionError as error:
             # What the network says stands behind it (the client wraps errors of TLS, and only those).
             raise error.__cause__ or error from None
+
+    def _question(self, job: Job, target: Target, way: Way, pictures: Mapping[UUID, str]) -> dict[str, Any]:
+        if job.kind is ModelKind.TEXT:
+            return way.question(job, target, self._dialect, pictures)
+        return vectors.question(job, target, wants_base64=self._dialect.wants_base64)
 
 
 async def _pictures_of(job: Job) -> Mapping[UUID, str]:

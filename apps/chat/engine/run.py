@@ -10,7 +10,7 @@ from uuid import UUID
 from django.conf import settings
 
 from apps.chat import rules
-from apps.chat.contracts import GenerationState, Job, Outcome, Target, TextDirection, ToolCall, WordsFound
+from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, Target, TextDirection, ToolCall, WordsFound
 from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.attempts import Attempts
@@ -67,6 +67,7 @@ class Run:
         self._calls = ToolCalls(max_chars=_most_chars(job), are_wanted=may_be_called(job.options))
         self._has_refused_calls = False
         self._logprobs = Logprobs()
+        self._outputs: tuple[bytes, ...] = ()
         self._moderation = moderation
         self._asked = Looked()
         self._finish_reason = ""
@@ -161,6 +162,10 @@ class Run:
             self._news.set()
         # Calls are handed out whole, at the end.
         has_more = (bool(delta.calls) and self._calls.add(delta.calls)) or has_more_thought or has_more_text
+        if delta.outputs:
+            # Whole, and all of them: whoever reads them from a channel says so.
+            self._outputs = delta.outputs
+            has_more = True
         if has_more and self._first_output_at is None:
             self._first_output_at = asyncio.get_running_loop().time()
         return has_more
@@ -218,7 +223,8 @@ class Run:
         answered, all_said = Looked(), "\n".join((text, *(call.arguments for call in calls)))
         if all_said and self._end is not GenerationState.INTERRUPTED:
             answered = await self._moderation.look(all_said, TextDirection.ANSWER)
-        state, error_code = self._how_it_ended(has_text=show_something(text), has_calls=bool(calls))
+        has_beside = bool(calls or self._outputs)
+        state, error_code = self._how_it_ended(has_text=show_something(text), has_beside=has_beside)
         asked = self._attempts.asked
         counts = await self._exact_counts(text, calls, state)
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
@@ -229,11 +235,12 @@ class Run:
             reasoning=str(self._reasoning),
             calls=calls,
             logprobs=logprobs,
+            outputs=self._outputs,
             finish_reason=self._finish_reason,
             error_code=error_code,
             error_param=self._refused_param(error_code),
             reported=self._usage.reported,
-            asked_tokens=rules.asked_tokens(self.job.turns) + rules.option_tokens(self.job.options),
+            asked_tokens=self._asked_tokens,
             exact_input=counts and counts[0],
             exact_kept=counts and counts[1],
             route_id=None if asked is None else asked.route_id,
@@ -262,11 +269,21 @@ class Run:
             return ""
         return rules.named_part(error.param)
 
+    @property
+    def _asked_tokens(self) -> int:
+        """Our count of what was asked; 0 where it was counted when it was, and may be long."""
+        if self.job.kind is not ModelKind.TEXT:
+            return 0
+        return rules.asked_tokens(self.job.turns) + rules.option_tokens(self.job.options)
+
     def _ms_until(self, moment: float | None) -> int | None:
         return None if moment is None else round((moment - self._begun_at) * 1000)
 
-    def _how_it_ended(self, *, has_text: bool, has_calls: bool) -> tuple[GenerationState, str]:
-        """The state and, when something is wrong, its code. What happens behind a finish_reason changes nothing."""
+    def _how_it_ended(self, *, has_text: bool, has_beside: bool) -> tuple[GenerationState, str]:
+        """The state and, when something is wrong, its code. What happens behind a finish_reason changes nothing.
+
+        `has_beside` says whether there is anything but text: calls, or what is no text at all.
+        """
         if self._asked.error_code:
             return GenerationState.FAILED, self._asked.error_code
         if self._is_cut:
@@ -279,7 +296,7 @@ class Run:
         elif self._end is GenerationState.STOPPED or self._reading.cancelled():
             state = self._end or GenerationState.INTERRUPTED
             return state, "" if state is GenerationState.STOPPED else rules.ENGINE_LOST
-        error_code = _error_code(error) or _silent_failure(self._finish_reason, has_output=has_text or has_calls)
+        error_code = _error_code(error) or _silent_failure(self._finish_reason, has_output=has_text or has_beside)
         if not error_code:
             if self._finish_reason == CONTEXT_FULL:
                 self._finish_reason = "length"

@@ -43,6 +43,14 @@ class ModelWritesNoText(DomainError):
     title = _("This model does not write answers. Choose another one. Nothing was charged.")
 
 
+class ModelEmbedsNothing(DomainError):
+    """A model of texts or images was asked for embeddings."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "model_embeds_nothing"
+    title = _("This model does not make embeddings. Choose another one. Nothing was charged.")
+
+
 class ModelNotEntitled(DomainError):
     """The user has no entitlement for this model."""
 

@@ -12,6 +12,7 @@ from apps.chat.models.pictures import Picture
 from apps.chat.models.reports import Report, Reveal
 from apps.chat.models.routes import Route
 from apps.chat.models.usages import AnswerUsage, RouteCost
+from apps.chat.models.vectors import AnswerVectors
 from apps.chat.models.word_lists import WordHit, WordList, WordSheet
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Attempt",
     "BlockedNetwork",
     "AnswerUsage",
+    "AnswerVectors",
     "Channel",
     "ChannelHealth",
     "ChannelKey",

@@ -71,6 +71,7 @@ class AnswerUsage(models.Model):
     # Our count of the output that was kept.
     kept_tokens = models.PositiveIntegerField(_("kept by our count (tokens)"))
     images = models.PositiveSmallIntegerField(_("images"), default=0)
+    vectors = models.PositiveSmallIntegerField(_("embeddings"), default=0)
     basis = models.CharField(_("counted by"), max_length=8, choices=UsageBasis)
     charged_milli = models.PositiveIntegerField(_("charged (thousandths of a credit)"))
     # What it would have cost beyond its hold, which its owner does not pay.

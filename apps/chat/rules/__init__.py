@@ -15,7 +15,7 @@ from apps.chat.rules.breaker import (
     after_first_word,
     after_nothing,
 )
-from apps.chat.rules.catalogue import check_price_fits, is_fitting, offer_of, offered
+from apps.chat.rules.catalogue import check_price_fits, is_fitting, kind_of, offer_of, offered
 from apps.chat.rules.chain import (
     Question,
     Rule,
@@ -133,6 +133,7 @@ __all__ = [
     "is_unpaid",
     "is_whole",
     "is_within",
+    "kind_of",
     "lead_to_one_place",
     "lengthened",
     "message_tokens",

@@ -7,12 +7,14 @@ from math import ceil
 from apps.accounts.contracts import MemberStatus
 from apps.accounts.errors import KeySpendCapReached, MemberBlocked, MemberClosed, MemberFrozen, ModelNotAllowed
 from apps.chat import errors
-from apps.chat.contracts import Role
+from apps.chat.contracts import ModelKind, Role
 from apps.chat.rules import limits
 from apps.chat.rules.chain import Question, Rule
 from apps.chat.rules.networks import is_within
 from apps.chat.rules.requests import says_something
 from apps.kernel.errors import _
+
+_EMBEDDINGS = frozenset({ModelKind.EMBEDDING})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +47,9 @@ class Size(Rule):
             return question
         if not says_something(question.turns[-1]):
             raise errors.MessageEmpty
+        if question.wanted == _EMBEDDINGS:
+            # Many texts, and no message: what inputs may be bounds them.
+            return question
         if len(question.text) > question.policy.max_message_chars:
             raise errors.MessageTooLong(limit=question.policy.max_message_chars)
         return question
@@ -60,7 +65,8 @@ class AccessLimit(Rule):
 
     def judge(self, question: Question) -> Question:
         """Says how many are free."""
-        if not question.is_in_free_allowance:
+        # What is free is a number of messages: one of them would pay for any number of images, or of texts to embed.
+        if not question.is_in_free_allowance or question.model_kind is not ModelKind.TEXT:
             return question
         free = free_per_day(question.policy.free_per_day, is_spared=question.asker.is_spared)
         return replace(question, free_per_day=free)
@@ -185,7 +191,7 @@ class AccountStatus(Rule):
 
 
 class ModelPermission(Rule):
-    """The model is on offer and writes texts, its right is there if it needs one, and the API key may use it.
+    """The model is on offer and makes what is wanted, its right is there if it needs one, the API key may use it.
 
     Rights are sold with our quota: who asks with an own key needs none.
     """
@@ -194,15 +200,22 @@ class ModelPermission(Rule):
     label = _("Right to the model")
     purpose = _("The model is on offer, and the member and the API key may use it.")
     may_move = may_switch = False
-    refusals = (errors.ModelNotFound, errors.ModelWritesNoText, errors.ModelNotEntitled, ModelNotAllowed)
+    refusals = (
+        errors.ModelNotFound,
+        errors.ModelWritesNoText,
+        errors.ModelEmbedsNothing,
+        errors.ModelNotEntitled,
+        ModelNotAllowed,
+    )
 
     def judge(self, question: Question) -> Question:
-        """Raises ModelNotFound, ModelWritesNoText, ModelNotAllowed, ModelNotEntitled."""
+        """Raises ModelNotFound, ModelWritesNoText, ModelEmbedsNothing, ModelNotAllowed, ModelNotEntitled."""
         if not question.is_model_enabled:
             raise errors.ModelNotFound(model=question.model)
         # Before the right to it: nobody shall buy one for this.
-        if not question.is_model_of_text:
-            raise errors.ModelWritesNoText(model=question.model)
+        if question.model_kind not in question.wanted:
+            refusal = errors.ModelEmbedsNothing if question.wanted == _EMBEDDINGS else errors.ModelWritesNoText
+            raise refusal(model=question.model)
         key = question.key
         if key is not None and key.allowed_models and question.model not in key.allowed_models:
             raise ModelNotAllowed(model=question.model)

@@ -26,6 +26,11 @@ def is_fitting(price: Price, *, kind: ModelKind) -> bool:
     return not isinstance(price, PerTokens) or (price.output_milli > 0) is (kind is ModelKind.TEXT)
 
 
+def kind_of(price: Price) -> ModelKind:
+    """What is made at such a price: the other way round. A generation's never changes, its model's kind may."""
+    return next(kind for kind in ModelKind if is_fitting(price, kind=kind))
+
+
 def check_price_fits(price: Price, *, kind: ModelKind) -> None:
     """Raise ConfigurationNotValid for a price that counts something else than models of this kind make."""
     if not is_fitting(price, kind=kind):

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from apps.accounts.contracts import IdentifiedKey, Standing
-from apps.chat.contracts import Policy, Turn, WordsFound
+from apps.chat.contracts import ModelKind, Policy, Turn, WordsFound
 from apps.chat.words.gate import Sifted
 from apps.kernel.errors import DomainError
 
@@ -57,8 +57,8 @@ class Question:
     key: IdentifiedKey | None
     model: str
     is_model_enabled: bool
-    # Whether it writes texts; others are not asked questions.
-    is_model_of_text: bool
+    # What it makes, and what the asker wants made.
+    model_kind: ModelKind
     is_in_free_allowance: bool
     needs_entitlement: bool
     is_entitled: bool
@@ -68,6 +68,7 @@ class Question:
     now: datetime
     # How many answers are asked for at once; each counts as a question of its own.
     answers: int = 1
+    wanted: frozenset[ModelKind] = frozenset({ModelKind.TEXT})
     # When the asker's other questions came.
     lately: Lately = Lately()
     # Where it comes from, "" where nobody can know; and which networks are held back.

@@ -6,13 +6,13 @@ from typing import Any
 
 from apps.chat import errors
 from apps.chat.rules import options, tool_use, vendor_switches
+from apps.chat.rules.bodies import model_of, said_in, shown
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
 from apps.chat.rules.limits import MAX_ANSWERS
 from apps.chat.rules.options import Check
 from apps.chat.rules.pictures import DETAILS
 from apps.chat.rules.requests import MAX_CALLS, MAX_TURNS
 
-_MAX_MODEL_CHARS = 64
 # A developer is who the system was, by its newer name.
 _ROLES = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 # What came of a call; a function is what a tool was, by its former name.
@@ -79,13 +79,6 @@ def read_completion(body: Any) -> Completion:
     return Completion(requests=(_request(said),), **what_is_asked(said))
 
 
-def said_in(body: Any) -> dict[str, Any]:
-    """What a body says. Raises ParameterNotValid where it is no object."""
-    if not isinstance(body, dict):
-        raise errors.ParameterNotValid
-    return {name: value for name, value in body.items() if value is not None}
-
-
 def what_is_asked(said: Mapping[str, Any]) -> dict[str, Any]:
     """What a Completion says beside its requests, by OpenAI's names for chat completions.
 
@@ -98,7 +91,7 @@ def what_is_asked(said: Mapping[str, Any]) -> dict[str, Any]:
         if name in said
     ]
     return {
-        "model": _model(said),
+        "model": model_of(said),
         "answers": whole_number(said, "n", most=MAX_ANSWERS) if "n" in said else 1,
         "options": options.read_options(said) | tool_use.read_tools(said),
         "max_output_tokens": min(limits, default=None),
@@ -128,22 +121,6 @@ def _check(name: str, value: Any) -> None:
             raise errors.ParameterNotOffered(param=name)
     elif name not in _READ and name not in _OF_TOOLS:
         raise errors.ParameterUnknown(param=shown(name))
-
-
-def shown(name: str) -> str:
-    """A name that somebody made up, as far as it may be said again."""
-    return name[:64] if name.isascii() and name.isprintable() else "?"
-
-
-def _model(said: Mapping[str, Any]) -> str:
-    if "model" not in said:
-        raise errors.ParameterMissing(param="model")
-    model = said["model"]
-    if not isinstance(model, str):
-        raise errors.ParameterNotValid(param="model")
-    if not 1 <= len(model) <= _MAX_MODEL_CHARS or not model.isprintable():
-        raise errors.ModelNotFound(model=shown(model))
-    return model
 
 
 def whole_number(said: Mapping[str, Any], name: str, *, most: int) -> int:

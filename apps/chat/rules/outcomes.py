@@ -43,12 +43,13 @@ def sources_of(target: GenerationState) -> tuple[GenerationState, ...]:
     return tuple(state for state, targets in NEXT.items() if target in targets)
 
 
-def is_delivered(*, text: str, reasoning: str = "", has_calls: bool = False, error_code: str) -> bool:
+def is_delivered(*, text: str, reasoning: str = "", has_beside: bool = False, error_code: str) -> bool:
     """Whether an answer counts as delivered: some output was kept that shows something, and we did not break it off.
 
-    Thoughts are output: its provider is paid for them, and its owner can read them. So is a tool that it calls.
+    Thoughts are output: its provider is paid for them, and its owner can read them. So is what stands beside them: a
+    tool that it calls, an embedding.
     """
-    return (has_calls or show_something(text) or show_something(reasoning)) and error_code not in _OURS
+    return (has_beside or show_something(text) or show_something(reasoning)) and error_code not in _OURS
 
 
 def is_whole(*, state: GenerationState, finish_reason: str) -> bool:

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.chat import errors
-from apps.chat.rules.completions import Completion, check_ignored, flag, said_in, shown, what_is_asked, whole_number
+from apps.chat.rules.bodies import said_in, shown
+from apps.chat.rules.completions import Completion, check_ignored, flag, what_is_asked, whole_number
 from apps.chat.rules.limits import MAX_ANSWERS
 
 # As long as an answer is where nobody says how long.

@@ -9,12 +9,11 @@ from typing import Any
 
 from apps.chat import errors
 from apps.chat.rules import tool_use
+from apps.chat.rules.bodies import said_in, shown
 from apps.chat.rules.completions import (
     Completion,
     check_ignored,
     read_content,
-    said_in,
-    shown,
     what_is_asked,
 )
 from apps.chat.rules.requests import MAX_TURNS

@@ -21,6 +21,7 @@ from apps.chat.services.channels import follow_port, save_channel, save_channel_
 from apps.chat.services.conversations import begin_afresh, change_conversation, create_conversation, delete_conversation
 from apps.chat.services.costs import save_route_cost
 from apps.chat.services.counting import count_answer, fit_job
+from apps.chat.services.embeddings import forget_vectors, start_embeddings, take_vectors
 from apps.chat.services.free_allowance import local_day
 from apps.chat.services.generations import (
     claim_jobs,
@@ -125,6 +126,7 @@ __all__ = [
     "finish_run",
     "fit_job",
     "follow_port",
+    "forget_vectors",
     "grant_entitlement",
     "grant_quota",
     "has_begun",
@@ -166,6 +168,7 @@ __all__ = [
     "save_rule",
     "save_word_list",
     "settle_abandoned",
+    "start_embeddings",
     "start_for_program",
     "start_generation",
     "steer_channel",
@@ -173,6 +176,7 @@ __all__ = [
     "stop_generation",
     "store_made",
     "take_quota",
+    "take_vectors",
     "test_own_key",
     "try_channel",
     "upload_picture",

@@ -19,6 +19,7 @@ from apps.chat.contracts import (
     AnswerView,
     GenerationState,
     Job,
+    ModelKind,
     Outcome,
     PerTokens,
     Progress,
@@ -27,6 +28,7 @@ from apps.chat.contracts import (
 )
 from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.models import FOR_PROGRAMS, Generation, OwnKey
+from apps.chat.rules.embeddings import turns_of_inputs
 from apps.chat.rules.own_keys import KEY_GONE, of_own_key
 from apps.chat.services import attempts, routing
 from apps.chat.services.settling import keep_what_was_shown, settle
@@ -224,6 +226,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         targets=targets,
         max_output_tokens=row.max_output_tokens,
         turns=turns,
+        kind=rules.kind_of(row.price.terms),
         is_all_new=row.message is None,
         options=row.options or {},
         most_output_tokens=rules.most_output(row.max_output_tokens) if is_by_token else None,
@@ -235,7 +238,8 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
 def _turns_of(row: Generation, above: Mapping[UUID, Sequence[Turn]]) -> tuple[Turn, ...]:
     """What may be asked: the request as it was sent, or the branch above the answer."""
     if row.message is None:
-        return rules.turns_of(row.request)
+        is_of_inputs = rules.kind_of(row.price.terms) is ModelKind.EMBEDDING
+        return turns_of_inputs(row.request) if is_of_inputs else rules.turns_of(row.request)
     turns = tuple(above[row.message.pk])
     return turns if row.model.has_vision else rules.unseen(turns)
 

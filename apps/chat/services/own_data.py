@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.chat.contracts import QUOTA
 from apps.chat.errors import AnswerUnderWay
-from apps.chat.models import UNSETTLED, Conversation, Entitlement, Generation, Message, Picture, Report
+from apps.chat.models import UNSETTLED, AnswerVectors, Conversation, Entitlement, Generation, Message, Picture, Report
 from apps.chat.services.labelled import label_of_answer
 from apps.chat.services.pictures import erase_pictures
 from apps.kernel.ids import UserId
@@ -105,4 +105,5 @@ def erase_texts(*, user_id: UserId, now: datetime) -> None:
     Generation.objects.filter(user_id=user_id).update(
         request=None, options=None, text="", reasoning="", tool_calls=None, logprobs=None
     )
+    AnswerVectors.objects.filter(generation__user_id=user_id).delete()
     Report.objects.filter(user_id=user_id).update(note="", result="")

@@ -138,8 +138,9 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
     model = facts.model
     price = model.price.terms
     needed = charging.least(price, input_tokens=limits.SHORT_QUESTION_TOKENS, output_tokens=model.max_output_tokens)
+    is_in_free_allowance = model.is_in_free_allowance and model.kind == ModelKind.TEXT
     has_own_key = facts.own_key_id is not None
-    is_affordable = has_own_key or available >= needed or (model.is_in_free_allowance and free_left > 0)
+    is_affordable = has_own_key or available >= needed or (is_in_free_allowance and free_left > 0)
     reason = ""
     if model.kind != ModelKind.TEXT:
         reason = errors.ModelWritesNoText.code
@@ -157,7 +158,7 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
         offer=rules.offer_of(model=model.code, price=price, is_in_free_allowance=model.is_in_free_allowance),
         context_tokens=model.context_tokens,
         max_output_tokens=model.max_output_tokens,
-        in_free_allowance=model.is_in_free_allowance,
+        in_free_allowance=is_in_free_allowance,
         entitled=facts.is_entitled,
         entitled_until=facts.entitled_until,
         affordable=is_affordable,

@@ -1,7 +1,7 @@
 """Settling: the one place where a generation ends, together with its text and its payment."""
 
 import logging
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
@@ -14,8 +14,18 @@ from apps.accounts import services as accounts
 from apps.chat import rules, selectors
 from apps.chat.contracts import GenerationDetail, GenerationState, Outcome, TextDirection, Usage, UsageBasis
 from apps.chat.engine import feed
-from apps.chat.models import FOR_PROGRAMS, UNSETTLED, AnswerUsage, Attempt, Conversation, FreeUse, Generation
+from apps.chat.models import (
+    FOR_PROGRAMS,
+    UNSETTLED,
+    AnswerUsage,
+    AnswerVectors,
+    Attempt,
+    Conversation,
+    FreeUse,
+    Generation,
+)
 from apps.chat.rules import charging, limits, tool_use
+from apps.chat.rules.embeddings import NUMBER_BYTES
 from apps.chat.services import health
 from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
@@ -41,7 +51,7 @@ def settle(
     is_delivered = rules.is_delivered(
         text=outcome.text,
         reasoning=outcome.reasoning,
-        has_calls=bool(outcome.calls),
+        has_beside=bool(outcome.calls or outcome.outputs),
         error_code=outcome.error_code,
     )
     usage = _usage(row, outcome)
@@ -78,6 +88,8 @@ def settle(
         if rare := _rare(outcome, is_delivered=is_delivered):
             # Few answers have any: theirs is a statement of its own.
             Generation.objects.filter(pk=row.pk).update(**rare)
+        if outcome.outputs:
+            insert([_vectors_row(row, outcome, now=now)])
         if attempt is not None:
             insert([attempt])
         if is_unpaid:
@@ -114,12 +126,22 @@ def _usage(row: Generation, outcome: Outcome) -> Usage:
         kept += sum(map(rules.call_tokens, outcome.calls))
     was_taken = outcome.was_taken or kept > 0
     asked = outcome.asked_tokens or row.asked_tokens
-    return rules.counted(
+    usage = rules.counted(
         outcome.reported,
         asked_tokens=asked if was_taken else 0,
         kept_tokens=kept,
         max_output_tokens=row.max_output_tokens,
         exact_input=outcome.exact_input if was_taken else None,
+    )
+    return replace(usage, vectors=len(outcome.outputs)) if outcome.outputs else usage
+
+
+def _vectors_row(row: Generation, outcome: Outcome, *, now: datetime) -> AnswerVectors:
+    return AnswerVectors(
+        generation_id=row.pk,
+        dimensions=len(outcome.outputs[0]) // NUMBER_BYTES,
+        data=b"".join(outcome.outputs),
+        created_at=now,
     )
 
 

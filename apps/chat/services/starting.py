@@ -63,6 +63,8 @@ class Asking:
     offer: str = ""
     # How many answers are asked for in all.
     answers: int = 1
+    # What the model shall make.
+    wanted: frozenset[ModelKind] = frozenset({ModelKind.TEXT})
 
 
 def start_generation(
@@ -203,7 +205,8 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
         key=asked.key,
         model=facts.model.code,
         is_model_enabled=facts.is_enabled,
-        is_model_of_text=facts.model.kind == ModelKind.TEXT,
+        model_kind=ModelKind(facts.model.kind),
+        wanted=asked.wanted,
         is_in_free_allowance=facts.model.is_in_free_allowance,
         needs_entitlement=facts.model.needs_entitlement,
         is_entitled=facts.is_entitled,

@@ -1,8 +1,8 @@
 """An OpenAI-compatible model server of demo models. Async; of the database it asks only which faults are on.
 
 Models: `demo-swift` (fast), `demo-steady` (types at 40 tokens a second), `demo-deep` (thinks 1.5 s,
-shows reasoning_content, answers at length). How tokens are counted: engine/tokens.py. Which model
-names misbehave, and how: rules/faults.py, engine/streams.py.
+shows reasoning_content, answers at length), `demo-vectors` (embeddings, engine/vectors.py). How tokens are counted:
+engine/tokens.py. Which model names misbehave, and how: rules/faults.py, engine/streams.py.
 """
 
 import json
@@ -25,7 +25,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.kernel import clock
 from apps.kernel.event_loops import act
-from apps.sandbox.engine import completions, oddities, streams
+from apps.sandbox.engine import completions, oddities, streams, vectors
 from apps.sandbox.engine.completions import CompletionRequest, Plan
 from apps.sandbox.engine.paces import MODELS, SWIFT, Pace
 from apps.sandbox.rules import model_keys
@@ -35,6 +35,7 @@ P = ParamSpec("P")
 _CREATED = 1_790_000_000
 # What comes of some keys, whatever is asked.
 _OF_KEYS = {model_keys.OWN_KEY_EMPTY: "fault-402", model_keys.OWN_KEY_BUSY: "fault-429"}
+_LISTED = (*MODELS, vectors.MODEL)
 
 
 def _with_key(
@@ -78,6 +79,26 @@ async def completions_view(request: HttpRequest, *, counts_at_end: bool = False)
     if not asked.is_stream or asked.model == "fault-json":
         return await _whole(planned)
     return _streamed(planned, pace=pace)
+
+
+@csrf_exempt
+@require_POST
+@_with_key
+async def embeddings(request: HttpRequest) -> HttpResponseBase:
+    """POST v1/embeddings"""
+    try:
+        asked = vectors.read(json.loads(request.body))
+    except (completions.NotValid, ValueError) as error:
+        return _refusal(400, str(error), code="invalid_request")
+    if asked.model != vectors.MODEL and asked.model not in streams.FAULTS:
+        return _refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
+    if asked.model == vectors.MODEL and (fault := await act(faults.strike_model)):
+        asked = replace(asked, model=fault)
+    if asked.model != "fault-max-tokens" and (fail := _FAILURES.get(asked.model)):
+        return fail()
+    if asked.model in ("fault-hang-before-first", "fault-hang"):
+        await streams.hang()
+    return _document(asked.model, vectors.answer(asked))
 
 
 def _failure(asked: CompletionRequest) -> HttpResponseBase | None:
@@ -124,14 +145,14 @@ _FAILURES: dict[str, Callable[[], HttpResponseBase]] = {
 @_with_key
 async def models(request: HttpRequest) -> HttpResponseBase:
     """GET v1/models"""
-    return JsonResponse({"object": "list", "data": [_model(name) for name in MODELS]})
+    return JsonResponse({"object": "list", "data": [_model(name) for name in _LISTED]})
 
 
 @require_GET
 @_with_key
 async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
     """GET v1/models/{model_id}"""
-    if model_id not in MODELS:
+    if model_id not in _LISTED:
         return _refusal(404, f"The model `{model_id}` does not exist.", code="model_not_found")
     return JsonResponse(_model(model_id))
 
@@ -158,9 +179,14 @@ async def _whole(planned: Plan) -> HttpResponseBase:
     answer = completions.whole(planned)
     if planned.model == "fault-no-usage":
         del answer["usage"]
+    return _document(planned.model, answer)
+
+
+def _document(model: str, answer: dict[str, Any]) -> HttpResponseBase:
+    """An answer that is no stream; of a model that breaks off, half of it."""
     body = json.dumps(answer, ensure_ascii=False).encode()
-    if planned.model in ("fault-drop-mid", "fault-eof-no-done"):
-        parts = streams.half(body, is_broken=planned.model == "fault-drop-mid")
+    if model in ("fault-drop-mid", "fault-eof-no-done"):
+        parts = streams.half(body, is_broken=model == "fault-drop-mid")
         return StreamingHttpResponse(parts, content_type="application/json")
     return HttpResponse(body, content_type="application/json")
 

@@ -74,6 +74,10 @@ FAULTS: dict[str, tuple[GenerationState, str, str | None]] = {
     "tool-cut": (FINISHED, "", WHOLE),
     "tool-whole": (FINISHED, "", WHOLE),
     "tool-garbled": (FINISHED, "", WHOLE),
+    **dict.fromkeys(
+        [f"vectors-{what}" for what in ("short", "twice", "nan", "words", "garbage", "uneven", "reversed")],
+        (FINISHED, "", WHOLE),
+    ),
     "network_error": (INTERRUPTED, "upstream_cut", None),
     "usage_twice": (FINISHED, "", WHOLE),
     "keepalive": (FINISHED, "", WHOLE),

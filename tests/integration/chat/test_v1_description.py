@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import URLResolver
 
 from apps.chat.api.compatible import description, schemas_of_shapes, urls
-from apps.chat.rules import completions, prompts, responses, vendor_switches
+from apps.chat.rules import completions, embeddings, prompts, responses, vendor_switches
 
 
 def test_it_is_told_to_anybody(visitor: Client) -> None:
@@ -33,6 +33,10 @@ def test_it_names_what_the_other_shapes_know() -> None:
     # A prompt that was kept is never taken.
     not_taken = responses._OF_STATE - {"prompt"} | {"background"}
     assert set(schemas_of_shapes.parameters_of_responses(of_chats)) == responses_known | not_taken
+
+
+def test_it_names_what_the_rules_know_of_embeddings() -> None:
+    assert {"model", "input", *description.embedding_parameters()} == embeddings._NAMES
 
 
 def addresses(patterns: Iterable[Any], before: str = "/v1/") -> Iterator[str]:

@@ -291,6 +291,7 @@ REFUSED: list[tuple[str, Callable[[], Any]]] = [
 
 # Columns whose forged value is neither refused nor named, and why.
 EXPLAINED: dict[str, str] = {
+    "chat.AnswerVectors": "what was said, for the minutes until it is handed out; how many there were, the usage says",
     "chat.Attempt": "how channels were asked, for operators; where the last one did, its usage says",
     "chat.BlockedNetwork.created_at": "shown",
     "chat.BlockedNetwork.id": "a network goes by how it is written, and so does the trail",

@@ -11,7 +11,7 @@ import pytest
 from apps.accounts.contracts import IdentifiedKey, MemberStatus, Standing
 from apps.accounts.errors import MemberBlocked, MemberClosed, MemberFrozen, ModelNotAllowed
 from apps.chat import errors, rules
-from apps.chat.contracts import Policy, Role
+from apps.chat.contracts import ModelKind, Policy, Role
 from apps.chat.registries import RULES
 from apps.chat.rules import RuleSetting, admission
 from apps.chat.rules.chain import Lately
@@ -35,7 +35,7 @@ QUESTION = rules.Question(
     key=None,
     model="m",
     is_model_enabled=True,
-    is_model_of_text=True,
+    model_kind=ModelKind.TEXT,
     is_in_free_allowance=True,
     needs_entitlement=False,
     is_entitled=False,

@@ -27,6 +27,7 @@ from apps.chat.api.compatible.schemas import (
 )
 from apps.chat.contracts import ModelKind
 from apps.chat.rules.charging import MOST_CONTEXT_TOKENS
+from apps.chat.rules.embeddings import MAX_DIMENSIONS, MAX_INPUTS
 from apps.chat.rules.limits import MAX_ANSWERS
 from apps.chat.rules.options import MAX_ALTERNATIVES
 from apps.chat.rules.requests import MAX_CALLS, MAX_TURNS
@@ -52,6 +53,7 @@ def document() -> Schema:
             "/v1/chat/completions": {"post": _answers("ChatCompletion", "An answer, at once or as chunks.")},
             "/v1/completions": {"post": _answers("TextCompletion", "What follows prompts, in the older shape.")},
             "/v1/responses": {"post": _answers("Response", "An answer in the newer shape, of which nothing is kept.")},
+            "/v1/embeddings": {"post": _embeddings()},
             "/v1/models": {"get": _operation("The models that the key may ask.", {200: as_json(ref("ModelList"))})},
             "/v1/models/{model_id}": {
                 "parameters": [{"name": "model_id", "in": "path", "required": True, "schema": TEXT}],
@@ -75,6 +77,8 @@ def document() -> Schema:
                 "ChatCompletionRequest": _request(),
                 "ChatCompletion": _completion(),
                 **schemas_of_shapes.schemas(parameters()),
+                "EmbeddingRequest": _embedding_request(),
+                "Embeddings": _answered_embeddings(),
                 "UsageOfKey": _usage_of_key(),
             },
         },
@@ -95,6 +99,34 @@ def _answers(shape: str, summary: str) -> Schema:
     """What is asked and answered in one shape, at once or as a stream."""
     answers = {**as_json(ref(shape)), "text/event-stream": {"schema": TEXT}}
     return _operation(summary, {200: answers}, body=f"{shape}Request", refusals=_OF_ANSWERS)
+
+
+def _embeddings() -> Schema:
+    answers = {200: as_json(ref("Embeddings"))}
+    return _operation("Texts as numbers.", answers, body="EmbeddingRequest", refusals=_OF_ANSWERS)
+
+
+def embedding_parameters() -> dict[str, Schema]:
+    """What a request to /v1/embeddings may name beside the model and the input; each may be null."""
+    return {
+        "dimensions": whole(1, MAX_DIMENSIONS),
+        "encoding_format": {"enum": ["float", "base64"]},
+        "user": TEXT,
+    }
+
+
+def _embedding_request() -> Schema:
+    text = {"type": "string", "minLength": 1}
+    given = {"anyOf": [text, list_of(text, least=1, most=MAX_INPUTS)]}
+    beside = {name: or_null(schema) for name, schema in embedding_parameters().items()}
+    return closed({"model": TEXT, "input": given, **beside}, optional=tuple(beside))
+
+
+def _answered_embeddings() -> Schema:
+    vector = {"anyOf": [list_of(AMOUNT, least=1), TEXT]}
+    entry = closed({"object": {"const": "embedding"}, "index": COUNT, "embedding": vector})
+    usage = closed({"prompt_tokens": COUNT, "total_tokens": COUNT})
+    return closed({"object": {"const": "list"}, "data": list_of(entry, least=1), "model": TEXT, "usage": usage})
 
 
 def _of_days(summary: str, answer: str) -> Schema:

@@ -1,11 +1,16 @@
 """How an answer ended, and what it took, in OpenAI's words; why one did not come to its end."""
 
+from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from apps.chat.api.compatible import refusals
+from apps.chat.api.compatible.endpoints import identified
 from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Names, Refusal, named
 from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
 from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED, INTERNAL
 from apps.chat.rules.own_keys import OWN_FAILURES
+from apps.kernel.errors import DomainError
+from apps.kernel.event_loops import act
 
 # The code of an answer that its owner, or whoever revoked its key, has stopped.
 _STOPPED = "stopped"
@@ -40,6 +45,16 @@ def finish_reason(generation: GenerationDetail) -> str:
     if generation.state is not GenerationState.FINISHED and not is_thought:
         return ""
     return LENGTH if generation.finish_reason == LENGTH else "stop"
+
+
+async def why(request: HttpRequest, generation: GenerationDetail, *, has_output: bool, names: Names) -> Refusal | None:
+    """failure(), but of an answer that was stopped because its key was revoked meanwhile, if it was."""
+    if generation.state is GenerationState.STOPPED:
+        try:
+            await act(identified, request)
+        except DomainError as error:
+            return refusals.of(error)
+    return failure(generation, has_output=has_output, names=names)
 
 
 def failure(generation: GenerationDetail, *, has_output: bool, names: Names) -> Refusal | None:

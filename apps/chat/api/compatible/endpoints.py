@@ -1,23 +1,29 @@
 """What every endpoint below /v1 shares: who asks, which methods there are, and the envelope whatever happens."""
 
+import io
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from functools import wraps
 from time import monotonic
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.db import Error
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework.exceptions import ParseError
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey
 from apps.accounts.errors import ApiKeyNotValid
 from apps.chat.api.compatible import refusals
 from apps.chat.api.compatible.refusals import Names
+from apps.chat.errors import ParameterNotValid
 from apps.kernel import clock, openai_shape, problem, visitors
 from apps.kernel.credentials import bearer_token
 from apps.kernel.errors import DomainError, ScopeMissing
+from apps.kernel.parsers import StrictJSONParser
 
 # What an API key needs here.
 SCOPE = "chat"
@@ -41,6 +47,21 @@ def identified(request: HttpRequest) -> IdentifiedKey:
     if SCOPE not in key.scopes:
         raise ScopeMissing(scope=SCOPE)
     return key
+
+
+def body_of(request: HttpRequest) -> Any:
+    """The JSON of a request, which may hold pictures: longer than Django takes by itself.
+
+    Raises ParameterNotValid, RequestDataTooBig.
+    """
+    limit = settings.LARGER_BODIES.get(request.path, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+    body = request.read(limit + 1)
+    if len(body) > limit:
+        raise RequestDataTooBig
+    try:
+        return StrictJSONParser().parse(io.BytesIO(body))
+    except ParseError as error:
+        raise ParameterNotValid from error
 
 
 def endpoint(*methods: str) -> Callable[[View], View]:

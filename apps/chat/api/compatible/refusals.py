@@ -1,14 +1,15 @@
 """What a refusal of ours is to a client of OpenAI's API: status, type, code, and whether another try makes sense."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from django.conf import settings
-from django.http import JsonResponse
+from django.http import HttpResponseBase, JsonResponse
 from django.utils.translation import gettext as _
 
 from apps.accounts import errors as accounts
 from apps.chat import errors
+from apps.chat.rules.admission import Rate
 from apps.kernel import openai_shape
 from apps.kernel.errors import DomainError
 
@@ -16,6 +17,7 @@ from apps.kernel.errors import DomainError
 DO_NOT_RETRY = {"x-should-retry": "false"}
 # Its status is a setting: OpenAI says 429, others 402, and clients tell the case by this type.
 _NO_QUOTA = "insufficient_quota"
+# What of a body is read by a model, unless its endpoint calls it otherwise.
 _RATE, _TOO_OFTEN = "rate_limit_error", "rate_limit_exceeded"
 
 
@@ -39,6 +41,7 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     accounts.ModelNotAllowed: Shape(param="model"),
     errors.ModelNotEntitled: Shape(param="model"),
     errors.ModelWritesNoText: Shape(status=400, param="model"),
+    errors.ModelEmbedsNothing: Shape(status=400, param="model"),
     errors.SystemPromptRefused: Shape(param="messages"),
     errors.RequestNotValid: Shape(code="invalid_value", param="messages"),
     errors.ParameterMissing: Shape(code="missing_required_parameter"),
@@ -133,6 +136,14 @@ def rate_headers(counts: str, *, limit: object, remaining: object, reset_seconds
         f"x-ratelimit-remaining-{counts}": str(remaining),
         f"x-ratelimit-reset-{counts}": f"{reset_seconds}s",
     }
+
+
+def tell_rates(response: HttpResponseBase, **rates: Rate | None) -> None:
+    """How much may still be asked, of "requests" and of "tokens", for whom anybody counts."""
+    for counts, rate in rates.items():
+        if rate is not None:
+            for name, value in rate_headers(counts, **asdict(rate)).items():
+                response.headers.setdefault(name, value)
 
 
 def _param(error: DomainError, shape: Shape) -> str:

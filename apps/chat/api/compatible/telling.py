@@ -4,30 +4,22 @@ All that may refuse does so before the first byte, in one hop into a thread; fro
 """
 
 import asyncio
-import io
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
-from django.conf import settings
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
-from rest_framework.exceptions import ParseError
 
-from apps.chat import errors, services
-from apps.chat.api.compatible import refusals
+from apps.chat import services
 from apps.chat.api.compatible.calls import Begun, Call, Heard, News
-from apps.chat.api.compatible.endings import failure, has_output
-from apps.chat.api.compatible.endpoints import identified
-from apps.chat.api.compatible.refusals import Names, Refusal, rate_headers
-from apps.chat.contracts import AnswerView, GenerationDetail, GenerationState
+from apps.chat.api.compatible.endings import has_output, why
+from apps.chat.api.compatible.endpoints import body_of, identified
+from apps.chat.api.compatible.refusals import Names, Refusal, tell_rates
+from apps.chat.contracts import AnswerView, GenerationDetail
 from apps.chat.rules.admission import Rate
 from apps.chat.rules.completions import Completion
 from apps.kernel import clock, event_streams, visitors
-from apps.kernel.errors import DomainError
-from apps.kernel.event_loops import act
-from apps.kernel.parsers import StrictJSONParser
 
 # A channel that fails at once is told by the status; after this a stream begins, and says that it is alive.
 _STATUS_WAITS_SECONDS = 5.0
@@ -87,10 +79,7 @@ async def answered(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) 
     """The answers. Who leaves before their end stops them. Raises what begin() raises."""
     call = await Call.begin(lambda: begin(request, read=read, shaping=shaping))
     response = await (_streamed if call.begun.is_streamed else _at_once)(call)
-    for counts, rate in (("requests", call.begun.rate), ("tokens", call.begun.token_rate)):
-        if rate is not None:
-            for name, value in rate_headers(counts, **asdict(rate)).items():
-                response.headers.setdefault(name, value)
+    tell_rates(response, requests=call.begun.rate, tokens=call.begun.token_rate)
     return response
 
 
@@ -100,11 +89,7 @@ def begin(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> Asked:
     Raises ApiKeyNotValid, NetworkNotAllowed, ScopeMissing, what `read` raises, and start_for_program().
     """
     key = identified(request)
-    try:
-        body = StrictJSONParser().parse(io.BytesIO(_body_of(request)))
-    except ParseError as error:
-        raise errors.ParameterNotValid from error
-    completion, now = read(body), clock.now()
+    completion, now = read(body_of(request)), clock.now()
     started = services.start_for_program(
         user_id=key.user_id,
         model=completion.model,
@@ -126,15 +111,6 @@ def begin(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> Asked:
         rate=started.rate,
         token_rate=started.token_rate,
     )
-
-
-def _body_of(request: HttpRequest) -> bytes:
-    """The body, which may hold pictures: longer than Django takes by itself. Raises RequestDataTooBig."""
-    limit = settings.LARGER_BODIES.get(request.path, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
-    body = request.read(limit + 1)
-    if len(body) > limit:
-        raise RequestDataTooBig
-    return body
 
 
 async def _at_once(call: Call[Asked]) -> HttpResponseBase:
@@ -194,10 +170,6 @@ async def _events(call: Call[Asked], heard: Heard, *, broken: Refusal | None) ->
 
 
 async def _why(call: Call[Asked], view: AnswerView, *, has_output: bool) -> Refusal | None:
-    """Why an answer did not come to its end: one that was stopped, because its key was revoked meanwhile, if it was."""
-    if view.generation.state is GenerationState.STOPPED:
-        try:
-            await act(identified, call.begun.request)
-        except DomainError as error:
-            return refusals.of(error)
-    return failure(view.generation, has_output=has_output, names=call.begun.shape.names)
+    """Why an answer did not come to its end."""
+    begun = call.begun
+    return await why(begun.request, view.generation, has_output=has_output, names=begun.shape.names)

@@ -2,12 +2,13 @@
 
 from django.urls import include, path, re_path
 
-from apps.chat.api.compatible import billing, catalogue, completions, description, endpoints
+from apps.chat.api.compatible import billing, catalogue, completions, description, embeddings, endpoints
 
 urlpatterns = [
     path("chat/completions", completions.chat_completions),
     path("completions", completions.completions),
     path("responses", completions.responses),
+    path("embeddings", embeddings.embeddings),
     path("openapi.json", description.description),
     path("models", catalogue.models),
     # Some models' codes hold slashes.
