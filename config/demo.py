@@ -12,7 +12,7 @@ from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import services as chat
-from apps.chat.contracts import QUOTA, ListedWords, PerTokens, Policy, UpstreamCost, WordAction
+from apps.chat.contracts import QUOTA, Extras, ListedWords, PerTokens, Policy, UpstreamCost, WordAction
 from apps.marketing import services as marketing
 from apps.marketing.contracts import (
     CHANCES,
@@ -29,6 +29,8 @@ from apps.orders import services as orders
 
 OPERATOR = "operator"
 _CREDIT = 1000  # milli-credits
+# What is asked on top: of one of them a search has its price, of the others all is included.
+_EXTRAS = {"demo-steady": Extras(search_milli=500)}
 _ACTOR = "system"
 _REASON = "demonstration"
 _DECLARED_TOTAL = 10_000
@@ -109,6 +111,8 @@ def _load_chat(now: datetime) -> None:
             has_vision=code != "demo-swift",
             has_reasoning=code == "demo-deep",
             has_tools=True,
+            has_search=code != "demo-swift",
+            extras=_EXTRAS.get(code, Extras()),
             sort=sort,
             now=now,
             reason=_REASON,

@@ -106,8 +106,15 @@ _INPUT, _OUTPUT = (
     Cast(f"{tokens}_tokens", BigIntegerField()) * F(f"price__{what}_milli")
     for tokens, what in (("asked", "input"), ("max_output", "output"))
 )
+_EXTRA = sum(
+    (
+        Case(When(**{said: True}, then=Cast(f"price__{what}_milli", BigIntegerField())), default=Value(0))
+        for said, what in (("thinks", "think"), ("searches", "search"))
+    ),
+    start=Value(0),
+)
 # charging.most() in the database's words.
-_MOST = Case(
+_MOST = _EXTRA + Case(
     When(price__kind=PriceKind.PER_ANSWER, then=Cast("price__answer_milli", BigIntegerField())),
     # Of one image: nobody asks for more yet.
     When(price__kind=PriceKind.PER_IMAGE, then=Cast("price__image_milli", BigIntegerField())),
@@ -177,7 +184,9 @@ def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
     asked = row.generation
     usage = Usage(**{field.name: getattr(row, field.name) for field in fields(Usage)})
     is_whole = rules.is_whole(state=GenerationState(asked.state), finish_reason=asked.finish_reason)
-    cost = charging.cost(row.price.terms, usage=usage, is_delivered=asked.is_delivered, is_whole=is_whole)
+    extra = charging.on_top(row.price.extras, thinks=asked.thinks, searches=asked.searches)
+    how = {"is_delivered": asked.is_delivered, "is_whole": is_whole}
+    cost = charging.cost(row.price.terms, usage=usage, extra_milli=extra, **how)
     charged = min(cost, asked.held_milli)
     kind = rules.kind_of(row.price.terms)
     is_ours = asked.error_code in {rules.ENGINE_LOST, rules.INTERNAL}
@@ -190,6 +199,7 @@ def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
         "price": row.price_id == asked.price_id,
         "count": (row.input_tokens, row.output_tokens) == (asked.prompt_tokens, asked.completion_tokens),
         "charge": row.charged_milli == asked.charged_milli == charged,
+        "extras": row.extra_milli == (extra if asked.is_delivered else 0),
         # Whose own key asked cost us nothing.
         "version of our cost": row.cost_id
         in (_in_force(costs, row.created_at) if asked.own_key_id is None else {None}),

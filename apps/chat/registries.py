@@ -100,6 +100,8 @@ class ChannelKind(ABC):
     code: ClassVar[str]
     # For operators, and for members with keys of their own.
     label: ClassVar[Any]
+    # Whether its models can be asked to search the web.
+    searches: ClassVar[bool] = False
     # Where whoever has a key asks its provider; "" where there is no such place.
     public_url: ClassVar[str] = ""
 

@@ -16,7 +16,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from apps.chat import errors, selectors, services
-from apps.chat.contracts import ConversationSummary, MessageDetail, ModelKind, Role
+from apps.chat.contracts import ConversationSummary, Extras, MessageDetail, ModelKind, Role
 from apps.chat.gateways import rendered
 from apps.chat.rules import labels, limits, message_tokens
 from apps.chat.rules.own_keys import OWN_TESTS
@@ -96,6 +96,7 @@ def prices(request: HttpRequest) -> HttpResponse:
     page = {
         "models": models,
         "has_images": any(model.image_milli for model in models),
+        "has_extras": any(model.extras != Extras() for model in models),
         "tariff": tariff(),
         "least": limits.LEAST_OUTPUT_TOKENS,
         "around": message_tokens(""),
@@ -110,7 +111,8 @@ def _page(
 ) -> dict[str, Any]:
     now = clock.now()
     offers = [offer for offer in services.models_for(user_id=user_id, now=now) if offer.kind is ModelKind.TEXT]
-    last_model = next((m.generation.model for m in reversed(messages) if m.generation), "")
+    last = next((m.generation for m in reversed(messages) if m.generation), None)
+    last_model = last.model if last else ""
     # One that answers before one that could be asked in vain.
     best = sorted(offers, key=lambda offer: (bool(offer.reason), not offer.answering))
     usable = best[0] if best else None
@@ -121,6 +123,8 @@ def _page(
         "groups": _by_age(recent, now=now),
         "rows": _rows(user_id, messages),
         "offers": offers,
+        # As the last answer was asked, so is the next.
+        "asked": last,
         "chosen": next((offer for offer in offers if offer.id == last_model), usable),
         "max_chars": policy.max_message_chars,
         "max_pictures": PER_MESSAGE,

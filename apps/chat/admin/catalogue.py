@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, services
-from apps.chat.contracts import PerAnswer, PerImage, Policy, Price, PriceKind
+from apps.chat.contracts import Extras, PerAnswer, PerImage, Policy, Price, PriceKind
 from apps.chat.models import ChatModel, ChatPolicy, ModelPrice, price_of
 from apps.kernel.admin import SHOWN, ConfigurationAdmin, Happening, ReasonedForm, Task, tell
 from apps.kernel.errors import DomainError
@@ -24,9 +24,11 @@ _NEEDED = {
     "output_milli": gettext_lazy(
         "A thousand tokens of output cost something, at most 500 credits; of embeddings, which write nothing, nothing."
     ),
+    "think_milli": gettext_lazy("Only what a model can is sold: thinking, for at most 10,000 credits."),
+    "search_milli": gettext_lazy("Only what a model can is sold: searching, for at most 10,000 credits."),
     "image_milli": gettext_lazy("An image costs something, at most 10,000 credits."),
     "price_kind": gettext_lazy("Texts are paid per answer or by the token, images per image, embeddings by the token."),
-    "kind": gettext_lazy("Only models of texts see images, think or use tools."),
+    "kind": gettext_lazy("Only models of texts see images, think, use tools or search."),
     "max_output_tokens": gettext_lazy(
         "The longest answer is shorter than the context, which has at most 2,000,000 tokens."
     ),
@@ -64,10 +66,26 @@ class ModelForm(ReasonedForm):
         required=False, min_value=1, label=gettext_lazy("an image (thousandths of a credit)")
     )
 
+    think_milli = forms.IntegerField(
+        required=False,
+        min_value=0,
+        label=gettext_lazy("for thinking (thousandths of a credit)"),
+        help_text=gettext_lazy(
+            "On top of each answer that is asked to think; empty where that is included. By the token, thoughts are "
+            "paid as output anyway. An answer with a priced extra is never free."
+        ),
+    )
+    search_milli = forms.IntegerField(
+        required=False,
+        min_value=0,
+        label=gettext_lazy("for searching (thousandths of a credit)"),
+        help_text=gettext_lazy("On top of each answer that is asked to search; empty where that is included."),
+    )
+
     def __init__(self, *args: Any, **options: Any) -> None:
         if (model := options.get("instance")) is not None:
             price = model.price
-            names = ("input_milli", "cached_milli", "output_milli", "image_milli")
+            names = ("input_milli", "cached_milli", "output_milli", "image_milli", "think_milli", "search_milli")
             present = {name: getattr(price, name) for name in names}
             present |= {"price_kind": price.kind, "price_milli": price.answer_milli}
             options["initial"] = {**present, **(options.get("initial") or {})}
@@ -85,6 +103,11 @@ class ModelForm(ReasonedForm):
             image_milli=said["image_milli"] or 0,
         )
 
+    def extras(self) -> Extras:
+        """What is asked on top; nothing where the model cannot do it."""
+        said = self.cleaned_data
+        return Extras(think_milli=said["think_milli"] or 0, search_milli=said["search_milli"] or 0)
+
     class Meta:
         model = ChatModel
         fields = (
@@ -94,6 +117,7 @@ class ModelForm(ReasonedForm):
             "has_vision",
             "has_reasoning",
             "has_tools",
+            "has_search",
             "tokenizer",
             "context_tokens",
             "max_output_tokens",
@@ -109,6 +133,9 @@ class ModelForm(ReasonedForm):
             "has_vision": gettext_lazy("For later: images in questions are not handed on yet, and nobody is told."),
             "has_reasoning": gettext_lazy("Programs are told. Thoughts that its provider shows are kept and paid for."),
             "has_tools": gettext_lazy("Programs are told, and may name tools for it to call; else they are refused."),
+            "has_search": gettext_lazy(
+                "Members get a switch for it, programs may ask for it, at channels whose kind can be asked to search."
+            ),
             "tokenizer": gettext_lazy(
                 "How its maker cuts texts. Where that is known, long conversations fit it exactly, and who breaks an "
                 "answer off pays exactly what was kept; else both are estimated, rather too high."
@@ -136,6 +163,15 @@ def _price_in_words(price: Price) -> str:
     }
 
 
+def _extras_in_words(extras: Extras) -> str:
+    """Empty where nothing is asked on top."""
+    said = (
+        (_("%(n)s more for thinking"), extras.think_milli),
+        (_("%(n)s more for searching"), extras.search_milli),
+    )
+    return "".join(f", {text % {'n': credit_number(milli)}}" for text, milli in said if milli)
+
+
 def _prices(request: HttpRequest, model: Any) -> Iterable[Happening]:
     """Every version of a model's price; who set it and why, the entry beside it says."""
     for price in ModelPrice.objects.filter(code__startswith=f"{model.code}/").order_by("-number")[:SHOWN]:
@@ -144,7 +180,7 @@ def _prices(request: HttpRequest, model: Any) -> Iterable[Happening]:
         yield Happening(
             at=price.created_at,
             title=title % {"code": price.code},
-            detail=_price_in_words(price.terms),
+            detail=_price_in_words(price.terms) + _extras_in_words(price.extras),
             tone="jade" if is_present else "",
         )
 
@@ -157,11 +193,20 @@ _PARTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (None, ("code", "name", "kind", "sort")),
     (
         gettext_lazy("What it can"),
-        ("has_vision", "has_reasoning", "has_tools", "tokenizer", "context_tokens", "max_output_tokens"),
+        ("has_vision", "has_reasoning", "has_tools", "has_search", "tokenizer", "context_tokens", "max_output_tokens"),
     ),
     (
         gettext_lazy("Price"),
-        ("price_kind", "price_milli", "input_milli", "cached_milli", "output_milli", "image_milli"),
+        (
+            "price_kind",
+            "price_milli",
+            "input_milli",
+            "cached_milli",
+            "output_milli",
+            "image_milli",
+            "think_milli",
+            "search_milli",
+        ),
     ),
     (gettext_lazy("Who may ask it"), ("is_enabled", "is_visible", "needs_entitlement", "is_in_free_allowance")),
     (gettext_lazy("Why"), ("reason", "seen")),
@@ -216,7 +261,7 @@ class ChatModelAdmin(ConfigurationAdmin):
     @admin.display(description=gettext_lazy("price"))
     def price_now(self, model: ChatModel) -> str:
         """What is asked for now."""
-        return _price_in_words(model.price.terms)
+        return _price_in_words(model.price.terms) + _extras_in_words(model.price.extras)
 
     def explain(self, refusal: DomainError) -> str:
         """What a price has to be."""
@@ -227,7 +272,7 @@ class ChatModelAdmin(ConfigurationAdmin):
     def save_model(self, request: HttpRequest, obj: ChatModel, form: Any, change: bool) -> None:
         """Save through the service, which records who, what and why."""
         values = {name: getattr(obj, name) for name in ModelForm.Meta.fields}
-        services.save_model(**values, price=form.terms(), **self.said(request, form))
+        services.save_model(**values, price=form.terms(), extras=form.extras(), **self.said(request, form))
         obj.pk = ChatModel.objects.get(code=obj.code).pk
 
 

@@ -34,6 +34,13 @@ class PerTokensOutput(serializers.Serializer[Any]):
     output_milli = serializers.IntegerField(help_text="of the answer and the thoughts before it")
 
 
+class ExtrasOutput(serializers.Serializer[Any]):
+    """What an answer costs on top for which `think` or `search` is asked, in milli-credits; 0 where it is included."""
+
+    think_milli = serializers.IntegerField()
+    search_milli = serializers.IntegerField()
+
+
 class GenerationOutput(serializers.Serializer[Any]):
     """The job that writes an answer. `charged_milli` is final in a settled state."""
 
@@ -55,6 +62,8 @@ class GenerationOutput(serializers.Serializer[Any]):
     completion_tokens = serializers.IntegerField()
     finish_reason = serializers.CharField()
     error_code = serializers.CharField()
+    think = serializers.BooleanField(source="thinks", allow_null=True, help_text="asked; null left it to the model")
+    search = serializers.BooleanField(source="searches", help_text="whether it was asked to search the web")
 
 
 class MessageOutput(serializers.Serializer[Any]):
@@ -123,6 +132,7 @@ class Models(Endpoint):
         price_per_1000_tokens = PerTokensOutput(source="per_tokens", allow_null=True)
         price_per_image_milli = serializers.IntegerField(source="image_milli", allow_null=True)
         offer = serializers.CharField(help_text="the version of this price, to be sent back with a question")
+        extras = ExtrasOutput()
         context_tokens = serializers.IntegerField(help_text="what is asked and answered fits in these")
         max_output_tokens = serializers.IntegerField(help_text="the longest answer")
         in_free_allowance = serializers.BooleanField(help_text="free uses of the day pay for it first")
@@ -273,6 +283,14 @@ class ConversationFile(Endpoint):
         return HttpResponse(file.content, content_type=file.media_type, headers=headers)
 
 
+class AskingInput(StrictSerializer):
+    """What every question says of its answer."""
+
+    offer = serializers.CharField(required=False, max_length=32)
+    think = serializers.BooleanField(required=False, allow_null=True, help_text="null leaves it to the model")
+    search = serializers.BooleanField(required=False, default=False)
+
+
 class Messages(Endpoint):
     """GET, POST /api/v1/chat/conversations/{id}/messages."""
 
@@ -282,14 +300,13 @@ class Messages(Endpoint):
     Output: ClassVar[Any] = MessageOutput
     PostOutput: ClassVar[Any] = AskedOutput
 
-    class Input(StrictSerializer):
+    class Input(AskingInput):
         """A message. Without `parent_id` it follows the branch that is looked at; with null it begins a new one."""
 
         # White space is the writer's; whether there is any text is a rule with its own refusal.
         content = serializers.CharField(allow_blank=True, trim_whitespace=False, max_length=limits.MAX_BODY_CHARS)
         model = serializers.CharField(max_length=64)
         client_id = ClientIdField()
-        offer = serializers.CharField(required=False, max_length=32)
         parent_id = serializers.UUIDField(required=False, allow_null=True)
         # How many there may be is refused with its own code.
         pictures = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=100)
@@ -317,6 +334,8 @@ class Messages(Endpoint):
             offer=body.get("offer", ""),
             parent_id=body.get("parent_id", Place.AFTER_HEAD),
             picture_ids=body.get("pictures", ()),
+            thinks=body.get("think"),
+            searches=body["search"],
             key=self.credential,
             address=visitors.address_of(request),
             now=clock.now(),
@@ -342,11 +361,10 @@ class Regenerate(IdempotentPost):
     created_status = 202
     PostOutput: ClassVar[Any] = AskedOutput
 
-    class Input(StrictSerializer):
+    class Input(AskingInput):
         """Without a model, the last answer's is asked again."""
 
         model = serializers.CharField(required=False, max_length=64)
-        offer = serializers.CharField(required=False, max_length=32)
 
     def post_once(self, request: Request, *, request_id: str, **url: Any) -> Response:
         """Start it."""
@@ -355,6 +373,8 @@ class Regenerate(IdempotentPost):
             user_id=self.user_id,
             message_id=url["message_id"],
             model=body.get("model"),
+            thinks=body.get("think"),
+            searches=body["search"],
             client_id=request_id,
             offer=body.get("offer", ""),
             key=self.credential,

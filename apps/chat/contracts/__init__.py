@@ -33,6 +33,7 @@ from apps.chat.contracts.key_usage import UsedOnDay
 from apps.chat.contracts.own_keys import OwnKeyPlace, OwnKeyState
 from apps.chat.contracts.pictures import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
 from apps.chat.contracts.prices import (
+    Extras,
     PerAnswer,
     PerImage,
     PerTokens,
@@ -56,6 +57,7 @@ __all__ = [
     "Capability",
     "CleanPicture",
     "ConversationSummary",
+    "Extras",
     "GenerationDetail",
     "GenerationState",
     "ImagePart",

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
 from apps.chat.contracts.prices import (
+    Extras,
     Price,
     Priced,
     Reported,
@@ -95,6 +96,7 @@ class ModelOffer(Priced):
     created_at: datetime
     price: Price
     offer: str
+    extras: Extras
     context_tokens: int
     max_output_tokens: int
     in_free_allowance: bool
@@ -147,6 +149,9 @@ class GenerationDetail(Priced):
     error_code: str
     # The parameter that its provider refused, by OpenAI's name, where it named one.
     error_param: str
+    # What was asked of it: to think, or not to; None left that to the model. And whether it was to search.
+    thinks: bool | None = None
+    searches: bool = False
 
     @property
     def is_settled(self) -> bool:

@@ -18,6 +18,7 @@ class Capability(TextChoices):
     VISION = "vision", _("sees images")
     REASONING = "reasoning", _("thinks before it answers")
     TOOLS = "tools", _("uses tools")
+    SEARCH = "search", _("searches the web")
 
 
 class Tokenizer(TextChoices):

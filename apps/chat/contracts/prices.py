@@ -40,6 +40,17 @@ class PerImage:
 Price = PerAnswer | PerTokens | PerImage
 
 
+@dataclass(frozen=True, kw_only=True)
+class Extras:
+    """What an answer costs on top of its price for which it is asked to think, or to search; 0 where that is included.
+
+    By the token, thoughts are paid as output besides.
+    """
+
+    think_milli: int = 0
+    search_milli: int = 0
+
+
 class Priced:
     """Something that has a price, for those who show it by its kind."""
 
@@ -68,6 +79,7 @@ class PricedModel(Priced):
     id: str
     name: str
     price: Price
+    extras: Extras = Extras()
 
 
 @dataclass(frozen=True, kw_only=True)

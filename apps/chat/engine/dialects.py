@@ -55,7 +55,11 @@ class Dialect:
         """What is asked of the answer, in this provider's words."""
         said: dict[str, Any] = {}
         for name, value in asked.items():
-            said |= self.option_ways[name](value) if name in self.option_ways else {name: value}
+            more = self.option_ways[name](value) if name in self.option_ways else {name: value}
+            if "tools" in said and "tools" in more:
+                # Those of a program, and a provider's own.
+                more = {**more, "tools": [*said["tools"], *more["tools"]]}
+            said |= more
         return said
 
     def understood(self, error: UpstreamError) -> UpstreamError:

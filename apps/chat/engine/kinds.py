@@ -18,6 +18,8 @@ class OpenAICompatible(ChannelKind):
 
     code = OPENAI_COMPATIBLE
     label = _("OpenAI compatible")
+    # As OpenAI is asked to; who cannot says so.
+    searches = True
     # What its errors mean beyond those that all share, by the provider's own code or type.
     codes: ClassVar[Mapping[str, str]] = MappingProxyType({})
     # What becomes of the options that it does not take as OpenAI does.
@@ -80,6 +82,7 @@ class Zhipu(OpenAICompatible):
             "stop": option_ways.one_stop,
             "response_format": option_ways.no_schema,
             "reasoning_effort": option_ways.thinking,
+            "web_search_options": option_ways.search_tool,
         }
     )
 
@@ -99,9 +102,10 @@ class DeepSeek(OpenAICompatible):
     code = "deepseek"
     label = _("DeepSeek")
     public_url = "https://api.deepseek.com/v1"
+    searches = False
     option_ways = MappingProxyType(
         {
-            **without("seed", "logit_bias", "verbosity", "parallel_tool_calls"),
+            **without("seed", "logit_bias", "verbosity", "parallel_tool_calls", "web_search_options"),
             "response_format": option_ways.no_schema,
             "reasoning_effort": option_ways.thinking_or_effort,
         }
@@ -130,6 +134,7 @@ class Qwen(OpenAICompatible):
             **at_most("temperature", 1.99),
             **at_most("top_logprobs", 5),
             "reasoning_effort": option_ways.thinking_enabled,
+            "web_search_options": option_ways.search_enabled,
             "tool_choice": option_ways.auto_or_named,
         }
     )
@@ -141,6 +146,8 @@ class Moonshot(OpenAICompatible):
     code = "moonshot"
     label = _("Moonshot")
     public_url = "https://api.moonshot.cn/v1"
+    # It has a tool for that, which calls back: nobody here answers it.
+    searches = False
     codes = MappingProxyType(
         {
             "exceeded_current_quota_error": "upstream_arrears",
@@ -151,6 +158,7 @@ class Moonshot(OpenAICompatible):
     option_ways = MappingProxyType(
         {
             **without("seed", "logit_bias", "verbosity", "parallel_tool_calls", "logprobs", "top_logprobs"),
+            **without("web_search_options"),
             **at_most("temperature", 1),
             "reasoning_effort": option_ways.thinking,
             "tool_choice": option_ways.none_or_auto,
@@ -163,7 +171,10 @@ class Ollama(OpenAICompatible):
 
     code = "ollama"
     label = _("Ollama")
-    option_ways = MappingProxyType(without("logit_bias", "verbosity", "tool_choice", "parallel_tool_calls"))
+    searches = False
+    option_ways = MappingProxyType(
+        without("logit_bias", "verbosity", "tool_choice", "parallel_tool_calls", "web_search_options")
+    )
 
 
 class Sandbox(OpenAICompatible):

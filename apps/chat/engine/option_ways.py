@@ -44,6 +44,16 @@ def thinking_enabled(effort: str) -> dict[str, Any]:
     return {"enable_thinking": effort != "none"}
 
 
+def search_enabled(value: dict[str, Any]) -> dict[str, Any]:
+    """A search, by Qwen's name."""
+    return {"enable_search": True}
+
+
+def search_tool(value: dict[str, Any]) -> dict[str, Any]:
+    """A search, as a tool of Zhipu's own that it calls and answers itself."""
+    return {"tools": [{"type": "web_search", "web_search": {"enable": True, "search_result": False}}]}
+
+
 def none_or_auto(choice: Any) -> dict[str, Any]:
     """Whether tools may be called, where nobody can say that one must."""
     return {"tool_choice": choice if choice == "none" else "auto"}

@@ -6,7 +6,17 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import Capability, ModelKind, PerAnswer, PerImage, PerTokens, Price, PriceKind, Tokenizer
+from apps.chat.contracts import (
+    Capability,
+    Extras,
+    ModelKind,
+    PerAnswer,
+    PerImage,
+    PerTokens,
+    Price,
+    PriceKind,
+    Tokenizer,
+)
 from apps.kernel.models import Row
 
 
@@ -23,6 +33,9 @@ class ModelPrice(Row):
     cached_milli = models.PositiveIntegerField(_("a thousand cached tokens of input"), null=True, blank=True)
     output_milli = models.PositiveIntegerField(_("a thousand tokens of output"), null=True, blank=True)
     image_milli = models.PositiveIntegerField(_("an image"), null=True, blank=True)
+    # On top, for an answer that is asked to think, or to search.
+    think_milli = models.PositiveIntegerField(_("for thinking (thousandths of a credit)"), default=0)
+    search_milli = models.PositiveIntegerField(_("for searching (thousandths of a credit)"), default=0)
 
     class Meta:
         verbose_name = _("price")
@@ -65,6 +78,10 @@ class ModelPrice(Row):
                 ),
                 name="chat_modelprice_terms",
             ),
+            models.CheckConstraint(
+                condition=~Q(kind=PriceKind.PER_IMAGE) | Q(think_milli=0, search_milli=0),
+                name="chat_modelprice_extras_of_texts",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -81,6 +98,11 @@ class ModelPrice(Row):
             output_milli=self.output_milli,
             image_milli=self.image_milli,
         )
+
+    @property
+    def extras(self) -> Extras:
+        """What it asks on top."""
+        return Extras(think_milli=self.think_milli, search_milli=self.search_milli)
 
 
 def price_of(
@@ -104,6 +126,7 @@ class ChatModel(Row):
     has_vision = models.BooleanField(_("sees images"), default=False)
     has_reasoning = models.BooleanField(_("thinks before it answers"), default=False)
     has_tools = models.BooleanField(_("uses tools"), default=False)
+    has_search = models.BooleanField(_("searches the web"), default=False)
     # The present version. Every generation names its own, so a change concerns only later ones.
     price = models.ForeignKey(
         ModelPrice, verbose_name=_("price"), on_delete=models.PROTECT, related_name="+", db_index=False
@@ -132,7 +155,8 @@ class ChatModel(Row):
             models.CheckConstraint(condition=Q(kind__in=ModelKind.values), name="chat_chatmodel_kind_known"),
             models.CheckConstraint(condition=Q(tokenizer__in=Tokenizer.values), name="chat_chatmodel_tokenizer_known"),
             models.CheckConstraint(
-                condition=Q(kind=ModelKind.TEXT) | Q(has_vision=False, has_reasoning=False, has_tools=False),
+                condition=Q(kind=ModelKind.TEXT)
+                | Q(has_vision=False, has_reasoning=False, has_tools=False, has_search=False),
                 name="chat_chatmodel_capabilities_of_text",
             ),
         ]

@@ -45,6 +45,10 @@ class Generation(Row):
     branch_tokens = models.PositiveIntegerField(_("branch (tokens)"), null=True, blank=True)
     # How long the answer may be; shortened where its owner could not pay for the model's longest.
     max_output_tokens = models.PositiveIntegerField(_("longest answer (tokens)"), default=0)
+    # What was asked of it beside words, which has a price of its own: to think, or not to (NULL left that to the model,
+    # at no price), and to search.
+    thinks = models.BooleanField(_("asked to think"), null=True, blank=True)
+    searches = models.BooleanField(_("asked to search"), default=False)
     is_shortened = models.BooleanField(_("shortened to what could be paid"), default=False)
     # Whether some output was kept when it was settled, and not we broke it off: what decides about the charge.
     is_delivered = models.BooleanField(_("counts as delivered"), default=False)

@@ -74,6 +74,8 @@ class AnswerUsage(models.Model):
     vectors = models.PositiveSmallIntegerField(_("embeddings"), default=0)
     basis = models.CharField(_("counted by"), max_length=8, choices=UsageBasis)
     charged_milli = models.PositiveIntegerField(_("charged (thousandths of a credit)"))
+    # What of its cost was asked for thinking and searching.
+    extra_milli = models.PositiveIntegerField(_("for extras (thousandths of a credit)"), default=0)
     # What it would have cost beyond its hold, which its owner does not pay.
     absorbed_milli = models.BigIntegerField(_("beyond the hold (thousandths of a credit)"))
     # What the route cost us then, by which version; NULL where nobody has said what it costs.

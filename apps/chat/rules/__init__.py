@@ -27,11 +27,11 @@ from apps.chat.rules.chain import (
     refused_by,
 )
 from apps.chat.rules.channel_limits import CHANNEL_LIMITS, channel_limits
-from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_price
+from apps.chat.rules.charging import MOST_CONTEXT_TOKENS, check_cost, check_extras, check_price
 from apps.chat.rules.entitlements import lengthened
 from apps.chat.rules.keys import FIRST_KEY, KEY_SLEEP, hint_of, is_header_value
 from apps.chat.rules.networks import is_within, read_network
-from apps.chat.rules.options import named_part, option_tokens, options_to_count, text_of_options
+from apps.chat.rules.options import named_part, option_tokens, options_to_count, switch_options, text_of_options
 from apps.chat.rules.outcomes import (
     ANSWER_FILTERED,
     EMPTY_ANSWER,
@@ -111,6 +111,7 @@ __all__ = [
     "channel_limits",
     "check_channel_addresses",
     "check_cost",
+    "check_extras",
     "check_fits",
     "check_key_may_stay",
     "check_price",
@@ -155,6 +156,7 @@ __all__ = [
     "says_something",
     "shown_turn",
     "sources_of",
+    "switch_options",
     "text_of_options",
     "text_turn",
     "texts_to_count",

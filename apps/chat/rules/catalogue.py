@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from apps.chat import errors
-from apps.chat.contracts import Capability, ModelKind, PerAnswer, PerImage, PerTokens, Price
+from apps.chat.contracts import Capability, Extras, ModelKind, PerAnswer, PerImage, PerTokens, Price
 from apps.kernel import offers
 
 _FITTING: dict[ModelKind, tuple[type, ...]] = {
@@ -13,7 +13,7 @@ _FITTING: dict[ModelKind, tuple[type, ...]] = {
     ModelKind.EMBEDDING: (PerTokens,),
 }
 # All that there is so far; one that is recorded before it is handed on stays out of this.
-_HANDED_ON = frozenset({Capability.VISION, Capability.REASONING, Capability.TOOLS})
+_HANDED_ON = frozenset({Capability.VISION, Capability.REASONING, Capability.TOOLS, Capability.SEARCH})
 
 
 def is_fitting(price: Price, *, kind: ModelKind) -> bool:
@@ -38,12 +38,13 @@ def check_price_fits(price: Price, *, kind: ModelKind) -> None:
         raise errors.ConfigurationNotValid(field="output_milli" if is_about_output else "price_kind")
 
 
-def offer_of(*, model: str, price: Price, is_in_free_allowance: bool) -> str:
+def offer_of(*, model: str, price: Price, extras: Extras, is_in_free_allowance: bool) -> str:
     """The version of what a model asks: all of its price, and whether free answers of the day pay for it first."""
-    terms = {"kind": type(price).__name__, **asdict(price)}
+    terms = {"kind": type(price).__name__, **asdict(price), **asdict(extras)}
     return offers.version_of(model=model, free=int(is_in_free_allowance), **terms)
 
 
-def offered(capabilities: Iterable[Capability]) -> tuple[Capability, ...]:
-    """Those of a model's capabilities that can be used here."""
-    return tuple(each for each in capabilities if each in _HANDED_ON)
+def offered(capabilities: Iterable[Capability], *, can_search: bool = True) -> tuple[Capability, ...]:
+    """Those of a model's capabilities that can be used here; to search only where a channel of its can be asked to."""
+    handed_on = _HANDED_ON if can_search else _HANDED_ON - {Capability.SEARCH}
+    return tuple(each for each in capabilities if each in handed_on)

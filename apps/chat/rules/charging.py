@@ -6,7 +6,7 @@ A price by the token is for a thousand of them; what an answer costs is rounded 
 from dataclasses import asdict
 
 from apps.chat import errors
-from apps.chat.contracts import PerAnswer, PerImage, PerTokens, Price, UpstreamCost, Usage
+from apps.chat.contracts import Extras, PerAnswer, PerImage, PerTokens, Price, UpstreamCost, Usage
 from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
 
 _PER = 1000
@@ -14,6 +14,7 @@ _PER = 1000
 _MOST_MILLI_PER_ANSWER = 10**9
 _MOST_MILLI_PER_IMAGE = 10**7
 _MOST_MILLI_PER_THOUSAND = 500_000
+_MOST_MILLI_PER_EXTRA = 10**7
 _MOST_MICROYUAN = 10**9
 MOST_CONTEXT_TOKENS = 2_000_000
 
@@ -46,25 +47,44 @@ def check_price(price: Price) -> None:
                 raise errors.ConfigurationNotValid(field="cached_milli")
 
 
-def most(price: Price, *, input_tokens: int, output_tokens: int, images: int = 1) -> int:
+def check_extras(extras: Extras, *, can_think: bool, can_search: bool) -> None:
+    """Raise ConfigurationNotValid for extras that nobody could be asked, or for what the model cannot do."""
+    for name, value, can in (
+        ("think_milli", extras.think_milli, can_think),
+        ("search_milli", extras.search_milli, can_search),
+    ):
+        if not 0 <= value <= (_MOST_MILLI_PER_EXTRA if can else 0):
+            raise errors.ConfigurationNotValid(field=name)
+
+
+def on_top(extras: Extras, *, thinks: bool | None, searches: bool) -> int:
+    """What an answer costs on top of its price, once it is delivered, for what was asked of it beside words."""
+    return (extras.think_milli if thinks else 0) + (extras.search_milli if searches else 0)
+
+
+def most(price: Price, *, input_tokens: int, output_tokens: int, images: int = 1, extra_milli: int = 0) -> int:
     """The most that an answer of so many tokens, or so many images, can cost: what is set aside before it is begun."""
     match price:
         case PerAnswer():
-            return price.answer_milli
+            return price.answer_milli + extra_milli
         case PerImage():
-            return images * price.image_milli
+            return images * price.image_milli + extra_milli
         case PerTokens():
-            return _rounded_up(input_tokens * price.input_milli + output_tokens * price.output_milli)
+            return _rounded_up(input_tokens * price.input_milli + output_tokens * price.output_milli) + extra_milli
 
 
-def least(price: Price, *, input_tokens: int, output_tokens: int) -> int:
+def least(price: Price, *, input_tokens: int, output_tokens: int, extra_milli: int = 0) -> int:
     """What has to be there for an answer of at most so many tokens to be begun at all, though it may be cut short."""
-    return most(price, input_tokens=input_tokens, output_tokens=min(output_tokens, LEAST_OUTPUT_TOKENS))
+    output_tokens = min(output_tokens, LEAST_OUTPUT_TOKENS)
+    return most(price, input_tokens=input_tokens, output_tokens=output_tokens, extra_milli=extra_milli)
 
 
-def payable_output(price: Price, *, input_tokens: int, output_tokens: int, available_milli: int) -> int | None:
+def payable_output(
+    price: Price, *, input_tokens: int, output_tokens: int, available_milli: int, extra_milli: int = 0
+) -> int | None:
     """How long an answer may be, at most so many tokens, that this pays for; None when it pays for none of use."""
-    if available_milli < least(price, input_tokens=input_tokens, output_tokens=output_tokens):
+    asked = {"input_tokens": input_tokens, "output_tokens": output_tokens, "extra_milli": extra_milli}
+    if available_milli < least(price, **asked):
         return None
     match price:
         case PerAnswer() | PerImage():
@@ -72,34 +92,40 @@ def payable_output(price: Price, *, input_tokens: int, output_tokens: int, avail
         case PerTokens():
             if not price.output_milli:
                 return output_tokens
-            paid = (available_milli * _PER - input_tokens * price.input_milli) // price.output_milli
+            paid = ((available_milli - extra_milli) * _PER - input_tokens * price.input_milli) // price.output_milli
             return min(output_tokens, paid)
 
 
-def cost(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool) -> int:
+def cost(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool, extra_milli: int = 0) -> int:
     """What an answer costs by its price, whatever was set aside for it; nothing unless it was delivered.
 
     By the token one that is not whole costs no more output than we kept of it; per answer it costs the same. Per image
-    the whole price of each that was kept is charged, and nothing where none was.
+    the whole price of each that was kept is charged, and nothing where none was. Extras are charged whole.
     """
     if not is_delivered:
         return 0
     match price:
         case PerAnswer():
-            return price.answer_milli
+            return price.answer_milli + extra_milli
         case PerImage():
             return usage.images * price.image_milli
         case PerTokens():
             output = usage.output_tokens if is_whole else min(usage.output_tokens, usage.kept_tokens)
             fresh = usage.input_tokens - usage.cached_tokens
-            return _rounded_up(
-                fresh * price.input_milli + usage.cached_tokens * price.cached_milli + output * price.output_milli
+            return (
+                _rounded_up(
+                    fresh * price.input_milli + usage.cached_tokens * price.cached_milli + output * price.output_milli
+                )
+                + extra_milli
             )
 
 
-def charge(price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool, held_milli: int) -> int:
+def charge(
+    price: Price, *, usage: Usage, is_delivered: bool, is_whole: bool, held_milli: int, extra_milli: int = 0
+) -> int:
     """What its owner pays of the cost: never more than was set aside, nothing where nothing was."""
-    return min(cost(price, usage=usage, is_delivered=is_delivered, is_whole=is_whole), held_milli)
+    of_it = cost(price, usage=usage, is_delivered=is_delivered, is_whole=is_whole, extra_milli=extra_milli)
+    return min(of_it, held_milli)
 
 
 def upstream_cost(terms: UpstreamCost, *, usage: Usage) -> int:

@@ -56,7 +56,6 @@ _IGNORED: Mapping[str, Check] = {
 _AS_IT_IS: Mapping[str, tuple[Check, tuple[Any, ...]]] = {
     "modalities": (_is(list), (["text"],)),
     "audio": (_is(dict), ()),
-    "web_search_options": (_is(dict), ()),
 }
 _READ = {"model", "messages", "n", "max_tokens", "max_completion_tokens", "stream", "stream_options", *options.NAMES}
 _OF_TOOLS = {"tools", "tool_choice", "functions", "function_call"}

@@ -20,6 +20,7 @@ _MAX_BIASES = 1024
 MAX_ALTERNATIVES = 20
 # A format is read by the model and paid for with the question; nobody writes one by hand that is longer, or deeper.
 _MAX_FORMAT_CHARS = 64_000
+_MAX_SEARCH_CHARS = 1_000
 _MAX_DEPTH = 32
 _LARGEST_SEED = 2**63
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
@@ -74,6 +75,16 @@ def _is_schema(value: Any) -> bool:
     )
 
 
+def _is_search(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() <= {"search_context_size", "user_location"}
+        and value.get("search_context_size", "medium") in ("low", "medium", "high")
+        and isinstance(value.get("user_location"), dict | None)
+        and is_plain(value, max_chars=_MAX_SEARCH_CHARS)
+    )
+
+
 _CAN_BIAS = number_within(-100, 100)
 _OPTIONS: Mapping[str, Check] = {
     "temperature": number_within(0, 2),
@@ -88,6 +99,7 @@ _OPTIONS: Mapping[str, Check] = {
     "verbosity": _is_level,
     "logprobs": lambda value: isinstance(value, bool),
     "top_logprobs": lambda value: isinstance(value, int) and number_within(0, MAX_ALTERNATIVES)(value),
+    "web_search_options": _is_search,
 }
 NAMES = frozenset(_OPTIONS)
 # What else goes upstream by OpenAI's name.
@@ -117,6 +129,23 @@ def read_options(said: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
+# As OpenAI calls what asks for a search, and how much is thought.
+SEARCH, EFFORT = "web_search_options", "reasoning_effort"
+# How much thought is asked for where somebody only says that some is wanted.
+_SOME_EFFORT = "medium"
+
+
+def switch_options(*, thinks: bool | None, searches: bool) -> dict[str, Any]:
+    """The options that say what somebody switched on, or off, in a conversation."""
+    effort = {} if thinks is None else {EFFORT: _SOME_EFFORT if thinks else "none"}
+    return effort | ({SEARCH: {}} if searches else {})
+
+
+def asks_to_think(options: Mapping[str, Any]) -> bool | None:
+    """Whether the options ask for thought, or for none; None where they leave it to the model."""
+    return options[EFFORT] != "none" if EFFORT in options else None
+
+
 def is_plain(value: Any, *, max_chars: int) -> bool:
     """Whether JSON is of a size and a depth that people write, of texts and numbers that can be kept and sent."""
     try:
@@ -129,7 +158,7 @@ def text_of_options(options: Mapping[str, Any]) -> str:
     """What of the options is text that a model reads, or that may come back in its answer; in the order in which it is
     read, so that a word which is cut into names and values is one still.
     """
-    carriers = [options[name] for name in ("response_format", "stop", "tools") if name in options]
+    carriers = [options[name] for name in ("response_format", "stop", "tools", SEARCH) if name in options]
     # They were found flat enough, from a step within.
     return "\n".join(text for carrier in carriers for text in texts_in(carrier, _MAX_DEPTH + 1))
 
@@ -147,7 +176,7 @@ def option_tokens(options: Mapping[str, Any]) -> int:
 
 def options_to_count(options: Mapping[str, Any]) -> list[str]:
     """What of the options the model reads."""
-    return [as_json(options[name]) for name in ("response_format", "tools") if name in options]
+    return [as_json(options[name]) for name in ("response_format", "tools", SEARCH) if options.get(name)]
 
 
 class NotPlain(ValueError):

@@ -65,6 +65,8 @@ def generation_detail(row: Generation) -> GenerationDetail:
         finish_reason=row.finish_reason,
         error_code=row.error_code,
         error_param=row.error_param,
+        thinks=row.thinks,
+        searches=row.searches,
     )
 
 
@@ -94,6 +96,8 @@ _COLUMNS = {
     "finish_reason": "finish_reason",
     "error_code": "error_code",
     "error_param": "error_param",
+    "thinks": "thinks",
+    "searches": "searches",
     "text": "text",
     "reasoning": "reasoning",
     "tool_calls": "tool_calls",

@@ -13,7 +13,7 @@ from apps.chat.contracts import ModelKind, Policy, PricedModel, Tokenizer
 from apps.chat.models import ChatModel, ChatPolicy, ChatRule, Entitlement, FreeUse
 from apps.chat.rules.admission import AccessLimit
 from apps.chat.selectors.own_keys import own_key_of
-from apps.chat.selectors.routes import is_answering, is_served
+from apps.chat.selectors.routes import can_search, is_answering, is_served
 from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import PersonId, UserId
 
@@ -34,6 +34,8 @@ class ModelFacts:
     own_key_id: UUID | None
     # Known of offers alone: whether anybody would be asked now.
     is_answering: bool = True
+    # And whether any of its channels can be asked to search.
+    can_search: bool = True
 
     @property
     def is_enabled(self) -> bool:
@@ -83,15 +85,15 @@ def offers(*, user_id: UserId, now: datetime, code: str | None = None) -> list[M
     """The visible models that are switched on, in the operators' order; or the one of this code, visible or not."""
     asked = Q(is_visible=True) if code is None else Q(code=code)
     enabled = _models_for(user_id, now).filter(asked, is_served(), is_enabled=True)
-    rows = enabled.annotate(is_answering=is_answering(now)).order_by("sort", "code")
-    return [replace(_facts_of(row), is_answering=row.is_answering) for row in rows]
+    rows = enabled.annotate(is_answering=is_answering(now), can_search=can_search()).order_by("sort", "code")
+    return [replace(_facts_of(row), is_answering=row.is_answering, can_search=row.can_search) for row in rows]
 
 
 def priced_models() -> list[PricedModel]:
     """The visible models that are switched on, with their prices, in the operators' order; whoever looks."""
     rows = ChatModel.objects.filter(is_served(), is_enabled=True, is_visible=True).select_related("price")
     rows = rows.order_by("sort", "code")
-    return [PricedModel(id=row.code, name=row.name, price=row.price.terms) for row in rows]
+    return [PricedModel(id=row.code, name=row.name, price=row.price.terms, extras=row.price.extras) for row in rows]
 
 
 def is_blind(code: str) -> bool:

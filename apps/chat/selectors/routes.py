@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import BooleanField, Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models.expressions import Combinable
 
 from apps.chat.contracts import ModelKind, Target
-from apps.chat.models import Attempt, Channel, ChannelHealth, ChannelKey, Route
+from apps.chat.models import Attempt, Channel, ChannelHealth, ChannelKey, OwnKey, Route
 from apps.chat.registries import CHANNELS
 from apps.chat.rules.breaker import Health
 from apps.kernel import sealing
@@ -34,6 +35,17 @@ class OpenRoute:
 def is_served() -> Exists:
     """Whether a model has a route that is switched on, as its channel is: for queries of models."""
     return Exists(Route.objects.filter(model=OuterRef("pk"), is_enabled=True, channel__is_enabled=True))
+
+
+def can_search() -> Combinable:
+    """Whether a model is asked where it can be asked to search: with its member's own key, or else by any of its
+    channels. For queries of models that say `own_key_id`.
+    """
+    kinds = [kind.code for kind in CHANNELS if kind.searches]
+    own = OwnKey.objects.filter(pk=OuterRef("own_key_id"), kind__in=kinds)
+    routes = Route.objects.filter(model=OuterRef("pk"), is_enabled=True, channel__is_enabled=True)
+    by_channels = Q(Exists(routes.filter(channel__kind__in=kinds)), own_key_id=None)
+    return ExpressionWrapper(Q(Exists(own)) | by_channels, output_field=BooleanField())
 
 
 def is_answering(now: datetime) -> Exists:

@@ -58,6 +58,8 @@ def ask_question(
     address: str = "",
     offer: str = "",
     picture_ids: Sequence[UUID] = (),
+    thinks: bool | None = None,
+    searches: bool = False,
 ) -> Asked:
     """Add a user's message and start the answer to it; the same client_id answers the same generation.
 
@@ -66,11 +68,14 @@ def ask_question(
     which also counts against the cap of the API key, if one asks; by the token it is cut short to what can be paid.
     `address` is the visitor's, "" for nobody's; `offer` the version of the price that was shown, "" for any.
     `picture_ids` are pictures that it shows: uploaded and not asked with yet, or of this conversation.
+    `thinks` asks the model to think, or not to; None leaves it to the model; `searches` asks it to search. What of it
+    has a price is not free.
     Raises OfferChanged, ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff,
-    PictureNotFound, PictureInUse, TooManyPictures, ImagesNotUnderstood, and by the rules of the chain MessageEmpty,
-    MessageTooLong, AskedTooOften, KeyAskedTooOften, KeyTokensUsedUp, RequestBeyondKeyTokens, NetworkBlocked,
-    WordsRefused, ModelNotFound, ModelWritesNoText, ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid,
-    and of accounts MemberFrozen, MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
+    PictureNotFound, PictureInUse, TooManyPictures, ImagesNotUnderstood, ParameterNotOffered (for a model that cannot
+    think, or search), and by the rules of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften,
+    KeyTokensUsedUp, RequestBeyondKeyTokens, NetworkBlocked, WordsRefused, ModelNotFound, ModelWritesNoText,
+    ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen, MemberClosed,
+    MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
     conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
@@ -104,7 +109,13 @@ def ask_question(
             hang(question, conversation_id=conversation.pk)
             if _keep_as_ruled(question, asker):
                 tokens = rules.asked_tokens([rules.shown_turn(Role.USER, question.text, shown)])
-            asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=_sum(above_tokens, tokens))
+            asks = _asks(
+                asker,
+                answer,
+                question_tokens=tokens,
+                branch_tokens=_sum(above_tokens, tokens),
+                switched=(thinks, searches),
+            )
             _start(asker, asks, conversation, answer, title=rules.title_from(question.text))
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):
@@ -123,6 +134,8 @@ def regenerate_answer(
     key: IdentifiedKey | None = None,
     address: str = "",
     offer: str = "",
+    thinks: bool | None = None,
+    searches: bool = False,
 ) -> Asked:
     """Start another answer to the same user message, beside the old one; the same client_id does it once.
 
@@ -147,7 +160,9 @@ def regenerate_answer(
             if _keep_as_ruled(question, asker):
                 branch_tokens = None
             tokens = rules.asked_tokens([rules.shown_turn(Role.USER, question.text, question.pictures)])
-            asks = _asks(asker, answer, question_tokens=tokens, branch_tokens=branch_tokens)
+            asks = _asks(
+                asker, answer, question_tokens=tokens, branch_tokens=branch_tokens, switched=(thinks, searches)
+            )
             _start(asker, asks, question.conversation, answer, title="")
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):
@@ -199,12 +214,33 @@ def _sum(branch_tokens: int | None, more: int) -> int | None:
     return None if branch_tokens is None else branch_tokens + more
 
 
-def _asks(asker: paying.Admitted, answer: Message, *, question_tokens: int, branch_tokens: int | None) -> paying.Asks:
-    """How much the model has to read. What nobody counted is counted now, if the price or the key wants to know."""
+def _asks(
+    asker: paying.Admitted,
+    answer: Message,
+    *,
+    question_tokens: int,
+    branch_tokens: int | None,
+    switched: tuple[bool | None, bool],
+) -> paying.Asks:
+    """How much the model has to read, and what it shall do beside answering, if it can.
+
+    What nobody counted is counted now, if the price or the key wants to know. Raises ParameterNotOffered.
+    """
+    model, (thinks, searches) = asker.facts.model, switched
+    if searches and not model.has_search:
+        raise errors.ParameterNotOffered(param="search")
+    if thinks and not model.has_reasoning:
+        raise errors.ParameterNotOffered(param="think")
     has_tokens = asker.key is not None and asker.key.tokens_per_minute is not None
-    if branch_tokens is None and (has_tokens or isinstance(asker.facts.model.price.terms, PerTokens)):
+    if branch_tokens is None and (has_tokens or isinstance(model.price.terms, PerTokens)):
         branch_tokens = rules.asked_tokens(selectors.turns_above([answer])[answer.pk])
-    return paying.Asks(question_tokens=question_tokens, branch_tokens=branch_tokens)
+    return paying.Asks(
+        question_tokens=question_tokens,
+        branch_tokens=branch_tokens,
+        # It does not think, and need not be told so.
+        thinks=thinks if model.has_reasoning else None,
+        searches=searches,
+    )
 
 
 def _question_of(*, user_id: UserId, message_id: UUID) -> Message:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import ModelKind, PerAnswer, PerImage, PerTokens, Policy, Price, PriceKind, Tokenizer
+from apps.chat.contracts import Extras, ModelKind, PerAnswer, PerImage, PerTokens, Policy, Price, PriceKind, Tokenizer
 from apps.chat.models import ChatModel, ChatPolicy, ModelPrice
 from apps.chat.services import routing
 from apps.kernel import audit, configuration
@@ -32,6 +32,8 @@ def save_model(
     has_vision: bool = False,
     has_reasoning: bool = False,
     has_tools: bool = False,
+    has_search: bool = False,
+    extras: Extras = Extras(),  # noqa: B008  # frozen
     price: Price | None = None,
     price_milli: int | None = None,
     tokenizer: str = Tokenizer.BY_CODE,
@@ -47,24 +49,30 @@ def save_model(
 ) -> None:
     """Create or change the model of this code. Another price is a new version, for generations from now on.
 
-    `price_milli` is short for a price per answer; a price counts what models of this `kind` make. One that is not
-    visible stands on no page and in no list, and answers who names it. Raises ConfigurationNotValid.
+    `price_milli` is short for a price per answer, `extras` are asked on top, for what the model can; a price counts
+    what models of this `kind` make. One that is not visible stands on no page and in no list, and answers who names it.
+    Raises ConfigurationNotValid.
     """
     terms = price or PerAnswer(answer_milli=price_milli or 0)
-    if kind not in ModelKind.values or (kind != ModelKind.TEXT and (has_vision or has_reasoning or has_tools)):
+    abilities = {
+        "has_vision": has_vision,
+        "has_reasoning": has_reasoning,
+        "has_tools": has_tools,
+        "has_search": has_search,
+    }
+    if kind not in ModelKind.values or (kind != ModelKind.TEXT and any(abilities.values())):
         raise errors.ConfigurationNotValid(field="kind")
     if tokenizer not in Tokenizer.values:
         raise errors.ConfigurationNotValid(field="tokenizer")
     rules.check_price(terms)
+    rules.check_extras(extras, can_think=has_reasoning, can_search=has_search)
     rules.check_price_fits(terms, kind=ModelKind(kind))
     if not 0 < max_output_tokens < context_tokens <= rules.MOST_CONTEXT_TOKENS:
         raise errors.ConfigurationNotValid(field="max_output_tokens")
     values: dict[str, Any] = {
         "name": name,
         "kind": ModelKind(kind).value,
-        "has_vision": has_vision,
-        "has_reasoning": has_reasoning,
-        "has_tools": has_tools,
+        **abilities,
         "tokenizer": Tokenizer(tokenizer).value,
         "context_tokens": context_tokens,
         "max_output_tokens": max_output_tokens,
@@ -76,7 +84,7 @@ def save_model(
     }
     with transaction.atomic():
         one_at_a_time(f"chat.save_model:{code}")
-        values["price"] = _price(code=code, terms=terms, actor=actor, reason=reason, now=now)
+        values["price"] = _price(code=code, terms=terms, extras=extras, actor=actor, reason=reason, now=now)
         configuration.save(ChatModel, key={"code": code}, values=values, actor=actor, reason=reason, now=now)
     forget()
 
@@ -109,17 +117,17 @@ def check_models(*, model_ids: Collection[str]) -> None:
             raise errors.ModelNotFound(model=model_id)
 
 
-def _price(*, code: str, terms: Price, actor: str, reason: str, now: datetime) -> ModelPrice:
+def _price(*, code: str, terms: Price, extras: Extras, actor: str, reason: str, now: datetime) -> ModelPrice:
     """The version of the model's price that says this: the present one, or the next."""
     model = ChatModel.objects.select_related("price").filter(code=code).first()
-    if model is not None and model.price.terms == terms:
+    if model is not None and (model.price.terms, model.price.extras) == (terms, extras):
         return model.price
     number = 1 if model is None else model.price.number + 1
     kind = _KINDS[type(terms)]
     return configuration.save(
         ModelPrice,
         key={"code": f"{code}/{number}"},
-        values={"number": number, "kind": kind.value, **asdict(terms)},
+        values={"number": number, "kind": kind.value, **asdict(terms), **asdict(extras)},
         actor=actor,
         reason=reason,
         now=now,

@@ -155,7 +155,8 @@ def _where(
     """Where a generation can be asked now: with its member's own key, or else at the channels of its model."""
     if row.own_key_id is not None:
         return tuple(filter(has_room, at_own_keys.get(row.pk, ())))
-    return routing.targets_of(model_id=row.model_id, generation_id=row.pk, now=now, has_room=has_room)
+    asked: dict[str, Any] = {"model_id": row.model_id, "generation_id": row.pk, "searches": row.searches}
+    return routing.targets_of(**asked, now=now, has_room=has_room)
 
 
 def _oldest(limit: int, *, waiting: Collection[UUID] = (), own_wait: bool = False) -> QuerySet[Generation]:
@@ -228,7 +229,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         turns=turns,
         kind=rules.kind_of(row.price.terms),
         is_all_new=row.message is None,
-        options=row.options or {},
+        options=row.options or rules.switch_options(thinks=row.thinks, searches=row.searches),
         most_output_tokens=rules.most_output(row.max_output_tokens) if is_by_token else None,
         tokenizer=tokenizer,
         budget_tokens=budget,

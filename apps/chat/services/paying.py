@@ -42,12 +42,14 @@ class Asks:
     """How much is asked, in tokens as we count them: by the question itself, and with all of the branch above it.
 
     `branch_tokens` is None where nobody has counted the beginning of the branch. `most_output_tokens` is how long the
-    asker wants the answer to be at most; None leaves it to the model.
+    asker wants the answer to be at most; None leaves it to the model, and so does `thinks`.
     """
 
     question_tokens: int
     branch_tokens: int | None
     most_output_tokens: int | None = None
+    thinks: bool | None = None
+    searches: bool = False
 
     def tokens_for(self, model: ChatModel) -> int:
         """What the model will read of it at most; 0 where nobody has counted."""
@@ -89,6 +91,8 @@ def _paid(asker: Admitted, asks: Asks) -> Generation:
         asked_tokens=asks.tokens_for(model),
         branch_tokens=asks.branch_tokens,
         max_output_tokens=asks.output_of(model),
+        thinks=asks.thinks,
+        searches=asks.searches,
         created_at=asker.now,
     )
     _pay(row, asker)
@@ -151,14 +155,15 @@ def room_of(asker: Admitted) -> dict[str, Any]:
 
 
 def _pay(row: Generation, asker: Admitted) -> None:
-    """With a free use of the day, else by reserving the price; with the asker's own key, not at all."""
+    """With a free use of the day, unless an extra has a price, or by a hold; with the asker's own key, not at all."""
     day = local_day(asker.now)
     if asker.facts.own_key_id is not None:
         # None is taken, and their payments take turns all the same.
         take_free_use(person_id=asker.person_id, day=day, free_per_day=0)
         row.paid_by, row.own_key_id = PaidBy.OWN_KEY, asker.facts.own_key_id
         return
-    if take_free_use(person_id=asker.person_id, day=day, free_per_day=asker.question.free_per_day):
+    free_per_day = 0 if extra_of(row) else asker.question.free_per_day
+    if take_free_use(person_id=asker.person_id, day=day, free_per_day=free_per_day):
         row.paid_by, row.free_day = PaidBy.FREE, day
         return
     hold = _hold(row, asker)
@@ -175,7 +180,7 @@ def _hold(row: Generation, asker: Admitted) -> ledger.Hold:
         return _try_to_hold(row, asker)
     except ledger.InsufficientFunds:
         available = ledger.balance(account=account).available
-    asked = {"input_tokens": row.asked_tokens, "output_tokens": row.max_output_tokens}
+    asked = _asked(row)
     payable = charging.payable_output(price, available_milli=available, **asked)
     if payable is not None:
         row.is_shortened = payable < row.max_output_tokens
@@ -185,11 +190,21 @@ def _hold(row: Generation, asker: Admitted) -> ledger.Hold:
     raise errors.QuotaExhausted(price_milli=charging.least(price, **asked), available_milli=available)
 
 
+def extra_of(row: Generation) -> int:
+    """What an answer costs on top of its price, if it is delivered."""
+    return charging.on_top(row.price.extras, thinks=row.thinks, searches=row.searches)
+
+
+def _asked(row: Generation) -> dict[str, int]:
+    tokens = {"input_tokens": row.asked_tokens, "output_tokens": row.max_output_tokens}
+    return {**tokens, "extra_milli": extra_of(row)}
+
+
 def _try_to_hold(row: Generation, asker: Admitted) -> ledger.Hold:
     price = asker.facts.model.price.terms
     return ledger.hold(
         account=ledger.user_account(asker.user_id, QUOTA),
-        amount=charging.most(price, input_tokens=row.asked_tokens, output_tokens=row.max_output_tokens),
+        amount=charging.most(price, **_asked(row)),
         kind="chat",
         cause=ledger.Cause("chat.generation", str(row.pk)),
         deadline_at=asker.now + HOLD_FOR,

@@ -11,6 +11,7 @@ from django.db.models import Q
 
 from apps.chat import rules, selectors
 from apps.chat.contracts import Target
+from apps.chat.registries import CHANNELS
 from apps.chat.rules import breaker
 from apps.chat.selectors import OpenRoute
 from apps.kernel.fresh import Fresh
@@ -26,13 +27,18 @@ _busy_until: dict[tuple[UUID, UUID], datetime] = {}
 
 
 def targets_of(
-    *, model_id: UUID, generation_id: UUID, now: datetime, has_room: Callable[[Target], bool] = lambda target: True
+    *,
+    model_id: UUID,
+    generation_id: UUID,
+    now: datetime,
+    has_room: Callable[[Target], bool] = lambda target: True,
+    searches: bool = False,
 ) -> tuple[Target, ...]:
     """Where this generation can be asked now, first choice first; a channel without room comes to nothing.
 
     Nor does one that is left alone for its failures; when it may be tried again, its target says so. The keys of a
     channel follow each other, and take turns in coming first; who said that it is busy comes last. What operators
-    change, and what other engines find out, counts within two seconds.
+    change, and what other engines find out, counts within two seconds. `searches` leaves out who cannot be asked to.
     """
     if model_id not in _routes.get():
         # One whose first route is younger than what we read is not refused for that.
@@ -40,6 +46,8 @@ def targets_of(
     open_routes = [route for route in _routes.get().get(model_id, ()) if has_room(route.targets[0][0])]
     ordered = rules.order_of_asking(open_routes, generation_id=generation_id)
     targets = [target for route in ordered for target in _askable(route, now)]
+    if searches:
+        targets = [target for target in targets if CHANNELS[target.channel_kind].searches]
     return tuple(sorted(targets, key=lambda target: _busy_until.get(_place(target), now) > now))
 
 

@@ -55,8 +55,10 @@ def settle(
         error_code=outcome.error_code,
     )
     usage = _usage(row, outcome)
+    extra = charging.on_top(row.price.extras, thinks=row.thinks, searches=row.searches)
     cost = charging.cost(
         row.price.terms,
+        extra_milli=extra,
         usage=usage,
         is_delivered=is_delivered,
         is_whole=rules.is_whole(state=outcome.state, finish_reason=outcome.finish_reason),
@@ -95,7 +97,8 @@ def settle(
         if is_unpaid:
             # Before the payment: asking locks this row and then the account, and so must settling.
             count_unpaid(person_id=accounts.person_of(user_id=UserId(row.user_id)), day=day)
-        insert([_usage_row(row, outcome, usage, charged=charged, cost=cost, now=now)])
+        extra = extra if is_delivered else 0
+        insert([_usage_row(row, outcome, usage, charged=charged, cost=cost, extra=extra, now=now)])
         _resolve_payment(row, charged=charged, is_delivered=is_delivered, now=now)
         for direction, found in (
             (TextDirection.QUESTION, outcome.found_in_question),
@@ -146,7 +149,7 @@ def _vectors_row(row: Generation, outcome: Outcome, *, now: datetime) -> AnswerV
 
 
 def _usage_row(
-    row: Generation, outcome: Outcome, usage: Usage, *, charged: int, cost: int, now: datetime
+    row: Generation, outcome: Outcome, usage: Usage, *, charged: int, cost: int, extra: int, now: datetime
 ) -> AnswerUsage:
     """What it took, for good. What cannot be told later is logged now: counts that nobody believes, a cost not paid."""
     absorbed = cost - charged if row.hold_id is not None else 0
@@ -164,6 +167,7 @@ def _usage_row(
         price_id=row.price_id,
         **{field.name: getattr(usage, field.name) for field in fields(Usage)},
         charged_milli=charged,
+        extra_milli=extra,
         absorbed_milli=absorbed,
         cost=of_route,
         cost_microyuan=None if of_route is None else charging.upstream_cost(of_route.terms, usage=usage),

@@ -17,6 +17,7 @@ from apps.chat.engine import feed
 from apps.chat.models import ChatModel, Generation
 from apps.chat.rules.admission import Rate, rate_of
 from apps.chat.rules.chain import Lately
+from apps.chat.rules.options import SEARCH, asks_to_think
 from apps.chat.rules.tool_use import text_of_call
 from apps.chat.services import paying
 from apps.chat.services.chain import asking, blocked_networks, chain
@@ -175,16 +176,24 @@ def _asking(turns: tuple[Turn, ...], options: Mapping[str, Any], **who: Any) -> 
 def _asks(
     asker: Admitted, options: Mapping[str, Any], *, most_output_tokens: int | None, exact_tokens: int | None
 ) -> paying.Asks:
-    """How much the model has to read. Raises RequestTooLong, and ParameterNotOffered for tools that it does not use."""
+    """How much the model has to read. Raises RequestTooLong, and ParameterNotOffered for what it cannot do."""
     model, turns = asker.facts.model, asker.question.turns
     if not model.has_vision and any(turn.pictures for turn in turns):
         raise errors.ImagesNotUnderstood
     if not model.has_tools and ("tools" in options or any(turn.calls for turn in turns)):
         raise errors.ParameterNotOffered(param="tools")
+    if SEARCH in options and not model.has_search:
+        raise errors.ParameterNotOffered(param=SEARCH)
     beside_tokens = rules.option_tokens(options)
     rules.check_fits(turns, beside_tokens=beside_tokens, budget_tokens=model.prompt_tokens, exact_tokens=exact_tokens)
     tokens = rules.asked_tokens(turns) + beside_tokens
-    return paying.Asks(question_tokens=tokens, branch_tokens=tokens, most_output_tokens=most_output_tokens)
+    return paying.Asks(
+        question_tokens=tokens,
+        branch_tokens=tokens,
+        most_output_tokens=most_output_tokens,
+        thinks=asks_to_think(options),
+        searches=SEARCH in options,
+    )
 
 
 def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
@@ -235,9 +244,13 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
 def _check_as_shown(offer: str, model: ChatModel) -> None:
     """Raise OfferChanged, with the present price, where the asker was shown another one."""
     price, is_free = model.price.terms, model.is_in_free_allowance
-    if not offer or offer == (present := rules.offer_of(model=model.code, price=price, is_in_free_allowance=is_free)):
+    if not offer:
         return
-    raise OfferChanged(offer=present, model=model.code, name=model.name, in_free_allowance=is_free, **asdict(price))
+    extras = model.price.extras
+    present = rules.offer_of(model=model.code, price=price, extras=extras, is_in_free_allowance=is_free)
+    if offer != present:
+        terms = {**asdict(price), **asdict(extras)}
+        raise OfferChanged(offer=present, model=model.code, name=model.name, in_free_allowance=is_free, **terms)
 
 
 def queue(*rows: Generation, asker: Admitted) -> Rate | None:

@@ -21,11 +21,17 @@ class Answer:
 
 
 def compose(
-    questions: Sequence[str], *, is_deep: bool, results: Sequence[str] = (), pictures: Sequence[str] = ()
+    questions: Sequence[str],
+    *,
+    is_deep: bool,
+    results: Sequence[str] = (),
+    pictures: Sequence[str] = (),
+    has_searched: bool = False,
 ) -> Answer:
     """Answer the last of a conversation's questions; the same questions get the same answer.
 
-    `results` are what tools said that were called for it, `pictures` what it sees in the last question.
+    `results` are what tools said that were called for it, `pictures` what it sees in the last question. A search finds
+    nothing but the question: here is no web.
     """
     question = questions[-1] if questions else ""
     words = wordings.CHINESE if tokens.is_cjk(question) else wordings.ENGLISH
@@ -36,6 +42,8 @@ def compose(
         content = f"{words.seen.format(number=len(pictures), pictures=', '.join(pictures))}\n\n{content}"
     if results:
         content = words.told.format(results="\n\n".join(results))
+    elif has_searched:
+        content = f"{words.searched.format(topic=topic)}\n\n{content}"
     return Answer(reasoning=words.reasoning.format(topic=topic) if is_deep else "", content=content)
 
 

@@ -42,6 +42,9 @@ class CompletionRequest:
     schema: dict[str, Any] | None
     # How many other tokens are told of each; None where nobody asks.
     alternatives: int | None
+    # Whether it shall think; None leaves that to the model. And whether it shall search.
+    thinks: bool | None = None
+    searches: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,8 @@ def read(body: Any) -> CompletionRequest:
         has_older_limit="max_tokens" in body,
         tools=offered,
         tool_choice=body.get("tool_choice", "auto"),
+        thinks=None if body.get("reasoning_effort") is None else body["reasoning_effort"] != "none",
+        searches=isinstance(body.get("web_search_options"), dict),
         pictures=shown[-1] if shown else [],
         results=[text for role, text in _behind_the_last_question(spoken) if role == "tool"],
         stops=_stops(body.get("stop")),
@@ -117,7 +122,11 @@ def plan(request: CompletionRequest, *, pace: Pace) -> Plan:
     question = request.questions[-1] if request.questions else ""
     calls = tool_calls.called(request.tools, request.tool_choice, question=question, is_answered=bool(request.results))
     answer = answers.compose(
-        request.questions, is_deep=pace.is_deep, results=request.results, pictures=request.pictures
+        request.questions,
+        is_deep=pace.is_deep if request.thinks is None else request.thinks,
+        results=request.results,
+        pictures=request.pictures,
+        has_searched=request.searches,
     )
     text = (
         answer.content if request.schema is None else formats.written(request.schema, answer.content, question=question)

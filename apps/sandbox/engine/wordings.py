@@ -16,6 +16,7 @@ class Wordings:
     reasoning: str
     told: str
     seen: str
+    searched: str
 
 
 _CODE = '''```python
@@ -86,6 +87,7 @@ CHINESE = Wordings(
     ),
     told="工具返回：\n\n{results}",
     seen="我看到了 {number} 张图片：{pictures}。",
+    searched="已按要求搜索「{topic}」。沙箱不联网，搜到的只有你的问题本身。",
 )
 
 ENGLISH = Wordings(
@@ -155,4 +157,5 @@ ENGLISH = Wordings(
     ),
     told="The tools say:\n\n{results}",
     seen="Pictures that I see: {number} ({pictures}).",
+    searched="Searched for “{topic}” as asked. The sandbox has no web: all that was found is your question.",
 )

@@ -5,6 +5,7 @@ import { ofMember } from "../core/storage.js";
 import { text } from "../core/texts.js";
 import { setHint } from "./composer.js";
 import { keepModel, keptModel } from "./kept_question.js";
+import { extraMilli, offerSwitches, wireSwitches } from "./switches.js";
 
 const REMEMBERED = "model";
 const chosen = () => document.querySelector('input[name="model"]:checked');
@@ -21,9 +22,9 @@ let quota = null;
 /** {id, name, offer, isFreeDaily, sees} of the chosen model, or null when there is none. */
 export function chosenModel() {
   const radio = chosen();
-  const isFreeDaily = radio?.dataset.free === "true" && !("ownKey" in radio.dataset);
-  const sees = radio?.dataset.sees === "true";
-  return radio && { id: radio.value, name: radio.dataset.name, offer: radio.dataset.offer, isFreeDaily, sees };
+  if (!radio) return null;
+  const { name, offer, sees } = radio.dataset;
+  return { id: radio.value, name, offer, isFreeDaily: isFree(radio), sees: sees === "true" };
 }
 
 /** The name of a model by its id; the id where it is not offered any more. */
@@ -31,6 +32,9 @@ export const modelName = (id) => document.querySelector(`input[name="model"][val
 
 /** The names of the models that see and can be chosen. */
 export const seeingModels = () => [...document.querySelectorAll('input[name="model"][data-sees="true"]:enabled')].map((radio) => radio.dataset.name);
+
+/** What has a price of its own is not in the free allowance, nor is what an own key asks. */
+const isFree = (radio) => radio.dataset.free === "true" && !("ownKey" in radio.dataset) && !extraMilli(radio);
 
 function show() {
   const radio = chosen();
@@ -43,25 +47,27 @@ function show() {
     : text("hint-tokens", { input: creditNumber(Number(inputMilli)), output: creditNumber(Number(outputMilli)) });
   showLow();
   if ("ownKey" in radio.dataset) return setHint(text("hint-own"));
-  setHint(freeLeft > 0 && radio.dataset.free === "true" ? text("hint-free", { n: freeLeft }) : price);
+  setHint(freeLeft > 0 && isFree(radio) ? text("hint-free", { n: freeLeft }) : price);
 }
 
-/** What is left for the chosen model, in words, once it is little. */
-function littleLeft({ priceMilli, inputMilli, outputMilli, free, ownKey }) {
+/** What is left for the chosen model and what is asked of it, in words, once it is little. */
+function littleLeft(radio) {
+  const { priceMilli, inputMilli, outputMilli, ownKey } = radio.dataset;
   if (ownKey !== undefined) return "";
+  const extra = extraMilli(radio);
   if (!priceMilli) {
     const { questionTokens, leastTokens } = low.dataset;
-    const tokens = Math.floor((quota * 1000 - questionTokens * inputMilli) / outputMilli);
+    const tokens = Math.floor(((quota - extra) * 1000 - questionTokens * inputMilli) / outputMilli);
     if (tokens >= FEW_TOKENS) return "";
     return tokens < leastTokens ? text("low-none") : text("low-tokens", { n: count(tokens) });
   }
-  const answers = (free === "true" ? freeLeft : 0) + Math.floor(quota / Number(priceMilli));
+  const answers = (isFree(radio) ? freeLeft : 0) + Math.floor(quota / (Number(priceMilli) + extra));
   if (answers >= FEW_ANSWERS) return "";
   return answers ? text(answers === 1 ? "low-one" : "low-some", { n: answers }) : text("low-none");
 }
 
 function showLow() {
-  const words = quota === null || !chosen() ? "" : littleLeft(chosen().dataset);
+  const words = quota === null || !chosen() ? "" : littleLeft(chosen());
   low.hidden = !words;
   const line = low.querySelector("span");
   if (line.textContent !== words) line.textContent = words;
@@ -73,8 +79,12 @@ export function renewModels(page) {
   document.querySelector(".model-list").replaceWith(page.querySelector(".model-list"));
   const radio = document.querySelector(`input[name="model"][value="${CSS.escape(id ?? "")}"]:not(:disabled)`);
   if (radio) radio.checked = true;
+  offerSwitches(chosen());
   show();
-  return radio && radio.closest(".model-option").querySelector("[data-part=price]").textContent.trim();
+  if (!radio) return null;
+  const price = radio.closest(".model-option").querySelector("[data-part=price]").textContent.trim();
+  const extra = extraMilli(radio);
+  return extra ? `${price} ${text("switch-price", { n: creditNumber(extra) })}` : price;
 }
 
 /** Begins with the model that the question in the box is for, if one was chosen for it. */
@@ -82,7 +92,10 @@ export function wireModels({ isNewChat }) {
   const remembered = keptModel() || (isNewChat && ofMember.get(REMEMBERED));
   const radio = remembered && document.querySelector(`input[name="model"][value="${CSS.escape(remembered)}"]:not(:disabled)`);
   if (radio) radio.checked = true;
+  offerSwitches(chosen());
+  wireSwitches(show);
   document.getElementById("model-sheet").addEventListener("change", () => {
+    offerSwitches(chosen());
     show();
     ofMember.set(REMEMBERED, chosen().value);
     keepModel(chosen().value);

@@ -18,6 +18,7 @@ import { chosenModel, modelName, renewModels, seeingModels, wireModels } from ".
 import { chosenPictures, clearPictures, picturesOf, restorePictures, wirePictures } from "./pictures.js";
 import { report } from "./reports.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
+import { switched } from "./switches.js";
 import { addAnswer, addQuestion, describe, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
 
 const chat = document.getElementById("chat");
@@ -104,6 +105,7 @@ async function send() {
       offer: model.offer,
       client_id: attempt.clientId,
       ...(pictures.length ? { pictures } : {}),
+      ...switched(),
     });
     attempt = null;
     forgetQuestion();
@@ -204,8 +206,9 @@ async function regenerate(message) {
   if (sending || runningAnswer() || !model) return;
   sending = true;
   const id = message.dataset.message;
-  const name = `${id} ${model.id}`;
-  const send = ({ key }) => api.post(`chat/messages/${id}/regenerate`, { model: model.id, offer: model.offer }, { idempotencyKey: key });
+  const asked = { model: model.id, ...switched() };
+  const name = `${id} ${JSON.stringify(asked)}`;
+  const send = ({ key }) => api.post(`chat/messages/${id}/regenerate`, { ...asked, offer: model.offer }, { idempotencyKey: key });
   const refusal = await newAnswers.carryOut(name, send).then(() => null, (error) => error);
   sending = false;
   if (refusal?.code === "offer_changed") return askAtNewPrice(refusal, () => regenerate(message));

@@ -203,7 +203,8 @@ def test_a_price_per_image_is_a_version_like_any_other(models: None) -> None:
     rows = ModelPrice.objects.filter(code__startswith="painter/").order_by("number")
     assert [(row.code, row.terms) for row in rows] == [("painter/1", IMAGES), ("painter/2", PerImage(image_milli=3000))]
     said = AuditEntry.objects.get(action="chat.save_price", target_id="painter/2")
-    assert said.after == {"number": 2, "kind": "per_image", "image_milli": 3000}
+    extras = {"think_milli": 0, "search_milli": 0}
+    assert said.after == {"number": 2, "kind": "per_image", "image_milli": 3000, **extras}
     assert breaches() == []
 
 

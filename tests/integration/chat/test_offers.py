@@ -8,7 +8,7 @@ from django.test import Client
 
 from apps.accounts.contracts import Member
 from apps.chat import services
-from apps.chat.contracts import PerTokens
+from apps.chat.contracts import Extras, PerTokens
 from apps.chat.models import Conversation, Generation, Message
 from apps.kernel import clock
 from apps.kernel.errors import OfferChanged
@@ -55,6 +55,8 @@ def test_at_another_price_nothing_is_asked_and_the_present_one_is_told(
         "name": "Base",
         "in_free_allowance": True,
         "answer_milli": 2000,
+        "think_milli": 0,
+        "search_milli": 0,
     }
     assert (Generation.objects.count(), Message.objects.count(), paid(rich_alice)) == (0, 0, 0)
     assert Conversation.objects.get().head_id is None
@@ -79,8 +81,13 @@ def test_a_repeat_finds_its_first_answer_whatever_the_price_is_by_now(
 
 @pytest.mark.parametrize(
     "change",
-    [{"price_milli": 1001}, {"price_milli": None, "price": BY_TOKEN}, {"is_in_free_allowance": False}],
-    ids=["dearer", "by the token", "no longer free"],
+    [
+        {"price_milli": 1001},
+        {"price_milli": None, "price": BY_TOKEN},
+        {"is_in_free_allowance": False},
+        {"has_search": True, "extras": Extras(search_milli=1)},
+    ],
+    ids=["dearer", "by the token", "no longer free", "an extra"],
 )
 def test_whatever_changes_what_is_paid_is_another_offer(change: dict[str, Any], rich_alice: Member, model: str) -> None:
     stale = offer_of(rich_alice)
