@@ -40,11 +40,15 @@ def ask(client: OpenAI, **more: Any) -> Any:
     return client.chat.completions.create(**asked)
 
 
-def list_words(action: WordAction) -> None:
+@pytest.fixture
+def listed(request: pytest.FixtureRequest) -> WordAction:
+    """What is done about a word; asked for before the engine, which hears of new ones within two seconds only."""
+    action: WordAction = request.param
     services.save_word_list(
         code="bad", name="Bad", action=action, listed=ListedWords(words=("bad",)), actor="staff:1", reason="test",
         now=clock.now(),
     )  # fmt: skip
+    return action
 
 
 def test_they_come_with_the_answer(client: OpenAI, upstream: Upstream, engine: EngineThread) -> None:
@@ -87,14 +91,13 @@ def test_who_does_not_ask_hears_nothing_of_them(client: OpenAI, upstream: Upstre
     assert only().logprobs is None
 
 
-@pytest.mark.parametrize("action", [WordAction.MASK, WordAction.REJECT])
+@pytest.mark.parametrize("listed", [WordAction.MASK, WordAction.REJECT], indirect=True)
 @pytest.mark.parametrize(
     "tokens", [[token("a "), token("ba"), token("d")], [token("a fine"), token("one", "bad")]], ids=["said", "could"]
 )
 def test_what_words_keep_back_does_not_leak_through_them(
-    tokens: list[Any], action: WordAction, client: OpenAI, upstream: Upstream, engine: EngineThread
+    tokens: list[Any], listed: WordAction, client: OpenAI, upstream: Upstream, engine: EngineThread
 ) -> None:
-    list_words(action)
     upstream.scripts["up-base"] = [
         *(likely(each["token"], each) for each in tokens), reason("stop"), usage(7, 2),
     ]  # fmt: skip
@@ -105,10 +108,10 @@ def test_what_words_keep_back_does_not_leak_through_them(
     assert Generation.objects.get().logprobs is None
 
 
+@pytest.mark.parametrize("listed", [WordAction.FLAG], indirect=True)
 def test_a_word_that_is_only_recorded_keeps_nothing_back(
-    client: OpenAI, upstream: Upstream, engine: EngineThread
+    listed: WordAction, client: OpenAI, upstream: Upstream, engine: EngineThread
 ) -> None:
-    list_words(WordAction.FLAG)
     upstream.scripts["up-base"] = [likely("bad", token("bad")), reason("stop"), usage(7, 2)]
 
     assert ask(client).choices[0].logprobs.content[0].token == "bad"
