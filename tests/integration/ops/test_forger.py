@@ -54,6 +54,7 @@ EXPLAINED = {
     # What two people decided: forged column by column (I-63; NAMED in forgeries_kernel.py).
     "kernel.Proposal",
     # Neither money, luck nor rights: they may be lost.
+    "chat.AnswerVectors",
     "chat.RefusalCount",
     "kernel.CheckRun",
     "kernel.IdempotencyKey",
