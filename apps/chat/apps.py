@@ -49,7 +49,7 @@ class ChatConfig(AppConfig):
             RouteCost,
             WordList,
         )
-        from apps.kernel import configuration, metrics, switches
+        from apps.kernel import configuration, lost_keys, metrics, switches
         from apps.ledger import services as ledger
 
         configuration.declare(Channel, named_by="code")
@@ -75,6 +75,7 @@ class ChatConfig(AppConfig):
         configuration.declare(BlockedNetwork, actions=("chat.save_network",), nouns=("network",), named_by="network")
         switches.declare("chat.enabled", _("New messages and regenerated answers; running answers go on."))
 
+        lost_keys.on_loss("own_key", chat.remove_lost_own_keys)
         metrics.register_counts(
             "chatloop_chat_refusals", "questions that a rule refused", label="rule", read=chat.refusals_by_rule
         )

@@ -49,6 +49,7 @@ from apps.chat.services.own_keys import (
     export_own_keys,
     own_key,
     own_keys_of,
+    remove_lost_own_keys,
     save_own_key,
     test_own_key,
 )
@@ -153,6 +154,7 @@ __all__ = [
     "regenerate_answer",
     "register_entitlement_cause",
     "registered_models",
+    "remove_lost_own_keys",
     "report_answer",
     "reveal_report",
     "revealed_answer",

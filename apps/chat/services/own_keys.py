@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import ListScope
@@ -121,6 +122,11 @@ def delete_own_key(*, user_id: UserId, kind: str, now: datetime) -> None:
 def erase_own_keys(*, user_id: UserId, now: datetime) -> None:
     """Forget all of a member's own keys, in the caller's transaction: who leaves has nothing under way."""
     OwnKey.objects.filter(user_id=user_id).delete()
+
+
+def remove_lost_own_keys(*, rows: QuerySet[Any], actor: str, reason: str, now: datetime) -> None:
+    """Take away own keys that a lost sealing key has sealed (kernel.lost_keys): their members enter them anew."""
+    rows.delete()
 
 
 def export_own_keys(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:

@@ -10,7 +10,7 @@ from pytest_django.fixtures import Settings
 from apps.accounts.contracts import Member
 from apps.accounts.models import BackupCode, CallbackMessage, MemberSession, SecondFactor
 from apps.chat import services as chat
-from apps.chat.models import ChannelKey
+from apps.chat.models import ChannelKey, OwnKey
 from apps.kernel import clock, sealing
 from apps.kernel.models import AuditEntry
 from tests.cast import Phone
@@ -27,9 +27,22 @@ WHY = ("--reason", "the safe burnt down")
 def lost(olga: Member, settings: Settings) -> str:
     """A row of each sealed column, and the id of the key that sealed it, which nobody has any more."""
     keep_as_before(olga)
+    keep_own_key(olga)
     list(sealing.reseal())
     settings.SEALING_KEY = ANOTHER
     return ChannelKey.objects.get().api_key_sealed.partition(".")[0]
+
+
+def keep_own_key(member: Member) -> None:
+    """There were none before SEALING_KEY."""
+    now = clock.now()
+    OwnKey.objects.create(
+        user_id=member.id,
+        kind="openai",
+        api_key_sealed=sealing.seal("own_key", "sk-own"),
+        created_at=now,
+        updated_at=now,
+    )
 
 
 def said(*arguments: str) -> list[str]:
@@ -50,7 +63,7 @@ def test_the_site_starts_again_and_the_trail_says_what_was_given_up(lost: str) -
     assert lines[-1] == "no sealed value needs a former key"
     assert problems() == set()
     entry = AuditEntry.objects.get(action="kernel.forget_sealing_key")
-    given_up = {**dict.fromkeys(SECRETS, 1), "kernel.AuditHead.mac": 0}
+    given_up = {**dict.fromkeys(SECRETS, 1), "chat.OwnKey.api_key_sealed": 1, "kernel.AuditHead.mac": 0}
     assert (entry.target_id, entry.reason, entry.after) == (lost, WHY[1], given_up)
 
 
@@ -58,6 +71,7 @@ def test_what_it_sealed_is_gone_and_the_books_agree(lost: str) -> None:
     said("--forget", lost, *WHY)
 
     assert not SecondFactor.objects.exists()
+    assert not OwnKey.objects.exists()
     assert not BackupCode.objects.exists()
     assert not MemberSession.objects.filter(revoked_at=None).exists()
     assert {ChannelKey.objects.get().api_key_sealed, CallbackMessage.objects.get().reply_sealed} == {""}
