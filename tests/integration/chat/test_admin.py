@@ -154,7 +154,8 @@ def test_a_price_changes_with_a_reason_and_leaves_a_trail(operator_browser: Clie
     assert entry.after is not None
     assert (entry.before["price"], entry.after["price"]) == ("base/1", "base/2")
     said = AuditEntry.objects.get(action="chat.save_price", reason="dearer upstream")
-    assert (said.target_id, said.after) == ("base/2", {"number": 2, "kind": "per_answer", "answer_milli": 2500})
+    price = {"number": 2, "kind": "per_answer", "answer_milli": 2500, "think_milli": 0, "search_milli": 0}
+    assert (said.target_id, said.after) == ("base/2", price)
     assert list(ModelPrice.objects.order_by("number").values_list("answer_milli", flat=True)) == [1000, 2500]
 
 
