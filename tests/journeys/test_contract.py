@@ -126,7 +126,7 @@ def test_chat(member: Member) -> None:
     for model in models:
         shaped(model, {"id": str, "name": str, "kind": str, "entitled": bool, "affordable": bool})
         shaped(model, {"price": int} if model["price_per_1000_tokens"] is None else {"price": type(None)})
-        assert model["kind"] in {"text", "image"}
+        assert model["kind"] in {"text", "image", "embedding"}
     model = min((row for row in models if row["price"] is not None), key=lambda row: int(row["price"]))["id"]
 
     quota = member.get("/api/v1/chat/quota")

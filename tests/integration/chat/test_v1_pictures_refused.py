@@ -12,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 from django.core.files.storage import storages
+from pytest_django.fixtures import Settings
 
 from apps.accounts.contracts import Member
 from apps.chat.imaging.cleaning import clean
@@ -19,6 +20,7 @@ from apps.chat.models import Generation
 from apps.chat.rules import pictures as rules
 from apps.kernel import clock, limits
 from apps.kernel.errors import RateLimited
+from config.settings.base import picture_store
 from tests.integration.chat.conftest import EngineThread, give_quota, make_model, set_limits, wait_for
 from tests.integration.chat.drawn import drawn
 from tests.integration.chat.test_v1_bad_input import post
@@ -27,6 +29,12 @@ from tests.integration.chat.test_v1_pictures import SVG, shows, uri
 from tests.integration.chat.upstream import Upstream, answer
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def place(settings: Settings, tmp_path: Path) -> None:
+    """No file of another test is there."""
+    settings.STORAGES = {**settings.STORAGES, **picture_store(tmp_path)}
 
 
 @pytest.fixture

@@ -104,7 +104,9 @@ def test_the_steady_model_types(model: OpenAI) -> None:
 
 
 def test_models_are_listed_without_the_faulty_ones(model: OpenAI) -> None:
-    assert [each.id for each in model.models.list()] == ["demo-swift", "demo-steady", "demo-deep"]
+    assert [each.id for each in model.models.list()] == [
+        "demo-swift", "demo-steady", "demo-deep", "demo-vectors",
+    ]  # fmt: skip
     assert model.models.retrieve("demo-deep").id == "demo-deep"
     with pytest.raises(openai.NotFoundError):
         model.models.retrieve("fault-500")
