@@ -54,7 +54,7 @@ def with_message(**message: Any) -> dict[str, Any]:
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "unsupported_parameter"),
         (with_message(role="tool", tool_call_id="c1"), "messages.0", "invalid_value"),
         ({"max_token": 5}, "max_token", "unknown_parameter"),
-        (with_message(content=[{"type": "image_url"}]), "messages.0.content.0", "unsupported_value"),
+        (with_message(content=[{"type": "image_url"}]), "messages.0.content.0.image_url", "invalid_value"),
         (with_message(content=" "), "messages", "invalid_value"),
         (with_message(content="a\u0000b"), "messages.0", "invalid_value"),
         (with_message(content="x" * 50_000), "messages", "context_length_exceeded"),
