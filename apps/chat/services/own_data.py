@@ -98,7 +98,9 @@ def check_nothing_runs(*, user_id: UserId) -> AnswerUnderWay | None:
 
 
 def erase_texts(*, user_id: UserId, now: datetime) -> None:
-    """Erase everything that the member and the models wrote or drew; what was paid stays in the ledger."""
+    """Erase everything that the member and the models wrote or drew, in the caller's transaction; what was paid stays
+    in the ledger.
+    """
     Conversation.objects.filter(user_id=user_id, deleted_at=None).update(title="", deleted_at=now)
     Message.objects.filter(user_id=user_id).update(text="", pictures=None)
     erase_pictures(Picture.objects.filter(user_id=user_id), now=now)

@@ -6,6 +6,7 @@ from typing import Any
 
 import openai
 import pytest
+from django.db import transaction
 from openai import OpenAI
 
 from apps.accounts.contracts import Member
@@ -167,7 +168,8 @@ def test_options_are_in_the_export_and_are_erased_with_the_request(
     (told,) = services.export_generations(user_id=rich_alice.id)
     assert json.loads(json.dumps(told["options"])) == OPTIONS
 
-    services.erase_texts(user_id=rich_alice.id, now=clock.now())
+    with transaction.atomic():
+        services.erase_texts(user_id=rich_alice.id, now=clock.now())
     assert (only().options, only().request, only().text) == (None, None, "")
     assert_audit_is_clean()
 

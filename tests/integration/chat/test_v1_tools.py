@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from django.db import transaction
 from openai import OpenAI
 
 from apps.accounts.contracts import Member
@@ -305,6 +306,7 @@ def test_calls_are_in_the_export_and_are_erased(
     assert [call["name"] for call in told["tool_calls"]] == ["weather", "weather"]
     assert told["options"]["tools"] == TOOLS
 
-    services.erase_texts(user_id=rich_alice.id, now=clock.now())
+    with transaction.atomic():
+        services.erase_texts(user_id=rich_alice.id, now=clock.now())
     assert (only().tool_calls, only().options) == (None, None)
     assert_audit_is_clean()

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, transaction
 from django.test import Client
 
 from apps.accounts.contracts import Member
@@ -168,7 +168,8 @@ def test_it_is_taken_away_and_erased_with_its_member(rich_alice: Member, bob: Me
     assert (told["model"], told["state"], told["charged_milli"]) == ("base", "finished", 1000)
     assert list(services.export_generations(user_id=bob.id)) == []
 
-    services.erase_texts(user_id=rich_alice.id, now=clock.now())
+    with transaction.atomic():
+        services.erase_texts(user_id=rich_alice.id, now=clock.now())
 
     row = Generation.objects.get()
     assert (row.request, row.text, row.reasoning, row.charged_milli) == (None, "", "", 1000)
@@ -183,7 +184,8 @@ def test_what_was_shown_is_added_unless_it_was_erased(rich_alice: Member, model:
     assert services.settle_abandoned(now=clock.now() + timedelta(seconds=16)) == 2
 
     end(first.id, text="five", lease_token=jobs[first.id].lease_token)
-    services.erase_texts(user_id=rich_alice.id, now=clock.now())
+    with transaction.atomic():
+        services.erase_texts(user_id=rich_alice.id, now=clock.now())
     end(second.id, text="five", lease_token=jobs[second.id].lease_token)
 
     assert {row.text for row in Generation.objects.all()} == {""}
