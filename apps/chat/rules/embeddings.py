@@ -101,4 +101,4 @@ def check_fit(tokens: Sequence[int], *, budget_tokens: int) -> None:
     """Raise RequestTooLong for an input that is longer than the model reads."""
     for number, count in enumerate(tokens):
         if count > budget_tokens:
-            raise errors.RequestTooLong(limit=budget_tokens, at=str(number))
+            raise errors.RequestTooLong(limit=budget_tokens, param=f"input.{number}")
