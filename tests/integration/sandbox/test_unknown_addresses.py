@@ -14,7 +14,7 @@ def asked(method: str, path: str) -> Any:
 
 
 @ANYTHING
-@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/embeddings", "/v1/chat/completions/", "/v2/models"])
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/v1/moderations", "/v1/chat/completions/", "/v2/models"])
 def test_the_model_server_answers_an_openai_error(method: str, path: str) -> None:
     answer = asked(method, f"/sandbox/llm{path}")
 
