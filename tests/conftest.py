@@ -1,5 +1,6 @@
 """What every test stands on: a Redis of its own, emptied after each test, and Chinese texts that are up to date."""
 
+import logging
 import os
 import shutil
 import subprocess
@@ -26,8 +27,20 @@ NO_CLIENTS = "not fetched (make clients)"
 _NO_CHROMIUM = "no chromium-headless-shell, chromium, chromium-browser or google-chrome on PATH"
 
 
+class _Loggers(dict[str, logging.Logger | logging.PlaceHolder]):
+    """The names of `logging`, in a form that may be walked through while another thread adds one.
+
+    pytest 9.1 walks through them before and after each test (`catching_logs`), while an engine's thread that has just
+    begun still imports: "dictionary changed size during iteration", in whichever test it meets.
+    """
+
+    def values(self) -> list[logging.Logger | logging.PlaceHolder]:  # type: ignore[override]
+        return list(super().values())
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Compile the texts once, in the process that starts the workers; no test fails because a machine is slow."""
+    logging.root.manager.loggerDict = _Loggers(logging.root.manager.loggerDict)
     for (
         name
     ) in supervisor.proxy_variables():  # of the shell: tests talk to loopback, and browsers and clients would obey

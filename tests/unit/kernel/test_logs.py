@@ -97,3 +97,10 @@ def test_what_ends_a_process_is_written_the_same_way(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().err
     assert "closed_is_nobody" in said
     assert SECRET not in said
+
+
+def test_the_suite_may_walk_through_the_loggers_while_another_thread_adds_one() -> None:
+    """As pytest does around each test; see `_Loggers` in the suite's conftest."""
+    for walked, _ in enumerate(logging.root.manager.loggerDict.values()):
+        if not walked:
+            logging.getLogger("tests.added_while_walking")
