@@ -1,7 +1,6 @@
 """How likely each token of an answer was, and what else it could have been: as providers say it, and in columns."""
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 from typing import Any
 
 from apps.chat.rules.options import MAX_ALTERNATIVES
@@ -9,6 +8,9 @@ from apps.chat.rules.requests import UNSTORABLE
 
 # Of one token: some are words, and pieces of pictures are several bytes.
 _MAX_TOKEN_CHARS = 200
+# As unlikely as numbers of 32 bits can say, which is what some say of what they never would; nothing is more likely
+# than certain.
+_LEAST_LOGPROB = -3.5e38
 
 
 def read_token(said: Any) -> dict[str, Any] | None:
@@ -28,7 +30,8 @@ def _read(said: Any) -> dict[str, Any] | None:
         return None
     token, logprob, data = said.get("token"), said.get("logprob"), said.get("bytes")
     is_token = isinstance(token, str) and len(token) <= _MAX_TOKEN_CHARS and not UNSTORABLE.search(token)
-    is_number = isinstance(logprob, int | float) and not isinstance(logprob, bool) and isfinite(logprob)
+    # Compared as it is: a number of four hundred figures has no float.
+    is_number = isinstance(logprob, int | float) and not isinstance(logprob, bool) and _LEAST_LOGPROB <= logprob <= 0
     if not (is_token and is_number and (data is None or _are_bytes(data))):
         return None
     return {"token": token, "logprob": logprob, "bytes": data}

@@ -127,6 +127,12 @@ def test_a_word_that_is_only_recorded_keeps_nothing_back(
         token("x" * 1000),
         token("a", top_logprobs=[None]),
         token("a\u0000b"),
+        token("a", logprob=0.1),
+        token("a", logprob=int("9" * 400)),
+        token("a", logprob=-int("9" * 400)),
+        token("a", logprob=float("-inf")),
+        token("a", logprob=float("nan")),
+        {**token("a"), "top_logprobs": [token("b", logprob=1)]},
     ],
 )
 def test_what_is_no_token_is_not_handed_on(
@@ -137,6 +143,30 @@ def test_what_is_no_token_is_not_handed_on(
     told = ask(client)
 
     assert (told.choices[0].message.content, told.choices[0].logprobs) == ("onetwo", None)
+
+
+@pytest.mark.parametrize("strange", ["9" * 5000, "[" * 5000 + "]" * 5000], ids=["figures", "brackets"])
+@pytest.mark.parametrize("place", ["logprobs", "usage", "annotations", "reasoning"], ids=lambda place: f"in {place}")
+def test_what_cannot_be_read_takes_no_words_with_it(
+    place: str, strange: str, client: OpenAI, upstream: Upstream, engine: EngineThread
+) -> None:
+    choice: dict[str, Any] = {"index": 0, "delta": {"content": "two"}, "finish_reason": None}
+    said: dict[str, Any] = {"choices": [choice]}
+    if place == "logprobs":
+        choice["logprobs"] = {"content": [token("two", logprob="strange")]}
+    elif place == "usage":
+        said["usage"] = {"prompt_tokens": "strange", "completion_tokens": 1}
+    else:
+        choice["delta"][place] = "strange"
+    odd = event(said).replace(b'"strange"', strange.encode())
+    upstream.scripts["up-base"] = [likely("one", token("one")), odd, reason("stop"), usage(7, 2), DONE]
+
+    told = ask(client)
+
+    assert (told.choices[0].message.content, told.choices[0].finish_reason) == ("onetwo", "stop")
+    assert (told.choices[0].logprobs is None) == (place == "logprobs")
+    assert told.usage.completion_tokens == 2
+    assert_audit_is_clean()
 
 
 def test_more_than_can_be_kept_is_not_kept(client: OpenAI, upstream: Upstream, engine: EngineThread) -> None:
