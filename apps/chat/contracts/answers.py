@@ -320,6 +320,8 @@ class Job:
     tokenizer: Tokenizer | None = None
     # How much of the turns is asked, which are more than that by our estimate; None where they are what is asked.
     budget_tokens: int | None = None
+    # Thinking has a price of its own, and is to be paid: it is asked with it, or not at all.
+    is_paid_to_think: bool = False
 
     @property
     def new_text(self) -> str:

@@ -112,7 +112,8 @@ class OpenAIConnection(Connection):
             try:
                 response = await self._ask(job, target, way, pictures)
             except transport.Refused as refusal:
-                other = way.after(refusal.complaint, self._dialect.options(job.options))
+                options = self._dialect.options(job.options)
+                other = way.after(refusal.complaint, options, is_paid_to_think=job.is_paid_to_think)
                 if other == way:
                     if refusal.status in _ABOUT_THE_QUESTION:
                         # Others may stand behind the address by now: the next question learns anew.

@@ -18,6 +18,8 @@ _DISPENSABLE = {
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "reasoning_effort",
     "verbosity", "thinking", "enable_thinking", "parallel_tool_calls", "logprobs", "top_logprobs",
 }  # fmt: skip
+# But for what is paid beside the words: an answer that was not asked to think shall not cost what thinking costs.
+_THINKING = frozenset({"reasoning_effort", "thinking", "enable_thinking"})
 # As many refused values are remembered: of numbers there are more than anybody could keep.
 _MOST_VALUES = 32
 _MOST_VALUE_CHARS = 64
@@ -34,11 +36,13 @@ class Way:
     without: frozenset[str] = frozenset()
     without_values: frozenset[tuple[str, str]] = frozenset()
 
-    def after(self, complaint: Complaint, options: Mapping[str, Any] = _NOTHING) -> Self:
+    def after(
+        self, complaint: Complaint, options: Mapping[str, Any] = _NOTHING, *, is_paid_to_think: bool = False
+    ) -> Self:
         """How to ask again for these options after this refusal; the same where it is about something else."""
         limit_name = "max_completion_tokens" if complaint.wants_max_completion_tokens else self.limit_name
         wants_usage = self.wants_usage and not complaint.refuses_stream_options
-        named = {complaint.param} & _DISPENSABLE
+        named = {complaint.param} & (_DISPENSABLE - _THINKING if is_paid_to_think else _DISPENSABLE)
         without = self.without | (named if complaint.code == "unsupported_parameter" else set())
         values = self.without_values
         if complaint.code == "unsupported_value" and (refused := {(name, _value(options.get(name))) for name in named}):
@@ -58,9 +62,10 @@ class Way:
         if self.wants_usage:
             body["stream_options"] = {"include_usage": True}
         options = dialect.options(job.options)
+        kept = {name: options[name] for name in _THINKING & options.keys()} if job.is_paid_to_think else {}
         if self.without_values:
             options = {name: each for name, each in options.items() if (name, _value(each)) not in self.without_values}
-        return body | {name: value for name, value in options.items() if name not in self.without}
+        return body | {name: value for name, value in options.items() if name not in self.without} | kept
 
 
 def _value(value: Any) -> str:

@@ -233,6 +233,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         most_output_tokens=rules.most_output(row.max_output_tokens) if is_by_token else None,
         tokenizer=tokenizer,
         budget_tokens=budget,
+        is_paid_to_think=row.hold_id is not None and bool(row.thinks and row.price.think_milli),
     )
 
 

@@ -8,9 +8,10 @@ from openai import OpenAI
 
 from apps.accounts.contracts import Member
 from apps.chat import services
+from apps.chat.contracts import Extras
 from apps.chat.models import AnswerUsage, Attempt, ChannelHealth, Generation
 from apps.kernel import clock
-from tests.integration.chat.conftest import EngineThread
+from tests.integration.chat.conftest import EngineThread, make_model
 from tests.integration.chat.test_abandoned import assert_audit_is_clean
 from tests.integration.chat.test_v1_completions import HELLO, client, paid
 from tests.integration.chat.test_v1_sandbox import client_of
@@ -119,3 +120,27 @@ def test_a_value_that_is_refused_is_left_out_and_others_are_not(
     assert efforts == [None, "low", None, "high"]
     # It asked in vain once, and remembered.
     assert len(upstream.requests) == 5
+
+
+@pytest.mark.parametrize("by_value", [False, True])
+def test_who_pays_for_thinking_is_asked_with_it_or_not_at_all(
+    by_value: bool, client: OpenAI, rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    make_model(url=upstream.url, has_reasoning=True, extras=Extras(think_milli=500))
+    upstream.scripts["up-base"] = answer("well")
+    code = "unsupported_value" if by_value else "unsupported_parameter"
+    refused = {"error": {"code": code, "param": "reasoning_effort", "message": "not here"}}
+    if by_value:
+        upstream.refused_values = {("reasoning_effort", effort): refused for effort in ("none", "high")}
+    else:
+        upstream.refused_options = {"reasoning_effort": refused}
+
+    # What costs nothing on top is left out, and remembered.
+    client.chat.completions.create(model="base", messages=HELLO, reasoning_effort="none")
+    assert paid(rich_alice) == 1000
+    with pytest.raises(openai.BadRequestError) as said:
+        client.chat.completions.create(model="base", messages=HELLO, reasoning_effort="high")
+
+    assert (said.value.code, said.value.param) == ("request_refused", "reasoning_effort")
+    assert paid(rich_alice) == 1000
+    assert_audit_is_clean()
