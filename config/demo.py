@@ -12,7 +12,7 @@ from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import services as chat
-from apps.chat.contracts import QUOTA, Extras, ListedWords, PerTokens, Policy, UpstreamCost, WordAction
+from apps.chat.contracts import QUOTA, Extras, ListedWords, PerImage, PerTokens, Policy, UpstreamCost, WordAction
 from apps.marketing import services as marketing
 from apps.marketing.contracts import (
     CHANCES,
@@ -31,6 +31,7 @@ OPERATOR = "operator"
 _CREDIT = 1000  # milli-credits
 # What is asked on top: of one of them a search has its price, of the others all is included.
 _EXTRAS = {"demo-steady": Extras(search_milli=500)}
+_PAINTER = "demo-painter"
 _ACTOR = "system"
 _REASON = "demonstration"
 _DECLARED_TOTAL = 10_000
@@ -144,6 +145,17 @@ def _load_chat(now: datetime) -> None:
         reason=_REASON,
     )
     _serve("demo-vectors", upstream_name="demo-vectors", now=now)
+    chat.save_model(
+        code=_PAINTER,
+        name="小画",
+        kind="image",
+        price=PerImage(image_milli=2 * _CREDIT),
+        is_in_free_allowance=False,
+        sort=6,
+        now=now,
+        reason=_REASON,
+    )
+    _serve(_PAINTER, upstream_name=_PAINTER, now=now)
     chat.save_word_list(
         code="demo",
         name="示例词",
@@ -157,10 +169,15 @@ def _load_chat(now: datetime) -> None:
 
 
 def _serve(code: str, *, upstream_name: str, now: datetime) -> None:
-    """The demo channel serves it, at a cost that a provider might ask: two and eight yuan for a million tokens."""
+    """The demo channel serves it, at a cost that a provider might ask: two and eight yuan for a million tokens, six
+    fen for an image.
+    """
     said: dict[str, Any] = {"model_code": code, "channel_code": "demo", "now": now, "reason": _REASON}
     chat.save_route(upstream_name=upstream_name, **said)
-    chat.save_route_cost(cost=UpstreamCost(input_microyuan=2000, cached_microyuan=500, output_microyuan=8000), **said)
+    cost = UpstreamCost(input_microyuan=2000, cached_microyuan=500, output_microyuan=8000)
+    if code == _PAINTER:
+        cost = UpstreamCost(input_microyuan=0, cached_microyuan=0, output_microyuan=0, image_microyuan=60_000)
+    chat.save_route_cost(cost=cost, **said)
 
 
 def _load_products(now: datetime) -> None:

@@ -116,8 +116,7 @@ _EXTRA = sum(
 # charging.most() in the database's words.
 _MOST = _EXTRA + Case(
     When(price__kind=PriceKind.PER_ANSWER, then=Cast("price__answer_milli", BigIntegerField())),
-    # Of one image: nobody asks for more yet.
-    When(price__kind=PriceKind.PER_IMAGE, then=Cast("price__image_milli", BigIntegerField())),
+    When(price__kind=PriceKind.PER_IMAGE, then=F("images") * Cast("price__image_milli", BigIntegerField())),
     default=(_INPUT + _OUTPUT + 999) / 1000,
 )
 
@@ -194,6 +193,8 @@ def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
         "moment": asked.settled_at == row.created_at,
         "delivery": not asked.is_delivered or ((row.kept_tokens or row.images or row.vectors) and not is_ours),
         "number of embeddings": (row.vectors > 0) is (asked.is_delivered and kind is ModelKind.EMBEDDING),
+        "number of images": (row.images > 0) is (asked.is_delivered and kind is ModelKind.IMAGE)
+        and row.images <= asked.images,
         "model": row.model_id == asked.model_id and (row.route is None or row.route.model_id == row.model_id),
         "route": asked.route_id in {None, row.route_id},
         "price": row.price_id == asked.price_id,

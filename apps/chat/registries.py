@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import Job, Reported, Target, TextDirection, Verdict
+from apps.chat.contracts import CleanPicture, Job, Reported, Target, TextDirection, Verdict
 from apps.chat.rules.chain import Rule
 from apps.kernel.registries import Registry
 
@@ -30,7 +30,7 @@ class Delta(NamedTuple):
 
     `reasoning` is what a model thinks before it answers. Tokens are as the provider counts them, believed or not
     (rules.counted); `usage_is_garbled` where it counts in no whole numbers. `outputs` are what is no text, all of it at
-    once (Outcome.outputs).
+    once (Outcome.outputs); `pictures` come as they are drawn.
     """
 
     text: str = ""
@@ -47,6 +47,7 @@ class Delta(NamedTuple):
     # How likely its tokens were, unread: where the job asks for it.
     logprobs: tuple[Any, ...] = ()
     outputs: tuple[bytes, ...] = ()
+    pictures: tuple[CleanPicture, ...] = ()
 
     @property
     def has_usage(self) -> bool:
@@ -61,7 +62,7 @@ class Delta(NamedTuple):
     @property
     def has_words(self) -> bool:
         """Whether it brings more of the answer, a tool that it calls too, or of the thoughts before it."""
-        return bool(self.text or self.reasoning or self.calls or self.outputs)
+        return bool(self.text or self.reasoning or self.calls or self.outputs or self.pictures)
 
     @property
     def reported(self) -> Reported:

@@ -2,7 +2,7 @@
 
 from django.urls import include, path, re_path
 
-from apps.sandbox.views import model_server, moderator, official_account, pages, wechat_pay
+from apps.sandbox.views import image_server, model_server, moderator, official_account, pages, wechat_pay
 
 _wechat = [
     path("cgi-bin/token", official_account.token),
@@ -24,6 +24,9 @@ _wechat_pay = [
 _models = [
     path("chat/completions", model_server.completions_view),
     path("embeddings", model_server.embeddings),
+    path("images/generations", image_server.generations),
+    # By what answers of the line above give.
+    path("drawn/<str:name>", image_server.drawn),
     path("models", model_server.models),
     path("models/<str:model_id>", model_server.model),
     path("stat", model_server.stat),
@@ -38,6 +41,7 @@ urlpatterns = [
     path("moderator/v1/look", moderator.look),
     # As Zhipu has it.
     path("llm/api/paas/v4/chat/completions", model_server.completions_view, {"counts_at_end": True}),
+    path("llm/api/paas/v4/images/generations", image_server.generations, {"is_zhipu": True}),
     # Where a provider has nothing, it says so in its own words.
     re_path(r"^wechat(?:/|$)", official_account.unknown),
     re_path(r"^wechatpay(?:/|$)", wechat_pay.unknown),

@@ -31,7 +31,14 @@ from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
 from apps.chat.contracts.channels import BreakerState, Steering
 from apps.chat.contracts.key_usage import UsedOnDay
 from apps.chat.contracts.own_keys import OwnKeyPlace, OwnKeyState
-from apps.chat.contracts.pictures import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
+from apps.chat.contracts.pictures import (
+    CleanPicture,
+    MadePicture,
+    PictureDetail,
+    PictureFile,
+    PictureType,
+    StoredPicture,
+)
 from apps.chat.contracts.prices import (
     Extras,
     PerAnswer,
@@ -63,6 +70,7 @@ __all__ = [
     "ImagePart",
     "Job",
     "ListedWords",
+    "MadePicture",
     "MessageDetail",
     "ModelKind",
     "ModelOffer",

@@ -11,6 +11,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
+from apps.chat.contracts.pictures import StoredPicture
 from apps.chat.contracts.prices import (
     Extras,
     Price,
@@ -322,6 +323,10 @@ class Job:
     budget_tokens: int | None = None
     # Thinking has a price of its own, and is to be paid: it is asked with it, or not at all.
     is_paid_to_think: bool = False
+    # Of images: how many are wanted, and in what size and quality; "" leaves that to the model.
+    images: int = 0
+    image_size: str = ""
+    image_quality: str = ""
 
     @property
     def new_text(self) -> str:
@@ -342,6 +347,8 @@ class Outcome:
     logprobs: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     # What is no text: of embeddings a vector for each input, in their order (contracts.Vectors).
     outputs: tuple[bytes, ...] = field(default=(), repr=False)
+    # What was drawn: their files are there, their rows come with the settlement.
+    pictures: tuple[StoredPicture, ...] = field(default=(), repr=False)
     finish_reason: str = ""
     error_code: str = ""
     # Which parameter its provider refused.

@@ -36,10 +36,14 @@ class PictureFile:
 
 @dataclass(frozen=True, kw_only=True)
 class CleanPicture(PictureFile):
-    """A picture drawn anew: nothing is left of its file but what can be seen."""
+    """A picture drawn anew: nothing is left of its file but what can be seen.
+
+    `revised_prompt` is what its model made of the prompt, where one drew it and says so.
+    """
 
     width: int
     height: int
+    revised_prompt: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,3 +55,11 @@ class StoredPicture:
     width: int
     height: int
     bytes: int
+    revised_prompt: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MadePicture(PictureDetail):
+    """A picture that a model drew, with what it made of the prompt; "" where it said nothing of that."""
+
+    revised_prompt: str = field(repr=False)

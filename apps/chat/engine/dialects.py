@@ -47,6 +47,9 @@ class Dialect:
     wants_usage: bool = True
     # Whether it knows vectors in base64, which are a fifth as long as in decimal figures.
     wants_base64: bool = False
+    # Whether it gives the bytes of images where they are asked for, and takes a number of them.
+    gives_bytes: bool = True
+    takes_number: bool = True
     authorization: Callable[..., str] = plain
     # What becomes of the options that it does not take as OpenAI does (engine/option_ways.py).
     option_ways: Mapping[str, OptionWay] = field(default_factory=lambda: MappingProxyType({}))

@@ -75,7 +75,7 @@ class Zhipu(OpenAICompatible):
     option_ways = MappingProxyType(
         {
             **without("presence_penalty", "frequency_penalty", "seed", "logit_bias", "verbosity"),
-            **without("logprobs", "top_logprobs"),
+            **without("logprobs", "top_logprobs", "style"),
             # It knows "auto" only, which is what it does anyway; calls that nobody wants are not heard.
             **without("tool_choice", "parallel_tool_calls"),
             **at_most("temperature", 1),
@@ -92,7 +92,15 @@ class Zhipu(OpenAICompatible):
         from apps.chat.engine.openai_compatible import OpenAIConnection  # noqa: PLC0415
 
         return OpenAIConnection(
-            Dialect(codes=self.codes, option_ways=self.option_ways, wants_usage=False, authorization=zhipu_token)
+            Dialect(
+                codes=self.codes,
+                option_ways=self.option_ways,
+                wants_usage=False,
+                # CogView draws one image, and says where it lies.
+                gives_bytes=False,
+                takes_number=False,
+                authorization=zhipu_token,
+            )
         )
 
 

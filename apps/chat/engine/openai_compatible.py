@@ -7,7 +7,8 @@ client, its retries, its decoder of events and its models stay unused.
 import asyncio
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import lru_cache
 from http import HTTPStatus
 from types import TracebackType
@@ -19,33 +20,27 @@ import httpx2
 from openai import APIConnectionError, AsyncOpenAI
 
 from apps.chat.contracts import Job, ModelKind, Target
-from apps.chat.engine import deltas, documents, transport, upstream_errors, vectors
+from apps.chat.engine import deltas, documents, event_answers, images, transport, upstream_errors, vectors
 from apps.chat.engine.dialects import Dialect
-from apps.chat.engine.event_parser import Event, EventParser, EventTooLong
 from apps.chat.engine.reading import Reading
 from apps.chat.engine.thoughts import Thoughts
-from apps.chat.engine.upstream_errors import Complaint, UpstreamError
+from apps.chat.engine.upstream_errors import UpstreamError
 from apps.chat.engine.ways import Way
 from apps.chat.imaging import files as picture_files
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules.outcomes import INTERNAL
 from apps.kernel import clock
 
-_DONE = "[DONE]"
-# After its finish_reason an answer is whole; for the usage that some send behind it we wait only this long.
-_USAGE_SECONDS = 3.0
-# Some send a finish_reason with every word. Where one came with words, or words behind it, silence is the end.
-_DOUBT_SECONDS = 15.0
 _MAX_OPENING_BYTES = 4 * 1024
 _MAX_DOCUMENT_BYTES = 512 * 1024
-# Events that are no part of an answer; a provider that sends more of them than this sends something else.
-_MAX_UNREADABLE = 20
-# Lines that complete no event: a hundred heartbeats a second would not be as many in the longest answer.
-_MAX_IDLE_LINES = 100_000
 _MAX_CLIENTS = 64
 _NO_KEY = "none"
 _COMMON = Dialect()
-_PATHS = {ModelKind.TEXT: "/chat/completions", ModelKind.EMBEDDING: "/embeddings"}
+_PATHS = {
+    ModelKind.TEXT: "/chat/completions",
+    ModelKind.EMBEDDING: "/embeddings",
+    ModelKind.IMAGE: "/images/generations",
+}
 _ABOUT_THE_QUESTION = {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
 _BLANKS = b" \t\r\n\xef\xbb\xbf"
 
@@ -57,6 +52,12 @@ class OpenAIConnection(Connection):
         self._dialect = dialect
         # How models want to be asked: learnt from their refusals.
         self._ways: dict[tuple[str, str], Way] = {}
+        self._dialect_way = Way(
+            limit_name=dialect.limit_name,
+            wants_usage=dialect.wants_usage,
+            wants_bytes=dialect.gives_bytes,
+            takes_number=dialect.takes_number,
+        )
 
     async def __aenter__(self) -> Self:
         """Open the connections' pools."""
@@ -81,19 +82,16 @@ class OpenAIConnection(Connection):
         The end of this iteration proves nothing: an answer is whole only if a finish_reason came, or [DONE] after
         its usage, which is then given as the finish_reason "stop". Raises UpstreamError.
         """
-        asked_at = asyncio.get_running_loop().time()
-        begins_by = asked_at + min(target.first_word_seconds, target.total_seconds)
         try:
-            try:
-                async with asyncio.timeout_at(begins_by):
-                    taken = await self._taken(job, target)
-            except TimeoutError as error:
-                raise upstream_errors.of_transport(error) from error
-            async with aclosing(taken) as response, aclosing(response.aiter_raw()) as chunks:
-                reading, thoughts = Reading(chunks, target, asked_at=asked_at), Thoughts()
-                if job.kind is not ModelKind.TEXT:
+            if job.kind is ModelKind.IMAGE:
+                async for delta in self._drawn(job, images.patient(target)):
+                    yield delta
+                return
+            async with self._reading(job, target) as (reading, _):
+                if job.kind is ModelKind.EMBEDDING:
                     yield await vectors.read(reading, job)
                     return
+                thoughts = Thoughts()
                 async for delta in _deltas(reading, with_logprobs="logprobs" in job.options):
                     text, thought = thoughts.sort(delta.text)
                     yield delta._replace(text=text, reasoning=delta.reasoning + thought)
@@ -103,17 +101,45 @@ class OpenAIConnection(Connection):
         except UpstreamError as error:
             raise self._dialect.understood(error) from error
 
-    async def _taken(self, job: Job, target: Target) -> httpx2.Response:
-        """The response to a question that the channel took, asked as it wants. Raises UpstreamError."""
+    async def _drawn(self, job: Job, target: Target) -> AsyncIterator[Delta]:
+        """The images: all at once, or from those who take no number one after the other, as long as some come."""
+        left = job.images
+        while left > 0:
+            async with self._reading(replace(job, images=left), target) as (reading, way):
+                drawn = await images.read(reading, replace(job, images=left))
+            left = 0 if way.takes_number else left - len(drawn.pictures)
+            if len(drawn.pictures) < job.images and not way.takes_number:
+                # Nobody adds up what each of several answers counted.
+                drawn = Delta(pictures=drawn.pictures, finish_reason="" if left else drawn.finish_reason)
+            yield drawn
+
+    @asynccontextmanager
+    async def _reading(self, job: Job, target: Target) -> AsyncIterator[tuple[Reading, Way]]:
+        """The body of the answer to a question that the channel took, and how that was asked. Raises UpstreamError."""
+        asked_at = asyncio.get_running_loop().time()
+        begins_by = asked_at + min(target.first_word_seconds, target.total_seconds)
+        try:
+            async with asyncio.timeout_at(begins_by):
+                taken, way = await self._taken(job, target)
+        except TimeoutError as error:
+            raise upstream_errors.of_transport(error) from error
+        async with aclosing(taken) as response, aclosing(response.aiter_raw()) as chunks:
+            yield Reading(chunks, target, asked_at=asked_at), way
+
+    async def _taken(self, job: Job, target: Target) -> tuple[httpx2.Response, Way]:
+        """The response to a question that the channel took, asked as it wants, and how. Raises UpstreamError."""
         key = (target.base_url, target.upstream_model)
         pictures = await _pictures_of(job)
-        way = self._ways.get(key, Way(limit_name=self._dialect.limit_name, wants_usage=self._dialect.wants_usage))
+        way = self._ways.get(key, self._dialect_way)
         while True:
             try:
                 response = await self._ask(job, target, way, pictures)
             except transport.Refused as refusal:
                 options = self._dialect.options(job.options)
-                other = way.after(refusal.complaint, options, is_paid_to_think=job.is_paid_to_think)
+                if job.kind is ModelKind.IMAGE:
+                    other = way.after_drawing(refusal.complaint, options)
+                else:
+                    other = way.after(refusal.complaint, options, is_paid_to_think=job.is_paid_to_think)
                 if other == way:
                     if refusal.status in _ABOUT_THE_QUESTION:
                         # Others may stand behind the address by now: the next question learns anew.
@@ -124,7 +150,7 @@ class OpenAIConnection(Connection):
                 # Of addresses that members name there is no end.
                 if not target.is_guarded:
                     self._ways[key] = way
-                return response
+                return response, way
 
     async def _ask(self, job: Job, target: Target, way: Way, pictures: Mapping[UUID, str]) -> httpx2.Response:
         """Send the question; once more when the channel hangs up before it answers. Raises Refused, UpstreamError."""
@@ -178,6 +204,8 @@ class OpenAIConnection(Connection):
     def _question(self, job: Job, target: Target, way: Way, pictures: Mapping[UUID, str]) -> dict[str, Any]:
         if job.kind is ModelKind.TEXT:
             return way.question(job, target, self._dialect, pictures)
+        if job.kind is ModelKind.IMAGE:
+            return images.question(job, target, way, self._dialect)
         return vectors.question(job, target, wants_base64=self._dialect.wants_base64)
 
 
@@ -235,7 +263,7 @@ async def _deltas(reading: Reading, *, with_logprobs: bool) -> AsyncIterator[Del
     elif opening.lstrip(_BLANKS).startswith(b"<"):
         raise UpstreamError("upstream_garbled", "a page in place of an answer")
     else:
-        async for delta in _of_events(reading, opening, with_logprobs=with_logprobs):
+        async for delta in event_answers.of_events(reading, opening, with_logprobs=with_logprobs):
             yield delta
 
 
@@ -251,124 +279,3 @@ async def _document(reading: Reading, opening: bytes, *, with_logprobs: bool) ->
         return deltas.read_whole(b"".join(parts).lstrip(_BLANKS), with_logprobs=with_logprobs)
     except documents.Unreadable:
         raise UpstreamError("upstream_garbled", "an unreadable document") from None
-
-
-async def _of_events(reading: Reading, opening: bytes, *, with_logprobs: bool) -> AsyncIterator[Delta]:
-    """A delta for each chunk of the body: what came together is cut, read and handed on together."""
-    answer, chunk = _Answer(reading, deltas.Pieces(with_logprobs=with_logprobs)), opening
-    while not answer.is_over:
-        # A body that ended well has said its last event, with or without the empty line behind it.
-        error = answer.take(chunk or b"\n\n")
-        if answer.has_news:
-            yield answer.news()
-        if error is not None:
-            raise error
-        if not chunk:
-            break
-        chunk = await reading.chunk()
-    answer.check_readable()
-
-
-class _Answer:
-    """What the events of one answer have said, and whether it is over."""
-
-    def __init__(self, reading: Reading, pieces: deltas.Pieces) -> None:
-        self._reading = reading
-        self._parser, self._pieces = EventParser(), pieces
-        self._lines = self._lines_with_event = self._unreadable = 0
-        self._news: list[Delta] = []
-        self._has_usage = self._is_whole = self._has_text = self._is_doubtful = False
-        self.is_over = False
-
-    def take(self, chunk: bytes) -> UpstreamError | None:
-        """Read the events that end in this chunk; what ends the answer badly comes behind those before it."""
-        try:
-            for event in self._parser.feed(chunk):
-                self._lines_with_event = self._parser.lines
-                self._take(event)
-                if self.is_over:
-                    return None
-        except UpstreamError as error:
-            return error
-        except EventTooLong:
-            return UpstreamError("upstream_garbled", "an event longer than any answer")
-        if self._parser.lines > self._lines:
-            self._lines = self._parser.lines
-            self._reading.was_heard()
-        if self._lines - self._lines_with_event > _MAX_IDLE_LINES:
-            return UpstreamError("upstream_garbled", "more lines without an event than any answer has")
-        return None
-
-    @property
-    def has_news(self) -> bool:
-        """Whether anything came that is a part of an answer."""
-        return bool(self._news)
-
-    def news(self) -> Delta:
-        """What came since this was asked last."""
-        news, self._news = self._news, []
-        if not self._pieces.logprobs:
-            return deltas.joined(news)
-        logprobs, self._pieces.logprobs = self._pieces.logprobs, []
-        return deltas.joined(news)._replace(logprobs=tuple(logprobs))
-
-    def check_readable(self) -> None:
-        """Raise UpstreamError for an answer that ended with events among it which nobody could read."""
-        if self._unreadable and not self.is_over:
-            raise UpstreamError("upstream_garbled", f"{self._unreadable} unreadable events")
-
-    def _take(self, event: Event) -> None:
-        if event.data.strip() == _DONE:
-            if self._has_usage and not self._is_whole:
-                self._news.append(Delta(finish_reason="stop"))
-            self.is_over = True
-            return
-        try:
-            delta = _read(event, self._pieces)
-        except documents.Unreadable:
-            self._unreadable += 1
-            if self._unreadable > _MAX_UNREADABLE:
-                raise UpstreamError("upstream_garbled", f"{self._unreadable} unreadable events") from None
-            return
-        self._news.append(delta)
-        self._weigh(delta)
-
-    def _weigh(self, delta: Delta) -> None:
-        """Whether the answer goes on behind this delta, and how long we wait then."""
-        has_words = delta.has_words
-        if has_words:
-            self._reading.has_words()
-        self._has_text = self._has_text or bool(delta.text or delta.calls)
-        self._has_usage = delta.has_usage or (self._has_usage and not has_words)
-        self._is_whole = self._is_whole or bool(delta.finish_reason)
-        if not self._is_whole:
-            return
-        self._is_doubtful = self._is_doubtful or has_words
-        if not self._has_text:
-            # Not over, whatever its finish_reason.
-            self._reading.has_yet_to_begin()
-        elif delta.has_usage and not self._is_doubtful:
-            self.is_over = True
-        elif delta.finish_reason or has_words:
-            self._reading.ends_within(_DOUBT_SECONDS if self._is_doubtful else _USAGE_SECONDS)
-
-
-def _read(event: Event, pieces: deltas.Pieces) -> Delta:
-    if not event.data.strip():
-        return Delta()
-    if event.name == "error":
-        raise _complaint_of(event.data).as_error()
-    return pieces.read(event.data)
-
-
-def _complaint_of(data: str) -> Complaint:
-    """From an event named "error", which holds its error with or without the envelope."""
-    try:
-        return documents.read(data, _complaint_in)
-    except documents.Unreadable:
-        return Complaint()
-
-
-def _complaint_in(document: Any) -> Complaint:
-    has_envelope = isinstance(document, dict) and "error" in document
-    return Complaint.read(document if has_envelope else {"error": document})

@@ -4,13 +4,24 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from apps.chat import rules
-from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, Target, TextDirection, ToolCall, WordsFound
+from apps.chat.contracts import (
+    CleanPicture,
+    GenerationState,
+    Job,
+    ModelKind,
+    Outcome,
+    Target,
+    TextDirection,
+    ToolCall,
+    WordsFound,
+)
 from apps.chat.engine import transport
 from apps.chat.engine.answer_text import AnswerText
 from apps.chat.engine.attempts import Attempts
@@ -18,7 +29,7 @@ from apps.chat.engine.feed import Feeder, Piece
 from apps.chat.engine.logprobs import Logprobs
 from apps.chat.engine.moderation import Looked, Moderation
 from apps.chat.engine.service_calls import ServiceCalls
-from apps.chat.engine.tool_calls import ToolCalls, look_through
+from apps.chat.engine.tool_calls import ToolCalls, look_through, passes
 from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, REQUEST_REFUSED, UpstreamError
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
@@ -68,6 +79,7 @@ class Run:
         self._has_refused_calls = False
         self._logprobs = Logprobs()
         self._outputs: tuple[bytes, ...] = ()
+        self._pictures: tuple[CleanPicture, ...] = ()
         self._moderation = moderation
         self._asked = Looked()
         self._finish_reason = ""
@@ -166,6 +178,9 @@ class Run:
             # Whole, and all of them: whoever reads them from a channel says so.
             self._outputs = delta.outputs
             has_more = True
+        if delta.pictures:
+            self._pictures += delta.pictures
+            has_more = True
         if has_more and self._first_output_at is None:
             self._first_output_at = asyncio.get_running_loop().time()
         return has_more
@@ -191,6 +206,16 @@ class Run:
         are_let_through, found = await look_through(calls, self._lexicon)
         self._has_refused_calls = not are_let_through
         return calls if are_let_through else (), found
+
+    async def _drawn(self) -> tuple[tuple[CleanPicture, ...], tuple[WordsFound, ...]]:
+        """The pictures, with what their model made of the prompt where operators' words let that through as it is."""
+        drawn: list[CleanPicture] = []
+        found: tuple[WordsFound, ...] = ()
+        for picture in self._pictures:
+            is_let_through, of_it = await passes(picture.revised_prompt, self._lexicon)
+            drawn.append(picture if is_let_through else replace(picture, revised_prompt=""))
+            found += of_it
+        return tuple(drawn), found
 
     async def _likely(self) -> tuple[Mapping[str, Any], ...]:
         """How likely its tokens were, of an answer that came to its end as its model wrote it."""
@@ -220,11 +245,16 @@ class Run:
         text = str(self._text)
         calls, found_in_calls = await self._called()
         logprobs = await self._likely()
-        answered, all_said = Looked(), "\n".join((text, *(call.arguments for call in calls)))
+        pictures, found_in_prompts = await self._drawn()
+        said_beside = (*(call.arguments for call in calls), *(each.revised_prompt for each in pictures))
+        answered, all_said = Looked(), "\n".join((text, *said_beside)).strip()
         if all_said and self._end is not GenerationState.INTERRUPTED:
             answered = await self._moderation.look(all_said, TextDirection.ANSWER)
-        has_beside = bool(calls or self._outputs)
+        has_beside = bool(calls or self._outputs or pictures)
         state, error_code = self._how_it_ended(has_text=show_something(text), has_beside=has_beside)
+        stored = await self._services.store_made(pictures) if pictures and error_code not in rules.OURS else ()
+        if stored is None:
+            state, error_code, stored = GenerationState.FAILED, rules.INTERNAL, ()
         asked = self._attempts.asked
         counts = await self._exact_counts(text, calls, state)
         if self._was_taken and error_code in _LOOKS_LIKE_DEATH and await self._died_with_us():
@@ -236,6 +266,7 @@ class Run:
             calls=calls,
             logprobs=logprobs,
             outputs=self._outputs,
+            pictures=stored,
             finish_reason=self._finish_reason,
             error_code=error_code,
             error_param=self._refused_param(error_code),
@@ -248,7 +279,7 @@ class Run:
             latency_ms=self._ms_until(ended_at),
             # A question that was under way when its owner stopped it may have been taken.
             was_taken=self._was_taken or (state is GenerationState.STOPPED and asked is not None),
-            found=self._text.found + self._reasoning.found + found_in_calls + answered.found,
+            found=self._text.found + self._reasoning.found + found_in_calls + found_in_prompts + answered.found,
             found_in_question=self._asked.found,
         )
 
@@ -303,7 +334,7 @@ class Run:
             return GenerationState.FINISHED, ""
         detail = error.detail if isinstance(error, UpstreamError) else ""
         logger.warning("generation %s on channel %s: %s (%s)", self.generation_id, self.channel, error_code, detail)
-        return GenerationState.INTERRUPTED if has_text else GenerationState.FAILED, error_code
+        return GenerationState.INTERRUPTED if has_text or has_beside else GenerationState.FAILED, error_code
 
     async def _died_with_us(self) -> bool:
         """Whether the channel was the model server of our own site, which is gone; any other's death is its own."""

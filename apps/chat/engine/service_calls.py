@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from apps.chat.contracts import Job, Outcome, Target, ToolCall
+from apps.chat.contracts import CleanPicture, Job, Outcome, StoredPicture, Target, ToolCall
 from apps.chat.engine.attempt_notes import AttemptNote
 from apps.chat.words.lexicon import Lexicon
 from apps.kernel import clock
@@ -66,6 +66,9 @@ class Services(Protocol):
 
     def count_answer(self, *, job: Job, texts: Sequence[str], calls: Sequence[ToolCall]) -> tuple[int, int] | None:
         """See services.count_answer."""
+
+    def store_made(self, *, pictures: Sequence[CleanPicture]) -> tuple[StoredPicture, ...]:
+        """See services.store_made."""
 
 
 class ServiceCalls:
@@ -157,6 +160,10 @@ class ServiceCalls:
         except TimeoutError:
             return None
 
+    async def store_made(self, pictures: Sequence[CleanPicture]) -> tuple[StoredPicture, ...] | None:
+        """Write the files of what was drawn; None where they could not be written."""
+        return await asyncio.to_thread(_stored, partial(self._services.store_made, pictures=pictures))
+
     def close(self) -> None:
         """Let the threads end; nothing may be asked afterwards."""
         self._threads.shutdown(wait=True)
@@ -164,6 +171,14 @@ class ServiceCalls:
 
     async def _try(self, work: Callable[[], T]) -> T | None:
         return await asyncio.get_running_loop().run_in_executor(self._threads, _in_thread, work)
+
+
+def _stored(store: Callable[[], tuple[StoredPicture, ...]]) -> tuple[StoredPicture, ...] | None:
+    try:
+        return store()
+    except OSError:
+        logger.exception("pictures could not be written")
+        return None
 
 
 def _in_thread(work: Callable[[], T]) -> T | None:

@@ -163,4 +163,8 @@ async def _complaint(response: aiohttp.ClientResponse, *, seconds: float) -> Com
         complaint = Complaint()
     # One that failed for another reason may repeat the whole question.
     is_about_question = response.status in {HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY}
-    return replace(complaint, refuses_stream_options=is_about_question and b"stream_options" in body)
+    return replace(
+        complaint,
+        refuses_stream_options=is_about_question and b"stream_options" in body,
+        refuses_response_format=is_about_question and b"response_format" in body,
+    )

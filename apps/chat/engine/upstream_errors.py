@@ -27,6 +27,7 @@ _CODES = {
     CONTEXT_FULL: "context_too_long",
     "content_filter": "content_refused",
     "content_policy_violation": "content_refused",
+    "moderation_blocked": "content_refused",
     "data_inspection_failed": "content_refused",
     "DataInspectionFailed": "content_refused",
     "1301": "content_refused",
@@ -115,8 +116,9 @@ class Complaint:
     param: str = ""
     # It takes the newer name of the limit; only its sentence says so at some providers.
     wants_max_completion_tokens: bool = False
-    # It names what we ask to have the tokens counted; where it does so differs.
+    # It names what we ask to have the tokens counted, or for the bytes of images; where it does so differs.
     refuses_stream_options: bool = False
+    refuses_response_format: bool = False
 
     @classmethod
     def read(cls, document: Any) -> "Complaint":

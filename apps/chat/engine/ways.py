@@ -16,10 +16,12 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 # A model that refuses one of these is asked without it; without any other it would be asked for something else.
 _DISPENSABLE = {
     "temperature", "top_p", "presence_penalty", "frequency_penalty", "seed", "logit_bias", "reasoning_effort",
-    "verbosity", "thinking", "enable_thinking", "parallel_tool_calls", "logprobs", "top_logprobs",
+    "verbosity", "thinking", "enable_thinking", "parallel_tool_calls", "logprobs", "top_logprobs", "style",
 }  # fmt: skip
 # But for what is paid beside the words: an answer that was not asked to think shall not cost what thinking costs.
 _THINKING = frozenset({"reasoning_effort", "thinking", "enable_thinking"})
+# How a parameter is refused that a model does not have.
+_UNKNOWN = {"unsupported_parameter", "unknown_parameter"}
 # As many refused values are remembered: of numbers there are more than anybody could keep.
 _MOST_VALUES = 32
 _MOST_VALUE_CHARS = 64
@@ -35,6 +37,9 @@ class Way:
     wants_usage: bool = True
     without: frozenset[str] = frozenset()
     without_values: frozenset[tuple[str, str]] = frozenset()
+    # Of images: whether to ask for their bytes, which some give anyway, and whether it takes a number of them.
+    wants_bytes: bool = True
+    takes_number: bool = True
 
     def after(
         self, complaint: Complaint, options: Mapping[str, Any] = _NOTHING, *, is_paid_to_think: bool = False
@@ -43,11 +48,19 @@ class Way:
         limit_name = "max_completion_tokens" if complaint.wants_max_completion_tokens else self.limit_name
         wants_usage = self.wants_usage and not complaint.refuses_stream_options
         named = {complaint.param} & (_DISPENSABLE - _THINKING if is_paid_to_think else _DISPENSABLE)
-        without = self.without | (named if complaint.code == "unsupported_parameter" else set())
+        without = self.without | (named if complaint.code in _UNKNOWN else set())
         values = self.without_values
         if complaint.code == "unsupported_value" and (refused := {(name, _value(options.get(name))) for name in named}):
             values = (values if len(values) < _MOST_VALUES else frozenset()) | refused
         return replace(self, limit_name=limit_name, wants_usage=wants_usage, without=without, without_values=values)
+
+    def after_drawing(self, complaint: Complaint, options: Mapping[str, Any]) -> Self:
+        """after(), where images were asked for: some know no response_format, some draw one at a time."""
+        return replace(
+            self.after(complaint, options),
+            wants_bytes=self.wants_bytes and not complaint.refuses_response_format,
+            takes_number=self.takes_number and complaint.param != "n",
+        )
 
     def question(
         self, job: Job, target: Target, dialect: Dialect, pictures: Mapping[UUID, str] = _NONE

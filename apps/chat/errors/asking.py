@@ -51,6 +51,14 @@ class ModelEmbedsNothing(DomainError):
     title = _("This model does not make embeddings. Choose another one. Nothing was charged.")
 
 
+class ModelDrawsNothing(DomainError):
+    """A model of texts or embeddings was asked for images."""
+
+    kind = ErrorKind.UNPROCESSABLE
+    code = "model_draws_nothing"
+    title = _("This model does not draw. Choose another one. Nothing was charged.")
+
+
 class ModelNotEntitled(DomainError):
     """The user has no entitlement for this model."""
 

@@ -45,11 +45,11 @@ _MEGAPIXEL = 1_000_000
 _one_at_a_time = Lock()
 
 
-def clean(content: bytes, *, is_made: bool = False) -> CleanPicture:
+def clean(content: bytes, *, is_made: bool = False, written_as: PictureType | None = None) -> CleanPicture:
     """This picture, upright, without its file's metadata, no larger than it is kept; of several the first.
 
     `is_made`: a model drew it, so that it stays as large as it is, and is marked as generated. What is transparent
-    becomes white.
+    becomes white. Without `written_as` what came as JPEG stays one; what is too long as PNG becomes one.
     Raises PictureNotUnderstood, PictureTooLarge.
     """
     limit = pictures.MAX_MADE_BYTES if is_made else pictures.MAX_BYTES
@@ -66,7 +66,8 @@ def clean(content: bytes, *, is_made: bool = False) -> CleanPicture:
                 drawn = _drawn(image, side=side)
             if is_made:
                 mark(drawn)
-            return _written(drawn, is_photograph=kind == "JPEG", most_png_bytes=most_png)
+            is_jpeg = kind == "JPEG" if written_as is None else written_as is PictureType.JPEG
+            return _written(drawn, is_photograph=is_jpeg, most_png_bytes=most_png)
         except _TOO_MUCH:
             raise errors.PictureTooLarge from None
         except _BROKEN:

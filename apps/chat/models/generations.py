@@ -49,6 +49,10 @@ class Generation(Row):
     # at no price), and to search.
     thinks = models.BooleanField(_("asked to think"), null=True, blank=True)
     searches = models.BooleanField(_("asked to search"), default=False)
+    # How many images were asked for, 0 for what is none, and in what size and quality; "" left that to the model.
+    images = models.PositiveSmallIntegerField(_("images asked for"), default=0)
+    image_size = models.CharField(_("size of the images"), max_length=16, blank=True, default="")
+    image_quality = models.CharField(_("quality of the images"), max_length=16, blank=True, default="")
     is_shortened = models.BooleanField(_("shortened to what could be paid"), default=False)
     # Whether some output was kept when it was settled, and not we broke it off: what decides about the charge.
     is_delivered = models.BooleanField(_("counts as delivered"), default=False)

@@ -38,6 +38,8 @@ class Picture(Row):
     width = models.PositiveIntegerField(_("width (pixels)"))
     height = models.PositiveIntegerField(_("height (pixels)"))
     bytes = models.PositiveIntegerField(_("size (bytes)"))
+    # What its model made of the prompt, where it said so; erased with it.
+    revised_prompt = models.TextField(_("revised prompt"), blank=True, default="")
     erased_at = models.DateTimeField(_("erased at"), null=True, blank=True)
 
     class Meta:

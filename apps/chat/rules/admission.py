@@ -1,5 +1,6 @@
 """The rules that the site is built with, as apps.py registers them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
@@ -12,9 +13,14 @@ from apps.chat.rules import limits
 from apps.chat.rules.chain import Question, Rule
 from apps.chat.rules.networks import is_within
 from apps.chat.rules.requests import says_something
-from apps.kernel.errors import _
+from apps.kernel.errors import DomainError, _
 
 _EMBEDDINGS = frozenset({ModelKind.EMBEDDING})
+# How a model of another kind is refused; who wants a text may be told of any.
+_OTHER_KIND: Mapping[frozenset[ModelKind], type[DomainError]] = {
+    _EMBEDDINGS: errors.ModelEmbedsNothing,
+    frozenset({ModelKind.IMAGE}): errors.ModelDrawsNothing,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,18 +210,20 @@ class ModelPermission(Rule):
         errors.ModelNotFound,
         errors.ModelWritesNoText,
         errors.ModelEmbedsNothing,
+        errors.ModelDrawsNothing,
         errors.ModelNotEntitled,
         ModelNotAllowed,
     )
 
     def judge(self, question: Question) -> Question:
-        """Raises ModelNotFound, ModelWritesNoText, ModelEmbedsNothing, ModelNotAllowed, ModelNotEntitled."""
+        """Raises ModelNotFound, ModelWritesNoText, ModelEmbedsNothing, ModelDrawsNothing, ModelNotAllowed,
+        ModelNotEntitled.
+        """
         if not question.is_model_enabled:
             raise errors.ModelNotFound(model=question.model)
         # Before the right to it: nobody shall buy one for this.
         if question.model_kind not in question.wanted:
-            refusal = errors.ModelEmbedsNothing if question.wanted == _EMBEDDINGS else errors.ModelWritesNoText
-            raise refusal(model=question.model)
+            raise _OTHER_KIND.get(question.wanted, errors.ModelWritesNoText)(model=question.model)
         key = question.key
         if key is not None and key.allowed_models and question.model not in key.allowed_models:
             raise ModelNotAllowed(model=question.model)

@@ -73,17 +73,25 @@ def most(price: Price, *, input_tokens: int, output_tokens: int, images: int = 1
             return _rounded_up(input_tokens * price.input_milli + output_tokens * price.output_milli) + extra_milli
 
 
-def least(price: Price, *, input_tokens: int, output_tokens: int, extra_milli: int = 0) -> int:
-    """What has to be there for an answer of at most so many tokens to be begun at all, though it may be cut short."""
+def least(price: Price, *, input_tokens: int, output_tokens: int, images: int = 1, extra_milli: int = 0) -> int:
+    """What has to be there for an answer of at most so many tokens to be begun at all, though it may be cut short; for
+    images all that they can cost.
+    """
     output_tokens = min(output_tokens, LEAST_OUTPUT_TOKENS)
-    return most(price, input_tokens=input_tokens, output_tokens=output_tokens, extra_milli=extra_milli)
+    return most(price, input_tokens=input_tokens, output_tokens=output_tokens, images=images, extra_milli=extra_milli)
 
 
 def payable_output(
-    price: Price, *, input_tokens: int, output_tokens: int, available_milli: int, extra_milli: int = 0
+    price: Price,
+    *,
+    input_tokens: int,
+    output_tokens: int,
+    available_milli: int,
+    images: int = 1,
+    extra_milli: int = 0,
 ) -> int | None:
     """How long an answer may be, at most so many tokens, that this pays for; None when it pays for none of use."""
-    asked = {"input_tokens": input_tokens, "output_tokens": output_tokens, "extra_milli": extra_milli}
+    asked = {"input_tokens": input_tokens, "output_tokens": output_tokens, "images": images, "extra_milli": extra_milli}
     if available_milli < least(price, **asked):
         return None
     match price:

@@ -103,7 +103,11 @@ _OPTIONS: Mapping[str, Check] = {
 }
 NAMES = frozenset(_OPTIONS)
 # What else goes upstream by OpenAI's name.
-_BESIDE = {"messages", "tools", "tool_choice", "parallel_tool_calls", "max_tokens", "max_completion_tokens"}
+_BESIDE = {
+    *("messages", "tools", "tool_choice", "parallel_tool_calls", "max_tokens", "max_completion_tokens"),
+    # Of images.
+    *("prompt", "n", "size", "quality", "style"),
+}
 # Asked for like this, it is as if it were not asked for.
 _AS_IT_IS: Mapping[str, tuple[Any, ...]] = {
     "stop": ("", []),

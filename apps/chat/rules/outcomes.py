@@ -6,10 +6,12 @@ from apps.chat import errors
 from apps.chat.contracts import GenerationState, Outcome
 from apps.kernel.characters import show_something
 
-# The error codes of answers that we broke off: a process of ours ended, or failed as nobody expected. Both are free.
+# The error codes of answers that we broke off: a process of ours ended, or failed as nobody expected. They are free.
 ENGINE_LOST = "engine_lost"
 INTERNAL = "internal"
-_OURS = frozenset({ENGINE_LOST, INTERNAL})
+OURS = frozenset({ENGINE_LOST, INTERNAL})
+# That of images for which their member had no room.
+PICTURES_FULL = "pictures_full"
 # The finish reasons of answers that somebody held back a part of, the provider or we.
 FILTERED = frozenset({"content_filter", "sensitive"})
 # That of an answer that operators' words ended.
@@ -49,7 +51,7 @@ def is_delivered(*, text: str, reasoning: str = "", has_beside: bool = False, er
     Thoughts are output: its provider is paid for them, and its owner can read them. So is what stands beside them: a
     tool that it calls, an embedding.
     """
-    return (has_beside or show_something(text) or show_something(reasoning)) and error_code not in _OURS
+    return (has_beside or show_something(text) or show_something(reasoning)) and error_code not in OURS
 
 
 def is_whole(*, state: GenerationState, finish_reason: str) -> bool:

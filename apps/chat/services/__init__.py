@@ -32,6 +32,13 @@ from apps.chat.services.generations import (
     read_progress,
 )
 from apps.chat.services.health import begin_probe, has_begun
+from apps.chat.services.images import (
+    check_room_for_images,
+    made_pictures,
+    picture_link,
+    read_linked_picture,
+    start_images,
+)
 from apps.chat.services.key_usage import charged_with_key, used_with_key
 from apps.chat.services.labelled import export_conversation, label_of_archive, registered_models, verify_label
 from apps.chat.services.own_data import (
@@ -101,6 +108,7 @@ __all__ = [
     "charged_with_key",
     "check_models",
     "check_nothing_runs",
+    "check_room_for_images",
     "check_room_for_pictures",
     "claim_jobs",
     "count_answer",
@@ -138,15 +146,18 @@ __all__ = [
     "lexicon",
     "listed_words",
     "local_day",
+    "made_pictures",
     "models_for",
     "own_key",
     "own_keys_of",
+    "picture_link",
     "policy_on_show",
     "purge_picture_files",
     "purge_pictures",
     "quota_entries",
     "quota_of",
     "read_answer",
+    "read_linked_picture",
     "read_picture",
     "read_progress",
     "record_attempt",
@@ -173,6 +184,7 @@ __all__ = [
     "start_embeddings",
     "start_for_program",
     "start_generation",
+    "start_images",
     "steer_channel",
     "stop_answers_of_key",
     "stop_generation",

@@ -219,6 +219,10 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
     is_by_token = isinstance(row.price.terms, PerTokens)
     tokenizer = rules.tokenizer_of(row.model.tokenizer, code=row.model.code)
     budget = None if row.message is None else row.asked_tokens or row.model.prompt_tokens
+    kind = rules.kind_of(row.price.terms)
+    if kind is not ModelKind.TEXT:
+        # Of a branch the last question alone says what is wanted.
+        turns, budget = turns[-1:], None
     if budget is not None:
         turns, budget = _fitted(turns, budget_tokens=budget, is_counted=tokenizer is not None)
     return Job(
@@ -227,13 +231,16 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
         targets=targets,
         max_output_tokens=row.max_output_tokens,
         turns=turns,
-        kind=rules.kind_of(row.price.terms),
+        kind=kind,
         is_all_new=row.message is None,
         options=row.options or rules.switch_options(thinks=row.thinks, searches=row.searches),
         most_output_tokens=rules.most_output(row.max_output_tokens) if is_by_token else None,
         tokenizer=tokenizer,
         budget_tokens=budget,
         is_paid_to_think=row.hold_id is not None and bool(row.thinks and row.price.think_milli),
+        images=row.images,
+        image_size=row.image_size,
+        image_quality=row.image_quality,
     )
 
 

@@ -50,6 +50,10 @@ class Asks:
     most_output_tokens: int | None = None
     thinks: bool | None = None
     searches: bool = False
+    # Of images: how many, in what size and quality; "" leaves that to the model.
+    images: int = 0
+    image_size: str = ""
+    image_quality: str = ""
 
     def tokens_for(self, model: ChatModel) -> int:
         """What the model will read of it at most; 0 where nobody has counted."""
@@ -93,6 +97,9 @@ def _paid(asker: Admitted, asks: Asks) -> Generation:
         max_output_tokens=asks.output_of(model),
         thinks=asks.thinks,
         searches=asks.searches,
+        images=asks.images,
+        image_size=asks.image_size,
+        image_quality=asks.image_quality,
         created_at=asker.now,
     )
     _pay(row, asker)
@@ -197,7 +204,7 @@ def extra_of(row: Generation) -> int:
 
 def _asked(row: Generation) -> dict[str, int]:
     tokens = {"input_tokens": row.asked_tokens, "output_tokens": row.max_output_tokens}
-    return {**tokens, "extra_milli": extra_of(row)}
+    return {**tokens, "images": row.images, "extra_milli": extra_of(row)}
 
 
 def _try_to_hold(row: Generation, asker: Admitted) -> ledger.Hold:

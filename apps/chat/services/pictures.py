@@ -40,12 +40,21 @@ _BUSY_SECONDS = 2
 
 
 def check_room_for_pictures(*, user_id: UserId, more: int = 1, more_bytes: int = 0) -> None:
-    """Raise PicturesFull unless the member may keep so many more, of so many bytes together."""
+    """Raise PicturesFull unless the member may keep so many more, of so many bytes together, beside what is being drawn
+    for them.
+    """
     number, size = selectors.kept_pictures(user_id)
-    if number + more > settings.PICTURES_PER_MEMBER:
+    if number + selectors.promised_pictures(user_id) + more > settings.PICTURES_PER_MEMBER:
         raise errors.PicturesFull(limit=settings.PICTURES_PER_MEMBER, unit="pictures")
     if size + more_bytes > settings.PICTURE_MEGABYTES_PER_MEMBER * _MEGABYTE:
         raise errors.PicturesFull(limit=settings.PICTURE_MEGABYTES_PER_MEMBER, unit="MB")
+
+
+def has_room_for(*, user_id: UserId, stored: Sequence[StoredPicture]) -> bool:
+    """Whether a member may keep what was drawn for them, which was promised when it was asked for."""
+    number, size = selectors.kept_pictures(user_id)
+    is_too_much = size + sum(each.bytes for each in stored) > settings.PICTURE_MEGABYTES_PER_MEMBER * _MEGABYTE
+    return number + len(stored) <= settings.PICTURES_PER_MEMBER and not is_too_much
 
 
 def upload_picture(*, user_id: UserId, content: bytes, now: datetime) -> PictureDetail:
@@ -69,7 +78,11 @@ def upload_picture(*, user_id: UserId, content: bytes, now: datetime) -> Picture
 
 def read_picture(*, user_id: UserId, picture_id: UUID) -> PictureFile:
     """The bytes of one of a member's pictures. Raises PictureNotFound, also where its file is gone."""
-    row = selectors.picture_of(user_id=user_id, picture_id=picture_id)
+    return file_of(selectors.picture_of(user_id=user_id, picture_id=picture_id))
+
+
+def file_of(row: Picture) -> PictureFile:
+    """The bytes of this picture. Raises PictureNotFound where its file is gone."""
     try:
         content = picture_files.read(row.pk)
     except FileNotFoundError:
@@ -92,13 +105,13 @@ def discard_picture(*, user_id: UserId, picture_id: UUID, now: datetime) -> None
             raise errors.PictureInUse
 
 
-def store_made(*, contents: Sequence[bytes]) -> tuple[StoredPicture, ...]:
-    """Write what a model drew as files that say so, without rows yet: for a thread, outside a transaction.
+def store_made(*, pictures: Sequence[CleanPicture]) -> tuple[StoredPicture, ...]:
+    """Write what a model drew, and clean() marked, as files that say so, without rows yet: for a thread, outside a
+    transaction.
 
-    Who does not give them rows with keep_made() leaves them to the sweeper. Raises PictureNotUnderstood,
-    PictureTooLarge, OSError.
+    Who does not give them rows with keep_made() leaves them to the sweeper. Raises OSError.
     """
-    return tuple(store(clean(content, is_made=True), is_made=True) for content in contents)
+    return tuple(store(picture, is_made=True) for picture in pictures)
 
 
 def chosen(*, user_id: UserId, conversation_id: UUID, picture_ids: Sequence[UUID]) -> list[dict[str, Any]] | None:
@@ -206,7 +219,15 @@ def keep_made(*, row: Generation, stored: Sequence[StoredPicture], now: datetime
     Where a conversation asked, its answer shows them from now on.
     """
     made = [
-        _row(each, user_id=UserId(row.user_id), now=now, generation_id=row.pk, number=number, is_made=True)
+        _row(
+            each,
+            user_id=UserId(row.user_id),
+            now=now,
+            generation_id=row.pk,
+            number=number,
+            is_made=True,
+            revised_prompt=each.revised_prompt,
+        )
         for number, each in enumerate(stored)
     ]
     for picture in made:
@@ -229,6 +250,7 @@ def store(picture: CleanPicture, *, is_made: bool = False) -> StoredPicture:
         width=picture.width,
         height=picture.height,
         bytes=len(content),
+        revised_prompt=picture.revised_prompt,
     )
 
 
@@ -242,7 +264,7 @@ def erase_pictures(rows: QuerySet[Picture], *, now: datetime) -> int:
     """Erase these in the caller's transaction; how many there were. Their files go as soon as it is done."""
     ids = list(rows.filter(erased_at=None).select_for_update(of=("self",)).values_list("pk", flat=True))
     if ids:
-        Picture.objects.filter(pk__in=ids).update(erased_at=now)
+        Picture.objects.filter(pk__in=ids).update(erased_at=now, revised_prompt="")
         transaction.on_commit(lambda: _purge(Picture.objects.filter(pk__in=ids)))
     return len(ids)
 
@@ -253,7 +275,7 @@ def purge_pictures(*, now: datetime) -> int:
     Returns how many rows went. Twice, or beside another, does no harm.
     """
     over = selectors.unshown_pictures(before=first_id_at(now - rules.WAITS)).values_list("pk", flat=True)[:_AT_ONCE]
-    Picture.objects.filter(pk__in=list(over), message=None, erased_at=None).update(erased_at=now)
+    Picture.objects.filter(pk__in=list(over), message=None, erased_at=None).update(erased_at=now, revised_prompt="")
     return _purge(Picture.objects.order_by("pk"))
 
 
@@ -276,6 +298,7 @@ def export_pictures(*, user_id: UserId) -> Iterator[Mapping[str, Any]]:
             "message_id": row.message_id,
             "generation_id": row.generation_id,
             "is_made": row.is_made,
+            "revised_prompt": row.revised_prompt or None,
             "media_type": row.media_type,
             "width": row.width,
             "height": row.height,

@@ -26,9 +26,11 @@ from apps.chat.models import (
 )
 from apps.chat.rules import charging, limits, tool_use
 from apps.chat.rules.embeddings import NUMBER_BYTES
+from apps.chat.rules.images import MOST_TOKENS_PER_IMAGE
 from apps.chat.services import health
 from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
+from apps.chat.services.pictures import has_room_for, keep_made
 from apps.chat.services.word_lists import record_found
 from apps.kernel.db import CompiledUpdate, Given, insert
 from apps.kernel.ids import UserId
@@ -48,10 +50,11 @@ def settle(
     The guard names what the caller relies on (its lease by the token, an expired lease), so that an engine and a
     sweeper can both try and only one succeeds.
     """
+    outcome = _with_room(row, outcome)
     is_delivered = rules.is_delivered(
         text=outcome.text,
         reasoning=outcome.reasoning,
-        has_beside=bool(outcome.calls or outcome.outputs),
+        has_beside=bool(outcome.calls or outcome.outputs or outcome.pictures),
         error_code=outcome.error_code,
     )
     usage = _usage(row, outcome)
@@ -92,6 +95,8 @@ def settle(
             Generation.objects.filter(pk=row.pk).update(**rare)
         if outcome.outputs:
             insert([_vectors_row(row, outcome, now=now)])
+        if is_delivered:
+            keep_made(row=row, stored=outcome.pictures, now=now)
         if attempt is not None:
             insert([attempt])
         if is_unpaid:
@@ -107,6 +112,16 @@ def settle(
             record_found(found=found, direction=direction, user_id=UserId(row.user_id), generation_id=row.pk, now=now)
         transaction.on_commit(lambda: feed.announce_end(row.pk))
     return True
+
+
+def _with_room(row: Generation, outcome: Outcome) -> Outcome:
+    """The outcome; where its member has no room for what was drawn, that nothing was, which costs nothing.
+
+    Room was seen to when it was asked, and what was asked since counts on it: this is for what is larger than most.
+    """
+    if not outcome.pictures or has_room_for(user_id=UserId(row.user_id), stored=outcome.pictures):
+        return outcome
+    return replace(outcome, state=GenerationState.FAILED, pictures=(), error_code=rules.PICTURES_FULL)
 
 
 def _rare(outcome: Outcome, *, is_delivered: bool) -> dict[str, Any]:
@@ -133,10 +148,10 @@ def _usage(row: Generation, outcome: Outcome) -> Usage:
         outcome.reported,
         asked_tokens=asked if was_taken else 0,
         kept_tokens=kept,
-        max_output_tokens=row.max_output_tokens,
+        max_output_tokens=max(row.max_output_tokens, row.images * MOST_TOKENS_PER_IMAGE),
         exact_input=outcome.exact_input if was_taken else None,
     )
-    return replace(usage, vectors=len(outcome.outputs)) if outcome.outputs else usage
+    return replace(usage, vectors=len(outcome.outputs), images=len(outcome.pictures))
 
 
 def _vectors_row(row: Generation, outcome: Outcome, *, now: datetime) -> AnswerVectors:

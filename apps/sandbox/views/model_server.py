@@ -1,7 +1,8 @@
 """An OpenAI-compatible model server of demo models. Async; of the database it asks only which faults are on.
 
 Models: `demo-swift` (fast), `demo-steady` (types at 40 tokens a second), `demo-deep` (thinks 1.5 s,
-shows reasoning_content, answers at length), `demo-vectors` (embeddings, engine/vectors.py). How tokens are counted:
+shows reasoning_content, answers at length), `demo-vectors` (embeddings, engine/vectors.py), `demo-painter`
+(images, views/image_server.py). How tokens are counted:
 engine/tokens.py. Which model names misbehave, and how: rules/faults.py, engine/streams.py.
 """
 
@@ -25,7 +26,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from apps.kernel import clock
 from apps.kernel.event_loops import act
-from apps.sandbox.engine import completions, oddities, streams, vectors
+from apps.sandbox.engine import completions, images, oddities, streams, vectors
 from apps.sandbox.engine.completions import CompletionRequest, Plan
 from apps.sandbox.engine.paces import MODELS, SWIFT, Pace
 from apps.sandbox.rules import model_keys
@@ -35,10 +36,10 @@ P = ParamSpec("P")
 _CREATED = 1_790_000_000
 # What comes of some keys, whatever is asked.
 _OF_KEYS = {model_keys.OWN_KEY_EMPTY: "fault-402", model_keys.OWN_KEY_BUSY: "fault-429"}
-_LISTED = (*MODELS, vectors.MODEL)
+_LISTED = (*MODELS, vectors.MODEL, images.MODEL)
 
 
-def _with_key(
+def with_key(
     answer: Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]],
 ) -> Callable[Concatenate[HttpRequest, P], Coroutine[Any, Any, HttpResponseBase]]:
     """Refuse a call without the server's API key."""
@@ -47,9 +48,9 @@ def _with_key(
     async def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         key, now_ms = settings.SANDBOX["MODEL_API_KEY"], int(clock.now().timestamp() * 1000)
         if not model_keys.is_accepted(request.headers.get("Authorization", ""), key=key, now_ms=now_ms):
-            return _refusal(401, "Incorrect API key provided.", code="invalid_api_key")
+            return refusal(401, "Incorrect API key provided.", code="invalid_api_key")
         if (failure := _OF_KEYS.get(request.headers["Authorization"].removeprefix("Bearer "))) is not None:
-            return _FAILURES[failure]()
+            return FAILURES[failure]()
         return await answer(request, *args, **kwargs)
 
     return view
@@ -57,18 +58,18 @@ def _with_key(
 
 @csrf_exempt
 @require_POST
-@_with_key
+@with_key
 async def completions_view(request: HttpRequest, *, counts_at_end: bool = False) -> HttpResponseBase:
     """POST v1/chat/completions; as Zhipu's, usage comes with the finish_reason."""
     try:
         asked = completions.read(json.loads(request.body))
     except completions.NotValid as error:
-        return _refusal(400, str(error), code="invalid_request", param=error.param)
+        return refusal(400, str(error), code="invalid_request", param=error.param)
     except ValueError as error:
-        return _refusal(400, str(error), code="invalid_request")
+        return refusal(400, str(error), code="invalid_request")
     pace = MODELS.get(asked.model, SWIFT if asked.model in streams.FAULTS else None)
     if pace is None:
-        return _refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
+        return refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
     if asked.model in MODELS and (fault := await act(faults.strike_model)):
         asked = replace(asked, model=fault)
     if (failure := _failure(asked)) is not None:
@@ -83,43 +84,43 @@ async def completions_view(request: HttpRequest, *, counts_at_end: bool = False)
 
 @csrf_exempt
 @require_POST
-@_with_key
+@with_key
 async def embeddings(request: HttpRequest) -> HttpResponseBase:
     """POST v1/embeddings"""
     try:
         asked = vectors.read(json.loads(request.body))
     except (completions.NotValid, ValueError) as error:
-        return _refusal(400, str(error), code="invalid_request")
+        return refusal(400, str(error), code="invalid_request")
     if asked.model != vectors.MODEL and asked.model not in streams.FAULTS:
-        return _refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
+        return refusal(404, f"The model `{asked.model}` does not exist.", code="model_not_found")
     if asked.model == vectors.MODEL and (fault := await act(faults.strike_model)):
         asked = replace(asked, model=fault)
-    if asked.model != "fault-max-tokens" and (fail := _FAILURES.get(asked.model)):
+    if asked.model != "fault-max-tokens" and (fail := FAILURES.get(asked.model)):
         return fail()
     if asked.model in ("fault-hang-before-first", "fault-hang"):
         await streams.hang()
-    return _document(asked.model, vectors.answer(asked))
+    return document(asked.model, vectors.answer(asked))
 
 
 def _failure(asked: CompletionRequest) -> HttpResponseBase | None:
     """The answer of a model that fails before it has begun."""
     if asked.model == "fault-max-tokens" and not asked.has_older_limit:
         return None
-    fail = _FAILURES.get(asked.model)
+    fail = FAILURES.get(asked.model)
     return fail() if fail else None
 
 
-_FAILURES: dict[str, Callable[[], HttpResponseBase]] = {
-    "fault-500": lambda: _refusal(500, "The server had an error.", code="server_error", kind="server_error"),
-    "fault-429": lambda: _refusal(429, "Rate limit reached.", code="rate_limit_exceeded", headers={"Retry-After": "1"}),
-    "fault-max-tokens": lambda: _refusal(
+FAILURES: dict[str, Callable[[], HttpResponseBase]] = {
+    "fault-500": lambda: refusal(500, "The server had an error.", code="server_error", kind="server_error"),
+    "fault-429": lambda: refusal(429, "Rate limit reached.", code="rate_limit_exceeded", headers={"Retry-After": "1"}),
+    "fault-max-tokens": lambda: refusal(
         400,
         "'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.",
         code="unsupported_parameter",
         param="max_tokens",
     ),
-    "fault-401": lambda: _refusal(401, "Incorrect API key provided.", code="invalid_api_key"),
-    "fault-402": lambda: _refusal(402, "Insufficient Balance", code="invalid_request_error", kind="unknown_error"),
+    "fault-401": lambda: refusal(401, "Incorrect API key provided.", code="invalid_api_key"),
+    "fault-402": lambda: refusal(402, "Insufficient Balance", code="invalid_request_error", kind="unknown_error"),
     "fault-429-1113": lambda: JsonResponse(
         {"error": {"code": "1113", "message": "The account is in arrears."}}, status=429
     ),
@@ -142,23 +143,23 @@ _FAILURES: dict[str, Callable[[], HttpResponseBase]] = {
 
 
 @require_GET
-@_with_key
+@with_key
 async def models(request: HttpRequest) -> HttpResponseBase:
     """GET v1/models"""
     return JsonResponse({"object": "list", "data": [_model(name) for name in _LISTED]})
 
 
 @require_GET
-@_with_key
+@with_key
 async def model(request: HttpRequest, model_id: str) -> HttpResponseBase:
     """GET v1/models/{model_id}"""
     if model_id not in _LISTED:
-        return _refusal(404, f"The model `{model_id}` does not exist.", code="model_not_found")
+        return refusal(404, f"The model `{model_id}` does not exist.", code="model_not_found")
     return JsonResponse(_model(model_id))
 
 
 @require_GET
-@_with_key
+@with_key
 async def stat(request: HttpRequest) -> HttpResponseBase:
     """GET v1/stat: how many streams this process has open, finished, and lost to readers who left."""
     meter = streams.meter
@@ -168,7 +169,7 @@ async def stat(request: HttpRequest) -> HttpResponseBase:
 @csrf_exempt
 async def unknown(request: HttpRequest) -> HttpResponseBase:
     """Any other address: refused before the key is looked at."""
-    return _refusal(404, f"Invalid URL ({request.method} {request.path})", code=None)
+    return refusal(404, f"Invalid URL ({request.method} {request.path})", code=None)
 
 
 async def _whole(planned: Plan) -> HttpResponseBase:
@@ -179,10 +180,10 @@ async def _whole(planned: Plan) -> HttpResponseBase:
     answer = completions.whole(planned)
     if planned.model == "fault-no-usage":
         del answer["usage"]
-    return _document(planned.model, answer)
+    return document(planned.model, answer)
 
 
-def _document(model: str, answer: dict[str, Any]) -> HttpResponseBase:
+def document(model: str, answer: dict[str, Any]) -> HttpResponseBase:
     """An answer that is no stream; of a model that breaks off, half of it."""
     body = json.dumps(answer, ensure_ascii=False).encode()
     if model in ("fault-drop-mid", "fault-eof-no-done"):
@@ -202,7 +203,7 @@ def _model(name: str) -> dict[str, Any]:
     return {"id": name, "object": "model", "created": _CREATED, "owned_by": "chatloop-sandbox"}
 
 
-def _refusal(
+def refusal(
     status: int,
     message: str,
     *,

@@ -208,8 +208,8 @@ def test_an_answer_ends_with_its_finish_reason_whatever_the_connection_does(
     last: list[bytes],
     kind: type[threading.Event],
 ) -> None:
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._USAGE_SECONDS", 0.3)
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._DOUBT_SECONDS", 0.3)
+    monkeypatch.setattr("apps.chat.engine.event_answers._USAGE_SECONDS", 0.3)
+    monkeypatch.setattr("apps.chat.engine.event_answers._DOUBT_SECONDS", 0.3)
     afterwards = kind()
     upstream.scripts["up-base"] = [*last, afterwards]
     engine = EngineThread()
@@ -231,7 +231,7 @@ def test_a_provider_that_ends_with_every_word_is_heard_to_the_end(
     rich_alice: Member, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, beginning: list[bytes]
 ) -> None:
     """Gemini says "stop" in each event, and whoever relays it does so too."""
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._USAGE_SECONDS", 0.2)
+    monkeypatch.setattr("apps.chat.engine.event_answers._USAGE_SECONDS", 0.2)
     pause = Silence()
     threading.Timer(1.5, pause.set).start()
     upstream.scripts["up-base"] = [*beginning, pause, over(content="le"), DONE]

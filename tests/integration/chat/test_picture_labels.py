@@ -17,7 +17,7 @@ from tests.integration.chat.drawn import drawn
 
 def labelled(kind: str = "PNG", *, size: tuple[int, int] = (200, 120)) -> bytes:
     """A picture as store_made() keeps it."""
-    (stored,) = services.store_made(contents=[drawn(kind, size=size)])
+    (stored,) = services.store_made(pictures=[clean(drawn(kind, size=size), is_made=True)])
     content = picture_files.read(stored.id)
     assert len(content) == stored.bytes
     assert services.verify_label(content=content).produce_id == str(stored.id)

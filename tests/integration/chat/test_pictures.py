@@ -17,6 +17,7 @@ from apps.accounts.contracts import Member
 from apps.chat import services
 from apps.chat.errors import PictureInUse, PictureNotFound, PicturesFull
 from apps.chat.imaging import files as picture_files
+from apps.chat.imaging.cleaning import clean
 from apps.chat.models import Generation, Message, Picture
 from apps.chat.rules import pictures as rules
 from apps.kernel import clock
@@ -58,7 +59,7 @@ def show_in(asked: Any, picture_id: UUID) -> None:
 
 def made_for(generation: Generation, *contents: bytes) -> tuple[UUID, ...]:
     """Pictures that a model made, kept as settling keeps them."""
-    stored = services.store_made(contents=contents)
+    stored = services.store_made(pictures=[clean(content, is_made=True) for content in contents])
     with transaction.atomic():
         return services.keep_made(row=generation, stored=stored, now=clock.now())
 

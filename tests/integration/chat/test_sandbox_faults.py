@@ -78,6 +78,13 @@ FAULTS: dict[str, tuple[GenerationState, str, str | None]] = {
         [f"vectors-{what}" for what in ("short", "twice", "nan", "words", "garbage", "uneven", "reversed")],
         (FINISHED, "", WHOLE),
     ),
+    **dict.fromkeys(
+        [
+            f"images-{what}"
+            for what in ("few", "filtered", "garbage", "page", "svg", "bomb", "huge", "elsewhere", "redirect", "slow")
+        ],
+        (FINISHED, "", WHOLE),
+    ),
     "network_error": (INTERRUPTED, "upstream_cut", None),
     "usage_twice": (FINISHED, "", WHOLE),
     "keepalive": (FINISHED, "", WHOLE),
@@ -91,7 +98,7 @@ FAULTS: dict[str, tuple[GenerationState, str, str | None]] = {
 def impatient_engine(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """An engine that waits seconds where ours waits a minute."""
     be_impatient(monkeypatch, silence_seconds=8.0)
-    monkeypatch.setattr("apps.chat.engine.openai_compatible._USAGE_SECONDS", 1.0)
+    monkeypatch.setattr("apps.chat.engine.event_answers._USAGE_SECONDS", 1.0)
     engine = EngineThread()
     engine.start()
     yield

@@ -48,6 +48,7 @@ class Diary:
     record_attempt = staticmethod(services.record_attempt)
     fit_job = staticmethod(services.fit_job)
     count_answer = staticmethod(services.count_answer)
+    store_made = staticmethod(services.store_made)
 
     def find_stop_requests(self, *, generation_ids: Collection[UUID]) -> set[UUID]:
         return services.find_stop_requests(generation_ids=generation_ids)

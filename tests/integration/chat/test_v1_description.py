@@ -7,8 +7,8 @@ from typing import Any
 from django.test import Client
 from django.urls import URLResolver
 
-from apps.chat.api.compatible import description, schemas_of_shapes, urls
-from apps.chat.rules import completions, embeddings, prompts, responses, vendor_switches
+from apps.chat.api.compatible import description, schemas_of_images, schemas_of_shapes, urls
+from apps.chat.rules import completions, embeddings, images, prompts, responses, vendor_switches
 
 
 def test_it_is_told_to_anybody(visitor: Client) -> None:
@@ -39,9 +39,13 @@ def test_it_names_what_the_rules_know_of_embeddings() -> None:
     assert {"model", "input", *description.embedding_parameters()} == embeddings._NAMES
 
 
+def test_it_names_what_the_rules_know_of_images() -> None:
+    assert {"model", "prompt", *schemas_of_images.parameters()} == images._NAMES
+
+
 def addresses(patterns: Iterable[Any], before: str = "/v1/") -> Iterator[str]:
     for each in patterns:
-        address = before + re.sub(r"<path:(\w+)>", r"{\1}", str(each.pattern))
+        address = before + re.sub(r"<\w+:(\w+)>", r"{\1}", str(each.pattern))
         if isinstance(each, URLResolver):
             yield from addresses(each.url_patterns, address)
         elif not address.endswith("/"):  # whatever else there is

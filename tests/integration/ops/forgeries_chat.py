@@ -12,6 +12,7 @@ from PIL import Image
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
 from apps.chat.contracts import ListedWords, TextDirection, UpstreamCost, WordAction
+from apps.chat.imaging.cleaning import clean
 from apps.chat.models import (
     AnswerUsage,
     Attempt,
@@ -82,7 +83,9 @@ def send_pictures(alice: Member) -> None:
     Picture.objects.filter(pk=sent[1]).update(message=question)
     Message.objects.filter(pk=question.pk).update(pictures=[part_of(Picture.objects.get(pk=sent[1]))])
     answered = Generation.objects.filter(user_id=alice.id, message__isnull=False).latest("pk")
-    services.keep_made(row=answered, stored=services.store_made(contents=[white.getvalue()]), now=now)
+    services.keep_made(
+        row=answered, stored=services.store_made(pictures=[clean(white.getvalue(), is_made=True)]), now=now
+    )
 
 
 def bring_own_key(user_id: UserId) -> None:

@@ -105,7 +105,7 @@ def test_the_steady_model_types(model: OpenAI) -> None:
 
 def test_models_are_listed_without_the_faulty_ones(model: OpenAI) -> None:
     assert [each.id for each in model.models.list()] == [
-        "demo-swift", "demo-steady", "demo-deep", "demo-vectors",
+        "demo-swift", "demo-steady", "demo-deep", "demo-vectors", "demo-painter",
     ]  # fmt: skip
     assert model.models.retrieve("demo-deep").id == "demo-deep"
     with pytest.raises(openai.NotFoundError):

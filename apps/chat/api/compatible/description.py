@@ -5,7 +5,7 @@ Names, bounds and shapes are those of `rules`; `tests/fuzzing` asks what it says
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
-from apps.chat.api.compatible import schemas_of_shapes
+from apps.chat.api.compatible import schemas_of_images, schemas_of_shapes
 from apps.chat.api.compatible.endpoints import endpoint
 from apps.chat.api.compatible.schemas import (
     AMOUNT,
@@ -54,6 +54,16 @@ def document() -> Schema:
             "/v1/completions": {"post": _answers("TextCompletion", "What follows prompts, in the older shape.")},
             "/v1/responses": {"post": _answers("Response", "An answer in the newer shape, of which nothing is kept.")},
             "/v1/embeddings": {"post": _embeddings()},
+            "/v1/images/generations": {"post": _images()},
+            "/v1/images/{picture_id}/{until}/{signature}": {
+                "parameters": schemas_of_images.LINK_PARAMETERS,
+                "get": {
+                    **_operation(
+                        "An image to which there is a link.", {200: schemas_of_images.PICTURE}, refusals=(404,)
+                    ),
+                    "security": [],
+                },
+            },
             "/v1/models": {"get": _operation("The models that the key may ask.", {200: as_json(ref("ModelList"))})},
             "/v1/models/{model_id}": {
                 "parameters": [{"name": "model_id", "in": "path", "required": True, "schema": TEXT}],
@@ -79,6 +89,7 @@ def document() -> Schema:
                 **schemas_of_shapes.schemas(parameters()),
                 "EmbeddingRequest": _embedding_request(),
                 "Embeddings": _answered_embeddings(),
+                **schemas_of_images.schemas(),
                 "UsageOfKey": _usage_of_key(),
             },
         },
@@ -104,6 +115,10 @@ def _answers(shape: str, summary: str) -> Schema:
 def _embeddings() -> Schema:
     answers = {200: as_json(ref("Embeddings"))}
     return _operation("Texts as numbers.", answers, body="EmbeddingRequest", refusals=_OF_ANSWERS)
+
+
+def _images() -> Schema:
+    return _operation("What a model draws.", {200: as_json(ref("Images"))}, body="ImagesRequest", refusals=_OF_ANSWERS)
 
 
 def embedding_parameters() -> dict[str, Schema]:

@@ -42,6 +42,7 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.ModelNotEntitled: Shape(param="model"),
     errors.ModelWritesNoText: Shape(status=400, param="model"),
     errors.ModelEmbedsNothing: Shape(status=400, param="model"),
+    errors.ModelDrawsNothing: Shape(status=400, param="model"),
     errors.SystemPromptRefused: Shape(param="messages"),
     errors.RequestNotValid: Shape(code="invalid_value", param="messages"),
     errors.ParameterMissing: Shape(code="missing_required_parameter"),
