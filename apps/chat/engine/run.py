@@ -30,7 +30,7 @@ from apps.chat.engine.logprobs import Logprobs
 from apps.chat.engine.moderation import Looked, Moderation
 from apps.chat.engine.service_calls import ServiceCalls
 from apps.chat.engine.tool_calls import ToolCalls, look_through, passes
-from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, REQUEST_REFUSED, UpstreamError
+from apps.chat.engine.upstream_errors import BROKEN, CONTEXT_FULL, REQUEST_REFUSED, UpstreamError, silent_failure
 from apps.chat.registries import Connection, Delta
 from apps.chat.rules import limits
 from apps.chat.rules.tool_use import may_be_called
@@ -327,7 +327,7 @@ class Run:
         elif self._end is GenerationState.STOPPED or self._reading.cancelled():
             state = self._end or GenerationState.INTERRUPTED
             return state, "" if state is GenerationState.STOPPED else rules.ENGINE_LOST
-        error_code = _error_code(error) or _silent_failure(self._finish_reason, has_output=has_text or has_beside)
+        error_code = _error_code(error) or silent_failure(self._finish_reason, has_output=has_text or has_beside)
         if not error_code:
             if self._finish_reason == CONTEXT_FULL:
                 self._finish_reason = "length"
@@ -390,16 +390,3 @@ def _error_code(error: BaseException | None) -> str:
         return "upstream_timeout"
     logger.error("a generation failed unexpectedly", exc_info=error)
     return rules.INTERNAL
-
-
-def _silent_failure(finish_reason: str, *, has_output: bool) -> str:
-    """What is wrong with an answer that ended without an error, if anything is."""
-    if finish_reason in BROKEN:
-        return "upstream_cut"
-    if not finish_reason:
-        return "upstream_cut"
-    if not has_output:
-        if finish_reason == CONTEXT_FULL:
-            return "context_too_long"
-        return "content_refused" if finish_reason in rules.FILTERED else rules.EMPTY_ANSWER
-    return ""

@@ -7,6 +7,7 @@ from typing import Any
 import aiohttp
 
 from apps.chat.engine.attempt_notes import Blame
+from apps.chat.rules.outcomes import EMPTY_ANSWER, FILTERED
 from apps.kernel.outbound import AddressRefused
 
 # The context of the model is used up: as an error, or as the end of an answer that had no more room.
@@ -161,6 +162,17 @@ def of_transport(error: Exception) -> UpstreamError:
     unmade = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError | AddressRefused
     has_connected = not isinstance(error, unmade)
     return UpstreamError(_code_of_transport(error), type(error).__name__, has_connected=has_connected)
+
+
+def silent_failure(finish_reason: str, *, has_output: bool) -> str:
+    """What is wrong with an answer that ended without an error, if anything is."""
+    if not finish_reason or finish_reason in BROKEN:
+        return "upstream_cut"
+    if not has_output:
+        if finish_reason == CONTEXT_FULL:
+            return "context_too_long"
+        return "content_refused" if finish_reason in FILTERED else EMPTY_ANSWER
+    return ""
 
 
 def _code_of_transport(error: Exception) -> str:
