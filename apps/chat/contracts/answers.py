@@ -12,12 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
 from apps.chat.contracts.pictures import StoredPicture
-from apps.chat.contracts.prices import (
-    Extras,
-    Price,
-    Priced,
-    Reported,
-)
+from apps.chat.contracts.prices import Extras, Price, Priced, Reported
 from apps.chat.contracts.word_lists import WordsFound
 
 # The code of the kind that a channel is of unless it is said otherwise.
