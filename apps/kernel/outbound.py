@@ -20,6 +20,8 @@ from aiohttp.http_exceptions import HttpProcessingError
 from django.conf import settings
 from yarl import URL
 
+from apps.kernel import heads
+
 MAX_URL_CHARS = 2_000
 # Looked up at a time, in this process. A name whose servers hang holds a thread for as long as the system waits.
 _MOST_LOOK_UPS = 32
@@ -161,7 +163,7 @@ class _Guard(AbstractResolver):
 
 def _session() -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, **guard()),
+        connector=heads.Connector(force_close=True, **guard()),
         cookie_jar=aiohttp.DummyCookieJar(),
         auto_decompress=False,
         trust_env=False,

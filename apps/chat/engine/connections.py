@@ -2,39 +2,27 @@
 
 import asyncio
 import select
-from functools import partial
 from typing import Any
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
 from aiohttp.http import RawResponseMessage
 from aiohttp.http_exceptions import HttpProcessingError
 
 from apps.chat.engine.upstream_errors import UpstreamError
-
-# "100 Continue" and the like before an answer; parsing thousands of them at once holds the loop.
-_MAX_HEADS = 100
-_HEAD = b"HTTP/"
+from apps.kernel import heads
 
 
-class Connector(aiohttp.TCPConnector):
-    """A pool of any number of connections."""
-
-    def __init__(self, **how: Any) -> None:
-        super().__init__(limit=0, **how)
-        # The one place where aiohttp can be told, and not in its public names: a test sees it when that ends.
-        kind: type[ResponseHandler] = _Connection
-        self._factory = partial(kind, loop=self._loop)
-
-
-class _Connection(ResponseHandler):
+class _Connection(heads.FewHeads):
     """One connection; a kept one is left at the first byte that nobody asked for.
 
     A second response behind an answer would be taken for the answer to the next question, which is another member's.
     """
 
-    _heads = 0
     _body: aiohttp.StreamReader | None = None
+
+    def too_many(self) -> Exception:
+        """JSON has no line like a head, so it is no body in which they are."""
+        return UpstreamError("upstream_garbled", "more responses than one")
 
     def is_connected(self) -> bool:
         """Whether a question may be sent here: it is open, and nothing came since the last answer, read or not."""
@@ -53,7 +41,7 @@ class _Connection(ResponseHandler):
 
     def set_response_params(self, **how: Any) -> None:
         """A question is about to be sent. Who speaks before it is asked has an answer left over for the next one."""
-        self._heads, self._body = 0, None
+        self._body = None
         if self._tail or (self.transport is not None and _has_spoken(self.transport)):
             self.force_close()
         super().set_response_params(**how)
@@ -70,13 +58,13 @@ class _Connection(ResponseHandler):
         if data and self._body is not None and self._body.is_eof():
             self.close()
             return
-        # Not in a body: JSON has no such line.
-        self._heads += data.count(b"\n" + _HEAD) + data.startswith(_HEAD)
-        if self._heads > _MAX_HEADS and self.transport is not None:
-            self.transport.abort()
-            self.set_exception(UpstreamError("upstream_garbled", "more responses than one"))
-            return
         super().data_received(data)
+
+
+class Connector(heads.Connector):
+    """A pool of any number of connections."""
+
+    kind = _Connection
 
 
 def _is_readable(transport: asyncio.BaseTransport) -> bool:

@@ -22,6 +22,7 @@ from tests.names import Names
 
 NAME = "models.example.com"
 OK = b"HTTP/1.1 200 OK\r\n"
+INTERIM = b"HTTP/1.1 102 Processing\r\n\r\n"
 BOMB = gzip.compress(b"0" * 10_000_000, mtime=0)
 
 
@@ -110,7 +111,7 @@ async def test_what_is_no_answer_of_the_length_is_not_read(settings: LazySetting
         (OK + b"Content-Length: 100\r\n\r\n", b""),
         (OK + b"Transfer-Encoding: chunked\r\n\r\n", b"0"),
         (OK, b"X: y\r\n"),
-        (b"", b"HTTP/1.1 102 Processing\r\n\r\n"),
+        (b"", INTERIM),
     ],
     ids=["silent", "dripping", "heads", "interim"],
 )
@@ -122,6 +123,16 @@ async def test_who_takes_too_long_is_left(settings: LazySettings, answer: bytes,
 
     # Who says nothing more hangs up, here; endless heads are too many before they are too late.
     assert code in {"too_slow", "unreachable"}
+
+
+async def test_only_so_many_responses_are_heard_before_the_answer(settings: LazySettings) -> None:
+    whole = OK + b"Content-Length: 4\r\n\r\nbody"
+    with serving(INTERIM * 99 + whole) as (few, _), serving(INTERIM * 100 + whole) as (many, _):
+        settings.OWN_MODELS_URL = f"http://127.0.0.1:{few}"
+        assert await outbound.fetch(f"{settings.OWN_MODELS_URL}/", max_bytes=4, seconds=10) == b"body"
+
+        settings.OWN_MODELS_URL = f"http://127.0.0.1:{many}"
+        assert await _failure(f"{settings.OWN_MODELS_URL}/", seconds=10) == "unreachable"
 
 
 async def test_tls_is_checked_against_the_name_and_not_the_address(
