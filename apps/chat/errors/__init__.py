@@ -56,6 +56,7 @@ from apps.chat.errors.pictures import (
     PictureNotFound,
     PictureNotUnderstood,
     PicturesFull,
+    PicturesTakeTurns,
     PictureTooLarge,
     TooManyPictures,
 )
@@ -114,6 +115,7 @@ __all__ = [
     "PictureNotUnderstood",
     "PictureTooLarge",
     "PicturesFull",
+    "PicturesTakeTurns",
     "QuotaExhausted",
     "ReportDecided",
     "ReportNotDecided",

@@ -46,3 +46,11 @@ class PictureInUse(DomainError):
     kind = ErrorKind.CONFLICT
     code = "picture_in_use"
     title = _("This picture belongs to another message. Choose it again.")
+
+
+class PicturesTakeTurns(DomainError):
+    """As many pictures of the member are being read as may be at once; `retry_after` seconds are in the context."""
+
+    kind = ErrorKind.RATE_LIMITED
+    code = "pictures_take_turns"
+    title = _("Your pictures are read one after another. Please try again in a moment.")

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
@@ -18,12 +17,13 @@ from apps.chat import errors, selectors
 from apps.chat.contracts import CleanPicture, PictureDetail, PictureFile, PictureType, StoredPicture
 from apps.chat.imaging import files as picture_files
 from apps.chat.imaging.cleaning import clean, megapixels_of
+from apps.chat.imaging.places import Places
 from apps.chat.models import Generation, Message, Picture
 from apps.chat.rules import pictures as rules
 from apps.chat.services.labelled import labelled_picture
 from apps.kernel import limits
 from apps.kernel.db import insert
-from apps.kernel.errors import Busy, DomainError
+from apps.kernel.errors import DomainError
 from apps.kernel.ids import UserId, first_id_at, new_id
 
 logger = logging.getLogger(__name__)
@@ -33,10 +33,10 @@ _CHUNK = 200
 # Of one run of the sweeper, which comes again in a minute.
 _AT_ONCE = 2_000
 # Pictures are drawn one after another, and who waits for that holds one of the threads in which all else is served too:
-# of those of requests, and of those that programs ask in, so many at most.
-_UPLOADS = BoundedSemaphore(16)
-_REQUESTS = BoundedSemaphore(3)
-_BUSY_SECONDS = 2
+# of those of requests, and of those that programs ask in, so many at most. Whoever sends many sends them one after
+# another, as the chat page does: nobody else's wait for all of them.
+_UPLOADS = Places(16, each=4, waiting=0)
+_REQUESTS = Places(3, each=1, waiting=2)
 
 
 def check_room_for_pictures(*, user_id: UserId, more: int = 1, more_bytes: int = 0) -> None:
@@ -60,12 +60,12 @@ def has_room_for(*, user_id: UserId, stored: Sequence[StoredPicture]) -> bool:
 def upload_picture(*, user_id: UserId, content: bytes, now: datetime) -> PictureDetail:
     """Keep a picture that a member chose for a question, for a day until it is asked. Slow: it is drawn anew.
 
-    Raises PictureNotUnderstood, PictureTooLarge, PicturesFull, RateLimited, Busy, and of accounts MemberFrozen,
-    MemberClosed, MemberBlocked, MemberNotFound.
+    Raises PictureNotUnderstood, PictureTooLarge, PicturesFull, PicturesTakeTurns, RateLimited, Busy, and of accounts
+    MemberFrozen, MemberClosed, MemberBlocked, MemberNotFound.
     """
     limits.hit(f"pictures:{user_id}", limit=rules.UPLOADS_PER_HOUR, window=timedelta(hours=1), now=now)
     check_room_for_pictures(user_id=user_id)
-    with _a_place(_UPLOADS):
+    with _UPLOADS.of(user_id):
         stored = store(clean(content))
     row = _row(stored, user_id=user_id, now=now)
     with transaction.atomic():
@@ -159,7 +159,7 @@ def take_in(
     Slow where there are any: for a thread, outside a transaction. Who is refused afterwards takes them back with
     take_back(); what they had drawn counts, or drawing would be free for whoever never asks.
     Raises ImagesNotUnderstood, ParameterNotOffered, TooManyPictures, PictureNotUnderstood, PictureTooLarge,
-    PicturesFull, RateLimited, Busy.
+    PicturesFull, PicturesTakeTurns, RateLimited, Busy.
     """
     sent = [part for request in requests for turn in request for part in turn["parts"] if part["type"] == "image_url"]
     if not sent:
@@ -176,7 +176,7 @@ def take_in(
             contents.append(rules.bytes_of(part["url"]))
             megapixels += megapixels_of(contents[-1])
     stored: dict[int, StoredPicture] = {}
-    with _a_place(_REQUESTS):
+    with _REQUESTS.of(user_id):
         limit, hour = rules.MEGAPIXELS_PER_HOUR, timedelta(hours=1)
         limits.hit(f"megapixels:{user_id}", limit=limit, window=hour, now=now, times=megapixels)
         try:
@@ -314,17 +314,6 @@ def export_picture_files(*, user_id: UserId) -> Iterator[tuple[str, bytes]]:
             yield _file_name(row), picture_files.read(row.pk)
         except OSError:
             logger.exception("picture %s could not be read for its member", row.pk)
-
-
-@contextmanager
-def _a_place(places: BoundedSemaphore) -> Iterator[None]:
-    """Among those who draw or wait for it. Raises Busy where too many do."""
-    if not places.acquire(blocking=False):
-        raise Busy(retry_after=_BUSY_SECONDS)
-    try:
-        yield
-    finally:
-        places.release()
 
 
 @contextmanager

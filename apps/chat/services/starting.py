@@ -85,8 +85,8 @@ def start_generation(
     at most `max_output_tokens` (1 or more) of an answer where it is to be shorter than the model's longest. `options`,
     what else the answer shall be like, is what rules.options.read_options() gave.
     Raises RequestNotValid, RequestTooLong, ImagesNotUnderstood, SystemPromptRefused, ParameterNotOffered (tools, for
-    a model that uses none), of pictures TooManyPictures, PictureNotUnderstood, PictureTooLarge,
-    PicturesFull, RateLimited, Busy, and what ask_question() raises but for conversations and messages.
+    a model that uses none), of pictures TooManyPictures, PictureNotUnderstood, PictureTooLarge, PicturesFull,
+    PicturesTakeTurns, RateLimited, Busy, and what ask_question() raises but for conversations and messages.
     """
     return start_for_program(
         user_id=user_id, model=model, requests=[request], now=now, key=key, address=address,

@@ -47,10 +47,17 @@ function preview(item, picture) {
   reader.readAsDataURL(picture);
 }
 
-async function upload(picture) {
+let lastUpload = Promise.resolve();
+
+/** Shown at once; sent when those chosen before it have arrived, since the server reads one member's one by one. */
+function choose(picture) {
   const item = add();
   preview(item, picture);
   changed();
+  lastUpload = lastUpload.then(() => item.isConnected && upload(item, picture));
+}
+
+async function upload(item, picture) {
   try {
     const { id } = await api.post("chat/pictures", picture);
     if (item.isConnected) {
@@ -70,7 +77,7 @@ function take(files) {
   const pictures = [...files].filter(({ type }) => type.startsWith("image/"));
   const room = most - list.children.length;
   if (pictures.length > room) toast(text("picture-most", { n: most }), "bad");
-  for (const picture of pictures.slice(0, Math.max(0, room))) upload(picture);
+  for (const picture of pictures.slice(0, Math.max(0, room))) choose(picture);
   return pictures.length > 0;
 }
 

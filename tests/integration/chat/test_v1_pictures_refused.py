@@ -3,7 +3,7 @@ whoever sends none waits for nobody.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from threading import Event, Thread
@@ -112,45 +112,90 @@ def test_a_try_that_is_several_counts_as_several(db: None) -> None:
         hit(1)
 
 
+OF_ALICE = drawn(size=(41, 41))
+
+
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> Iterator[Event]:
-    """Pictures are drawn when this is set, and not before."""
+    """Alice's pictures are drawn when this is set, and not before."""
     may_draw = Event()
 
-    def waiting(*args: Any, **more: Any) -> Any:
-        may_draw.wait(60)
-        return clean(*args, **more)
+    def waiting(content: bytes, **more: Any) -> Any:
+        if content == OF_ALICE:
+            may_draw.wait(60)
+        return clean(content, **more)
 
     monkeypatch.setattr("apps.chat.services.pictures.clean", waiting)
     yield may_draw
     may_draw.set()
 
 
-@pytest.mark.usefixtures("seeing")
-def test_whoever_sends_none_waits_for_nobody_who_does(
-    site: str, alice: Member, bob: Member, engine: EngineThread, slow: Event
-) -> None:
+@pytest.fixture
+def senders(alice: Member, bob: Member, slow: Event) -> Iterator[Callable[[str, bytes], list[httpx2.Response]]]:
+    """Alice sends something ten times at the same moment; what is answered by and by. They end with the test."""
     give_quota(alice.id, 5_000)
     give_quota(bob.id, 5_000)
-    answers: list[int] = []
+    threads: list[Thread] = []
 
-    def ask(key: str, body: bytes) -> None:
-        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
-        answers.append(
-            httpx2.post(f"{site}/v1/chat/completions", content=body, headers=headers, timeout=60).status_code
-        )
+    def send(url: str, body: bytes) -> list[httpx2.Response]:
+        answers: list[httpx2.Response] = []
+        key = key_of(alice)
+        threads.extend(Thread(target=lambda: answers.append(sent(url, body, key))) for _ in range(10))
+        for thread in threads:
+            thread.start()
+        return answers
 
-    key = key_of(alice)
-    askers = [Thread(target=ask, args=(key, asks(uri(drawn())))) for _ in range(10)]
-    for asker in askers:
-        asker.start()
-    # All but those who have a place are told to come again.
-    wait_for(lambda: answers.count(503) == 7, what="seven that are refused")
-
-    ask(key_of(bob), asks())
-
-    assert answers[-1] == 200
+    yield send
     slow.set()
-    for asker in askers:
-        asker.join()
-    assert len(answers) == 11
+    for thread in threads:
+        thread.join()
+
+
+def sent(url: str, body: bytes, key: str) -> httpx2.Response:
+    """What is answered to a picture, or to a question with some."""
+    content_type = "image/png" if url.endswith("pictures") else "application/json"
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": content_type}
+    return httpx2.post(url, content=body, headers=headers, timeout=60)
+
+
+@pytest.mark.usefixtures("seeing", "engine")
+def test_one_member_s_pictures_hold_up_no_other_member_s(
+    site: str, bob: Member, senders: Callable[[str, bytes], list[httpx2.Response]]
+) -> None:
+    asking, uploading = f"{site}/v1/chat/completions", f"{site}/api/v1/chat/pictures"
+    refused = senders(asking, asks(uri(OF_ALICE)))
+    # All but the one that is being drawn are told to come again, two of them after they have waited for it.
+    wait_for(lambda: len(refused) == 9, what="nine that are refused")
+    key = key_of(bob)
+
+    answers = [sent(asking, asks(), key), sent(asking, asks(uri(drawn())), key), sent(uploading, drawn(), key)]
+
+    assert [answer.status_code for answer in answers] == [200, 200, 201]
+    assert {(answer.status_code, answer.headers["Retry-After"]) for answer in refused} == {(429, "2")}
+    error = refused[0].json()["error"]
+    assert (error["type"], error["code"], error["param"]) == ("rate_limit_error", "concurrency", None)
+
+
+@pytest.mark.usefixtures("seeing")
+def test_nor_do_those_that_a_member_uploads(
+    site: str, bob: Member, senders: Callable[[str, bytes], list[httpx2.Response]]
+) -> None:
+    uploading = f"{site}/api/v1/chat/pictures"
+    refused = senders(uploading, OF_ALICE)
+    wait_for(lambda: len(refused) == 6, what="six that are refused")
+
+    assert sent(uploading, drawn(), key_of(bob)).status_code == 201
+    assert {(answer.status_code, answer.json()["code"]) for answer in refused} == {(429, "pictures_take_turns")}
+
+
+@pytest.mark.usefixtures("seeing", "engine")
+def test_a_member_s_own_pictures_wait_a_moment_for_each_other(
+    site: str, senders: Callable[[str, bytes], list[httpx2.Response]], slow: Event
+) -> None:
+    answers = senders(f"{site}/v1/chat/completions", asks(uri(OF_ALICE)))
+    wait_for(lambda: len(answers) == 7, what="seven that are refused at once")
+
+    slow.set()
+
+    wait_for(lambda: len(answers) == 10, what="all answers")
+    assert sorted(answer.status_code for answer in answers) == [*[200] * 3, *[429] * 7]

@@ -53,6 +53,7 @@ _SHAPES: Mapping[type[DomainError], Shape] = {
     errors.ImagesNotUnderstood: Shape(status=400, code="unsupported_value", param="messages"),
     errors.TooManyPictures: Shape(param="messages"),
     errors.PicturesFull: Shape(status=400, param="messages"),
+    errors.PicturesTakeTurns: Shape(kind=_RATE, code="concurrency"),
     errors.MessageEmpty: Shape(code="invalid_value", param="messages"),
     errors.MessageTooLong: Shape(code="context_length_exceeded", param="messages"),
     errors.RequestTooLong: Shape(code="context_length_exceeded", param="messages"),
@@ -79,6 +80,8 @@ class Refusal:
     kind: str = ""
     param: str | None = None
     headers: Mapping[str, str]
+    # In place of `message` where other answers to the same request were charged; "" where that makes no difference.
+    beside_charged: str = ""
 
     def response(self) -> JsonResponse:
         """As an answer of its own."""
