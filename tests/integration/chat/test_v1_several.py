@@ -22,6 +22,7 @@ from tests.integration.chat.upstream import Drop, Upstream, answer, piece
 
 __all__ = ["client"]
 
+ENGLISH = {"Accept-Language": "en"}
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -146,6 +147,32 @@ def test_of_two_of_which_one_says_nothing_the_other_is_an_answer(
     ]  # fmt: skip
     assert paid(rich_alice) == 1000
     assert_audit_is_clean()
+
+
+@pytest.mark.parametrize(
+    ("free", "said"),
+    [
+        (0, "One of the answers did not come. It was not charged; others were."),
+        (2, "No answer came. Nothing was charged."),
+    ],
+    ids=["paid", "free"],
+)
+@pytest.mark.usefixtures("engine")
+def test_a_stream_of_which_one_says_nothing_does_not_say_that_nothing_was_charged_for_the_other(
+    free: int, said: str, client: OpenAI, rich_alice: Member, upstream: Upstream
+) -> None:
+    set_limits(free_per_day=free)
+    upstream.scripts["up-base"] = _Alternating(answer("whole"), [Drop()])
+
+    with pytest.raises(openai.APIError) as broken:
+        list(
+            client.with_options(default_headers=ENGLISH).chat.completions.create(
+                model="base", messages=HELLO, n=2, stream=True
+            )
+        )
+
+    assert (broken.value.message, broken.value.code) == (said, "upstream_unreachable")
+    assert paid(rich_alice) == (0 if free else 1000)
 
 
 def test_free_answers_and_quota_pay_for_one_request_together(rich_alice: Member, model: str) -> None:

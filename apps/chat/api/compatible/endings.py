@@ -80,12 +80,12 @@ def failure(generation: GenerationDetail, *, has_output: bool, names: Names) -> 
         message = _("The model is very busy. Nothing was charged; please try again in a moment.")
     else:
         message = _("No answer came. Nothing was charged.")
+    beside = "" if has_output else _("One of the answers did not come. It was not charged; others were.")
     if code == "request_refused":
         param = named(generation.error_param, names)
         message = f"{param}: {message}" if param else message
-        return Refusal(status=400, message=message, code=code, param=param or None, headers={})
+        return Refusal(status=400, message=message, code=code, param=param or None, headers={}, beside_charged=beside)
     if status == 400:
-        return Refusal(
-            status=400, message=message, code="context_length_exceeded", param=named("messages", names), headers={}
-        )
-    return Refusal(status=status, message=message, code=code, headers=headers)
+        code, param = "context_length_exceeded", named("messages", names)
+        return Refusal(status=400, message=message, code=code, param=param, headers={}, beside_charged=beside)
+    return Refusal(status=status, message=message, code=code, headers=headers, beside_charged=beside)

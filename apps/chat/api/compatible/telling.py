@@ -6,7 +6,7 @@ All that may refuse does so before the first byte, in one hop into a thread; fro
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeVar
 
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
@@ -166,6 +166,8 @@ async def _events(call: Call[Asked], heard: Heard, *, broken: Refusal | None) ->
                 break
         heard = await call.news()
     views = [ends[number] for number in sorted(ends)]
+    if broken is not None and broken.beside_charged and any(view.generation.charged_milli for view in views):
+        broken = replace(broken, message=broken.beside_charged)
     yield b"".join(shape.last(views) if broken is None else shape.broken(broken, views))
 
 
