@@ -204,7 +204,7 @@ def test_only_a_key_that_may_chat_is_answered(path: str, alice: Member, alice_br
 def test_what_there_is_not_answers_in_the_envelope(path: str, visitor: Client) -> None:
     response = visitor.get(path)
 
-    assert (response.status_code, error_of(response)["code"]) == (404, "not_found")
+    assert (response.status_code, error_of(response)["code"]) == (404, "unknown_url")
 
 
 @pytest.mark.parametrize("path", PATHS)

@@ -116,7 +116,7 @@ def test_what_is_not_there_says_so_in_the_same_envelope(path: str, method: str, 
     response = getattr(visitor, method)(path, headers={"Accept": "text/html"})
 
     error = error_of(response)
-    assert (response.status_code, error["type"], error["code"]) == (404, "invalid_request_error", "not_found")
+    assert (response.status_code, error["type"], error["code"]) == (404, "invalid_request_error", "unknown_url")
 
 
 def test_an_address_that_is_longer_than_the_last_letter_is_a_page(visitor: Client) -> None:

@@ -102,8 +102,8 @@ def async_endpoint(*methods: str, names: Names | None = None) -> Callable[[Async
 
 @endpoint()
 def unknown(request: HttpRequest) -> HttpResponseBase:
-    """Whatever else is asked for below /v1."""
-    return problem.unspoken(request, status=404, code="not_found")
+    """Whatever else is asked for below /v1, by OpenAI's own code: clients tell it from a model that there is not."""
+    return openai_shape.refusal(status=404, message=problem.title_of("not_found"), code="unknown_url")
 
 
 def _beside(request: HttpRequest, methods: Sequence[str]) -> HttpResponseBase | None:
