@@ -151,7 +151,7 @@ STORAGES = {
 # Where bodies are longer than Django's 2.5 MB: pictures, by themselves and in requests of programs.
 LARGER_BODIES = {
     "/api/v1/chat/pictures": 8 * 1024 * 1024 + 1,
-    "/v1/chat/completions": 12 * 1024 * 1024,
+    **dict.fromkeys(("/v1/chat/completions", "/v1/responses"), 12 * 1024 * 1024),
 }
 
 

@@ -147,6 +147,8 @@ def test_a_body_is_longer_only_at_its_address_and_for_who_says_who_they_are(site
     for path, key, status in (
         ("/v1/chat/completions", key_of(alice), 400),
         ("/v1/chat/completions", "", 413),
+        ("/v1/responses", key_of(alice), 400),
+        ("/v1/responses", "", 413),
         ("/v1/models", key_of(alice), 413),
     ):
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})

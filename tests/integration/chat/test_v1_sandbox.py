@@ -1,11 +1,14 @@
 """The whole way of a program that brings tools, from the official client to the sandbox's models and back."""
 
+import base64
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
 from django.conf import settings
 from openai import OpenAI
+from PIL import Image
 
 from apps.accounts.contracts import Member
 from apps.chat import services
@@ -32,7 +35,7 @@ ASKED: Any = [{"role": "user", "content": "weather and trains, please"}]
 
 def client_of(site: str, member: Member, upstream: str) -> OpenAI:
     """The official client, with the sandbox's model of this name behind "base"."""
-    make_model("base", upstream=upstream, has_tools=True)
+    make_model("base", upstream=upstream, has_tools=True, has_vision=True)
     services.save_channel(
         code="test", kind="sandbox", base_url=f"{site}/sandbox/llm/v1", api_key=settings.SANDBOX["MODEL_API_KEY"],
         now=clock.now(),
@@ -88,3 +91,21 @@ def test_a_tool_that_has_to_be_called_is_called(site: str, rich_alice: Member, e
             names.append([call.function.name for call in said.choices[0].message.tool_calls or []])
 
     assert names == [["weather"], ["trains"], [], []]
+
+
+def test_a_large_photograph_is_seen_through_either_address(site: str, rich_alice: Member, engine: EngineThread) -> None:
+    file = BytesIO()
+    Image.effect_noise((1500, 1400), 90).save(file, "JPEG", quality=100)
+    uri = f"data:image/jpeg;base64,{base64.b64encode(file.getvalue()).decode()}"
+    assert len(uri) > 3_000_000
+
+    with client_of(site, rich_alice, "demo-swift") as client:
+        asked: Any = [{"type": "text", "text": "hello"}, {"type": "image_url", "image_url": {"url": uri}}]
+        said = client.chat.completions.create(model="base", messages=[{"role": "user", "content": asked}])
+        newer: Any = [{"type": "input_text", "text": "hello"}, {"type": "input_image", "image_url": uri}]
+        response = client.responses.create(model="base", input=[{"role": "user", "content": newer}])
+
+    assert said.choices[0].message.content == response.output_text
+    assert "JPEG 1500×1400" in response.output_text
+    assert [row.charged_milli for row in Generation.objects.all()] == [1000, 1000]
+    assert_audit_is_clean()
