@@ -58,6 +58,36 @@ _PRIZES = (
     _Prize("200 积分", POINTS, 100, amount=200, stock=20),
 )
 _FALLBACK = "谢谢参与"
+# What a new conversation offers: code, language of its pages, category, title, text.
+_STARTERS = (
+    ("mail", "zh-hans", "写作", "写一封邮件", "帮我写一封邮件给{{收件人}}，说明{{事情}}。语气礼貌、简短。"),
+    ("polish", "zh-hans", "写作", "改得更通顺", "请把下面这段话改得更通顺，保留原意，并说明改了哪里：\n\n{{原文}}"),
+    ("explain", "zh-hans", "学习", "用简单的话解释", "用简单的话解释{{概念}}，举两个生活里的例子。"),
+    ("plan", "zh-hans", "生活", "安排一次出行", "我想去{{地点}}玩{{几天}}天，请按天安排，写明交通和大概花费。"),
+    ("translate", "zh-hans", "学习", "中英互译", "把下面的内容译成英文，给出两种说法并说明区别：\n\n{{内容}}"),
+    ("code", "zh-hans", "编程", "看懂一段代码", "逐段解释下面的代码在做什么，并指出可能出错的地方：\n\n{{代码}}"),
+    (
+        "mail-en",
+        "en",
+        "Writing",
+        "Write an email",
+        "Write an email to {{whom}} about {{what}}. Keep it polite and short.",
+    ),
+    (
+        "explain-en",
+        "en",
+        "Learning",
+        "Explain it simply",
+        "Explain {{idea}} in simple words, with two everyday examples.",
+    ),
+    (
+        "code-en",
+        "en",
+        "Code",
+        "Read some code",
+        "Explain this code part by part, and say what could go wrong:\n\n{{code}}",
+    ),
+)
 # Words that nobody says, so that a visitor can see what becomes of some.
 _WORDS = ("咕噜哇啦", "叽里咕噜嘣", "blorptastic")
 _ALLOWED = ("咕噜哇啦节",)
@@ -165,6 +195,17 @@ def _load_chat(now: datetime) -> None:
         now=now,
         reason=_REASON,
     )
+    for sort, (code, language, category, title, text) in enumerate(_STARTERS, start=1):
+        chat.save_starter(
+            code=code,
+            language=language,
+            category=category,
+            title=title,
+            text=text,
+            sort=sort,
+            now=now,
+            reason=_REASON,
+        )
     chat.save_policy(policy=Policy(free_per_day=5, max_running=2, max_message_chars=8_000), now=now, reason=_REASON)
 
 

@@ -47,6 +47,7 @@ class ChatConfig(AppConfig):
             ModelPrice,
             Route,
             RouteCost,
+            Starter,
             WordList,
         )
         from apps.kernel import configuration, lost_keys, metrics, switches
@@ -64,6 +65,7 @@ class ChatConfig(AppConfig):
         configuration.declare(
             ChatPolicy, actions=("chat.save_policy",), nouns=("policy",), unsaid={"allows_own_addresses": False}
         )
+        configuration.declare(Starter, actions=("chat.save_starter",), nouns=("starter",), named_by="code")
         configuration.declare(WordList, actions=("chat.save_word_list",), nouns=("word_list",), named_by="code")
         configuration.declare(
             ChatRule,
@@ -104,6 +106,7 @@ class ChatConfig(AppConfig):
         accounts.register_export("quota_entries", chat.export_quota_entries)
         accounts.register_export("entitlements", chat.export_entitlements)
         accounts.register_export("own_keys", chat.export_own_keys)
+        accounts.register_export("own_prompts", chat.export_own_prompts)
         accounts.register_export("reports", chat.export_reports)
         accounts.register_export("AIGC", chat.label_of_archive)
         accounts.register_closing_check(chat.check_nothing_runs)
@@ -111,3 +114,4 @@ class ChatConfig(AppConfig):
         accounts.register_closing_check(ledger.check_nothing_owed)
         accounts.register_closing_step(chat.erase_texts)
         accounts.register_closing_step(chat.erase_own_keys)
+        accounts.register_closing_step(chat.erase_own_prompts)

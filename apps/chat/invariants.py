@@ -19,6 +19,7 @@ from apps.chat.models import (
     Generation,
     Message,
     OwnKey,
+    OwnPrompt,
     Picture,
     Report,
     WordList,
@@ -103,7 +104,11 @@ def unpaid_answers_are_counted(now: datetime, since: datetime | None = None) -> 
         yield Breach(f"unpaid answers of {person} on {day}", f"{surplus:+} answers beyond the count")
 
 
-@invariant("I-64", "a closed account has no conversation, text, picture, own key, and nothing unsettled", windowed=True)
+@invariant(
+    "I-64",
+    "a closed account has no conversation, text, picture, own key or prompt, and nothing unsettled",
+    windowed=True,
+)
 def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
     """What was written while or after an account closed: its owner was told that it is erased."""
     # An answer is written to for as long as it runs.
@@ -116,6 +121,7 @@ def closed_accounts_say_nothing(now: datetime, since: datetime | None = None) ->
         came_since(Picture.objects.filter(erased_at=None), since),
         came_since(Generation.objects.filter(said), since),
         OwnKey.objects.all(),
+        OwnPrompt.objects.all(),
         # There are few, and they are decided days later.
         Report.objects.filter(~Q(note="") | ~Q(result="")),
     )

@@ -14,6 +14,7 @@ PER_ACCOUNT = {
     "chat_entitlement_numbered": "a right that was bought or given; it is lost with the account",
     "chat_entitlement_once_per_cause": "the same",
     "chat_ownkey_once_per_kind": "a member's own key, which is erased with the account",
+    "chat_ownprompt_client_id_once": "names the act of keeping a prompt, which is erased with the account",
     "chat_message_client_id_once": "names an act, so that its repeat is known",
     "marketing_draw_once_per_request": "the same",
     "marketing_exchangeorder_once_per_request": "the same",

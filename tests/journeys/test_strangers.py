@@ -21,7 +21,8 @@ ELSEWHERE = ("admin/", "sandbox/", "static/")
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 # Bodies that would be accepted from the owner: a refusal must not be about the body. The name of what is the owner's
 # stands for it.
-BODIES = {
+BODIES: dict[str, dict[str, Any]] = {
+    "api/v1/chat/prompts/<uuid:prompt_id>": {"title": "taken over", "text": "taken over", "version": 1},
     "api/v1/chat/conversations/<uuid:conversation_id>/fresh-start": {"message_id": "message_id"},
     "api/v1/chat/conversations/<uuid:conversation_id>": {"title": "taken over"},
     "api/v1/chat/conversations/<uuid:conversation_id>/messages": {
@@ -83,6 +84,7 @@ def belongings(member: Member) -> dict[str, str]:
         "key_id": key["id"],
         "attempt_id": member.post("/api/v1/auth/login-attempts")["id"],
         "picture_id": member.send("POST", "/api/v1/chat/pictures", drawn()).json()["id"],
+        "prompt_id": member.post("/api/v1/chat/prompts", {"text": "Sum up.", "client_id": "prompt-0001"})["id"],
     }
 
 
@@ -91,7 +93,7 @@ def address(route: str, values: dict[str, str]) -> str:
     return "/" + "".join(parts)
 
 
-def body(route: str, values: dict[str, str]) -> dict[str, str] | None:
+def body(route: str, values: dict[str, str]) -> dict[str, Any] | None:
     return {name: values.get(said, said) for name, said in BODIES[route].items()} if route in BODIES else None
 
 
@@ -110,6 +112,7 @@ def possessions(member: Member, mine: dict[str, str]) -> list[Any]:
     return [
         member.get(f"/api/v1/chat/conversations/{mine['conversation_id']}")["title"],
         member.get(f"/api/v1/chat/conversations/{mine['conversation_id']}/messages")["results"],
+        member.get("/api/v1/chat/prompts"),
         member.get(f"/api/v1/orders/{mine['order_id']}"),
         [key["id"] for key in member.get("/api/v1/api-keys")],
         len(member.get("/api/v1/me/sessions")),

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from apps.chat.api import context, own_keys, pictures, reports, streams, views
+from apps.chat.api import context, own_keys, pictures, prompt_library, reports, streams, views
 
 urlpatterns = [
     path("chat/models", views.Models.as_view()),
@@ -22,6 +22,9 @@ urlpatterns = [
     path("chat/generations/<uuid:generation_id>/report", reports.ReportAnswer.as_view()),
     path("chat/pictures", pictures.Pictures.as_view()),
     path("chat/pictures/<uuid:picture_id>", pictures.OnePicture.as_view(), name="chat-picture"),
+    path("chat/prompts", prompt_library.OwnPrompts.as_view()),
+    path("chat/prompts/<uuid:prompt_id>", prompt_library.OneOwnPrompt.as_view()),
+    path("chat/starters", prompt_library.Starters.as_view()),
     path("chat/reports", reports.Reports.as_view()),
     path("chat/generations/<uuid:generation_id>/events", streams.generation_events, name="chat-events"),
 ]

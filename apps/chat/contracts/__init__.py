@@ -53,6 +53,7 @@ from apps.chat.contracts.prices import (
     Usage,
     UsageBasis,
 )
+from apps.chat.contracts.prompt_library import OwnPromptDetail, StarterDetail
 from apps.chat.contracts.quota import QUOTA, QuotaEntry, QuotaState
 from apps.chat.contracts.vectors import Vectors
 from apps.chat.contracts.word_lists import ListedWords, TextDirection, Verdict, WordAction, WordsFound
@@ -79,6 +80,7 @@ __all__ = [
     "Outcome",
     "OwnKeyPlace",
     "OwnKeyState",
+    "OwnPromptDetail",
     "PaidBy",
     "PerAnswer",
     "PerImage",
@@ -100,6 +102,7 @@ __all__ = [
     "Role",
     "SearchHit",
     "ShownReport",
+    "StarterDetail",
     "Steering",
     "StoredPicture",
     "Target",

@@ -60,6 +60,13 @@ from apps.chat.errors.pictures import (
     PictureTooLarge,
     TooManyPictures,
 )
+from apps.chat.errors.prompt_library import (
+    PromptChanged,
+    PromptNotFound,
+    PromptNotValid,
+    PromptRefused,
+    PromptsFull,
+)
 from apps.chat.errors.reports import (
     AlreadyReported,
     AnswerNotFinished,
@@ -116,6 +123,11 @@ __all__ = [
     "PictureTooLarge",
     "PicturesFull",
     "PicturesTakeTurns",
+    "PromptChanged",
+    "PromptNotFound",
+    "PromptNotValid",
+    "PromptRefused",
+    "PromptsFull",
     "QuotaExhausted",
     "ReportDecided",
     "ReportNotDecided",

@@ -9,6 +9,7 @@ from apps.chat.models.entitlements import Entitlement, FreeUse, LiveEntitlements
 from apps.chat.models.generations import FOR_PROGRAMS, UNSETTLED, Generation
 from apps.chat.models.own_keys import OwnKey
 from apps.chat.models.pictures import Picture
+from apps.chat.models.prompt_library import OwnPrompt, Starter
 from apps.chat.models.reports import Report, Reveal
 from apps.chat.models.routes import Route
 from apps.chat.models.usages import AnswerUsage, RouteCost
@@ -38,11 +39,13 @@ __all__ = [
     "ModelPrice",
     "Picture",
     "OwnKey",
+    "OwnPrompt",
     "RefusalCount",
     "Report",
     "Reveal",
     "Route",
     "RouteCost",
+    "Starter",
     "WordHit",
     "WordList",
     "WordSheet",

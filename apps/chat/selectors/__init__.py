@@ -43,6 +43,7 @@ from apps.chat.selectors.pictures import (
     promised_pictures,
     unshown_pictures,
 )
+from apps.chat.selectors.prompt_library import as_own_prompt, own_prompt_of, own_prompts_of, starters
 from apps.chat.selectors.reports import is_revealed, report, report_detail, report_on, reports_of
 from apps.chat.selectors.routes import OpenRoute, open_routes, recent_failures, trial_targets
 
@@ -51,6 +52,7 @@ __all__ = [
     "OpenRoute",
     "answer_of",
     "any_picture",
+    "as_own_prompt",
     "branch_of",
     "charged_between",
     "conversation_of",
@@ -76,6 +78,8 @@ __all__ = [
     "picture_detail",
     "picture_ids",
     "picture_of",
+    "own_prompt_of",
+    "own_prompts_of",
     "policy",
     "policy_on_show",
     "priced_models",
@@ -87,6 +91,7 @@ __all__ = [
     "report_on",
     "reports_of",
     "search",
+    "starters",
     "summary",
     "targets_of_own_keys",
     "tokenizer_of",

@@ -42,7 +42,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("wechat")]
 FILES = {
     "profile", "wechat", "person", "chance_entries", "logins", "api_keys", "conversations", "messages", "quota_entries",
     "generations", "entitlements", "orders", "payments", "points_entries", "sessions", "draws", "sign_ins", "exchanges",
-    "rebates", "AIGC", "reports", "own_keys", "pictures",
+    "rebates", "AIGC", "reports", "own_keys", "own_prompts", "pictures",
 }  # fmt: skip
 
 

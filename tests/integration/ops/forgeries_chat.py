@@ -28,11 +28,13 @@ from apps.chat.models import (
     Message,
     ModelPrice,
     OwnKey,
+    OwnPrompt,
     Picture,
     Report,
     Reveal,
     Route,
     RouteCost,
+    Starter,
     WordHit,
     WordList,
     WordSheet,
@@ -94,6 +96,15 @@ def bring_own_key(user_id: UserId) -> None:
     OwnKey.objects.create(
         user_id=user_id, kind="openai", api_key_sealed=seal("own_key", "sk-own"), updated_at=now, created_at=now
     )
+
+
+def keep_prompts(user_id: UserId) -> None:
+    """A member keeps a prompt, and operators offer one."""
+    now = clock.now()
+    OwnPrompt.objects.create(
+        user_id=user_id, client_id="prompt-0001", title="Sum", text="Sum up.", updated_at=now, created_at=now
+    )
+    services.save_starter(code="sum", title="Sum", text="Sum up {{topic}}.", now=now)
 
 
 def think() -> None:
@@ -262,6 +273,7 @@ NAMED: list[Forgery] = [
     ("a network that asks again", lambda: forced(BlockedNetwork.objects.all(), is_enabled=False), "I-62"),
     ("a list that only records", lambda: forced(WordList.objects.all(), action="flag"), "I-62"),
     ("a list of other words", lambda: forced(WordList.objects.all(), words_digest=F("allowed_digest")), "I-62"),
+    ("a prompt that operators did not write", lambda: forced(Starter.objects.all(), text="x"), "I-62"),
     ("a rule that nobody wrote", lambda: forced(ChatRule.objects.all(), code="telepathy"), "I-02-codes"),
     ("a picture of somebody else", lambda: forced(_shown(), user=member("bob").id), "I-64-owner"),
     ("a picture without its file", lambda: forced(_shown(), bytes=F("bytes") + 1), "I-64-pictures"),
@@ -335,11 +347,18 @@ EXPLAINED: dict[str, str] = {
     "chat.OwnKey.is_enabled": "its member's to change",
     "chat.OwnKey.tested_at": "shown",
     "chat.OwnKey.updated_at": "shown",
+    "chat.OwnPrompt.text": "its member's to change",
+    "chat.OwnPrompt.title": "its member's to change",
+    "chat.OwnPrompt.updated_at": "the order of a list",
+    "chat.OwnPrompt.version": "which change comes first of two that its member made at once",
     "chat.RefusalCount": "how many questions rules refused, for operators: nothing is decided by it",
     "chat.Report.note": "what was said, as of a message",
     "chat.Report.result": "what its member is told; who decided, and what, the trail says",
     "chat.Route.created_at": "shown",
     "chat.Route.updated_at": "shown",
+    "chat.Starter.created_at": "shown",
+    "chat.Starter.id": "nothing points at it: a prompt goes by its code",
+    "chat.Starter.updated_at": "shown",
     "chat.WordList.created_at": "shown",
     "chat.WordList.id": "nothing points at it: a list is named by its code",
     "chat.WordList.updated_at": "shown",

@@ -45,9 +45,11 @@ EXPLAINED = {
     "chat.ChannelKey",
     # Members' own: without triggers forged column by column (EXPLAINED in forgeries_chat.py); it moves no money.
     "chat.OwnKey",
+    "chat.OwnPrompt",
     "chat.ChatPolicy",
     "chat.ChatRule",
     "chat.Route",
+    "chat.Starter",
     "chat.WordList",
     "kernel.Switch",
     "chat.ChatModel",
@@ -184,6 +186,7 @@ def built(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator
         play(alice, bob)
         forgeries_chat.moderate(alice)
         forgeries_chat.bring_own_key(bob.id)
+        forgeries_chat.keep_prompts(bob.id)
         rights.rule(alice, bob)
         accounts.register_member(openid="oCharlieOpenid0001", now=clock.now())
         audit_chain.extend(first=UUID(int=0), now=clock.now())
