@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
@@ -21,6 +22,13 @@ from apps.chat.gateways import rendered
 from apps.chat.rules import labels, limits, message_tokens
 from apps.chat.rules.own_keys import OWN_TESTS
 from apps.chat.rules.pictures import PER_MESSAGE
+from apps.chat.rules.prompt_library import (
+    MAX_PROMPT_TEXT,
+    MAX_PROMPT_TITLE,
+    PROMPTS_PER_MEMBER,
+    SHOWN_OWN_PROMPTS,
+    SHOWN_STARTERS,
+)
 from apps.chat.rules.reports import LISTED_REPORTS, MAX_NOTE, REASONS, STATES, ReportDetail, ReportState
 from apps.chat.rules.tariff import tariff
 from apps.kernel import clock
@@ -79,6 +87,20 @@ def own_keys(request: HttpRequest) -> HttpResponse:
     return render(request, "chat/own_keys.html", {"keys": keys})
 
 
+@login_required
+@ensure_csrf_cookie
+@require_safe
+def own_prompts(request: HttpRequest) -> HttpResponse:
+    """The member's own prompts."""
+    page = {
+        "prompts": selectors.own_prompts_of(user_id=signed_in(request)),
+        "most": PROMPTS_PER_MEMBER,
+        "max_title": MAX_PROMPT_TITLE,
+        "max_text": MAX_PROMPT_TEXT,
+    }
+    return render(request, "chat/own_prompts.html", page)
+
+
 def _report_row(report: ReportDetail) -> dict[str, Any]:
     kinds = {ReportState.OPEN: "warn", ReportState.UPHELD: "jade", ReportState.DISMISSED: ""}
     return {
@@ -134,6 +156,21 @@ def _page(
         "ai_mark": labels.VISIBLE_MARK,
         "report_reasons": [(code.value, _(text)) for code, text in REASONS.items()],
         "max_note": MAX_NOTE,
+        **({} if messages else _beginnings(user_id)),
+    }
+
+
+def _beginnings(user_id: UserId) -> dict[str, Any]:
+    """What an empty chat offers to begin with; where operators offer nothing, ideas of ours."""
+    return {
+        "own_prompts": selectors.own_prompts_of(user_id=user_id)[:SHOWN_OWN_PROMPTS],
+        "starters": services.starters_for(language=get_language() or settings.LANGUAGE_CODE)[:SHOWN_STARTERS],
+        "ideas": (
+            _("Explain compound interest with an example"),
+            _("Write a Python function that removes duplicates but keeps the order"),
+            _("Plan a weekend in Hangzhou as a table"),
+            _("Turn my notes into a polite e-mail"),
+        ),
     }
 
 

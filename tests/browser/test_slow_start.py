@@ -44,10 +44,10 @@ def test_words_typed_early_win_over_the_draft(page: Page) -> None:
 
 def test_an_early_tap_on_an_idea_is_carried_out(page: Page) -> None:
     with waiting_for(page, "chat/page", "/chat/"):
-        idea = page.locator("[data-idea]").first
+        idea = page.locator("[data-prompt]").first
         idea.click()
         expect(idea).to_have_attribute("aria-busy", "true")
-    expect(page.locator(_BOX)).to_have_value(idea.inner_text().strip())
+    expect(page.locator(_BOX)).to_have_value(idea.get_attribute("data-prompt") or "")
     expect(page.locator("[aria-busy]")).to_have_count(0)
 
 

@@ -16,6 +16,7 @@ import { startAfresh } from "./fresh_start.js";
 import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./kept_question.js";
 import { chosenModel, modelName, renewModels, seeingModels, wireModels } from "./models.js";
 import { chosenPictures, clearPictures, picturesOf, restorePictures, wirePictures } from "./pictures.js";
+import { wirePrompts } from "./prompts.js";
 import { report } from "./reports.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
 import { switched } from "./switches.js";
@@ -286,10 +287,6 @@ function wireActions() {
     else if ("freshStart" in button.dataset) beginAfresh(message, button);
     else if ("report" in button.dataset) report(message);
     else if ("branch" in button.dataset) showBranch(button.dataset.branch);
-    else if ("idea" in button.dataset) {
-      setText(button.textContent.trim());
-      focusInput();
-    }
   });
   document.addEventListener("day:changed", groupAnew);
   addEventListener("popstate", () => location.reload());
@@ -302,6 +299,7 @@ replaceGone();
 wireTranscript();
 wireComposer({ send, stop });
 wirePictures();
+wirePrompts();
 wireModels({ isNewChat: !conversationId });
 wireSidebar();
 wireActions();

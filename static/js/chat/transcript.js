@@ -15,9 +15,12 @@ const clone = (id) => document.getElementById(id).content.firstElementChild.clon
 // Scrolling: the view follows new text until the reader scrolls up, and again once the end is reached.
 let follows = true;
 
+// An empty chat has no newest words: what it offers is read from the top.
+const isEmpty = () => document.getElementById("chat-start") !== null;
+
 function noticeScroll() {
   follows = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR_END_PX;
-  latestButton.hidden = follows;
+  latestButton.hidden = follows || isEmpty();
 }
 
 export function scrollToEnd() {
@@ -27,6 +30,7 @@ export function scrollToEnd() {
 }
 
 export function keepUp() {
+  if (isEmpty()) return;
   if (follows) box.scrollTop = box.scrollHeight;
   else latestButton.hidden = false;
 }
@@ -35,7 +39,7 @@ export function addQuestion(content) {
   document.getElementById("chat-start")?.remove();
   const message = clone("question-template");
   if (content) part(message, "body").textContent = content;
-  else part(message, "body").remove();
+  else for (const node of message.querySelectorAll("[data-part=body], [data-keep-prompt]")) node.remove();
   log().append(message);
   return message;
 }
@@ -172,7 +176,7 @@ export function wireTranscript() {
   describeAll();
   const found = location.hash.startsWith("#m-") && document.getElementById(location.hash.slice(1));
   if (found) found.scrollIntoView({ block: "center" });
-  else scrollToEnd();
+  else if (!isEmpty()) scrollToEnd();
   box.addEventListener("scroll", noticeScroll, { passive: true });
   latestButton.addEventListener("click", scrollToEnd);
   // This event does not bubble.
