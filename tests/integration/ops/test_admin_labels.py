@@ -12,8 +12,8 @@ from django.utils import translation
 from apps.accounts.models import User
 
 SITE: dict[Any, Any] = admin.site._registry
-# Who is called so in Chinese, too.
-NAMES = {"OpenAI", "DeepSeek", "Ollama"}
+# Who is called so in Chinese, too; a language is called as its readers call it.
+NAMES = {"OpenAI", "DeepSeek", "Ollama", "English"}
 
 
 def labels(page: Any) -> Iterator[Any]:
