@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
+from functools import partial
 from typing import Any, ParamSpec, TypeVar
 from weakref import WeakKeyDictionary
 
-from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connections
 
 P = ParamSpec("P")
@@ -32,8 +32,8 @@ def of_loop(make: Callable[[], T]) -> T:
 async def cancellable(work: Awaitable[T]) -> T:
     """Wait for what may forget that it was cancelled; its task ends here then, with CancelledError.
 
-    sync_to_async forgets it while its thread is busy, and redis-py has been seen to on a loaded machine: a loop
-    around such a call would go on, and whoever waits for its end would wait for ever.
+    redis-py has been seen to on a loaded machine: a loop around such a call would go on, and whoever waits for its end
+    would wait for ever.
     """
     try:
         return await work
@@ -45,8 +45,9 @@ async def cancellable(work: Awaitable[T]) -> T:
 
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do blocking work for a stream; a reader that left meanwhile ends here, with CancelledError."""
-    # In one of a few threads that all share: without `thread_sensitive=False` each stream would keep one to its end.
-    return await cancellable(sync_to_async(work, thread_sensitive=False, executor=_threads)(*args, **kwargs))
+    # Not by sync_to_async, which takes several times as long to hand work over and to copy contexts back.
+    called = partial(copy_context().run, work, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_threads, called)
 
 
 async def look(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

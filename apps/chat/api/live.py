@@ -20,6 +20,8 @@ logger = logging.getLogger(__name__)
 
 # How often the row of an answer is read while nothing comes: rarely when Redis would tell, each second when it cannot.
 _LOOK_SECONDS, _LOOK_WITHOUT_REDIS_SECONDS = 3.0, 1.0
+# Of the last ends, for who begins to wait behind one: some seconds of all answers of the site.
+_ENDS_KEPT = 1000
 
 
 class LiveAnswer:
@@ -34,7 +36,8 @@ class LiveAnswer:
         self.generation_id = view.generation.id
         self.text, self.state = view.text, view.generation.state
         self.thoughts = view.reasoning
-        self.follows_thoughts = False
+        # Whether its channel is listened to; else its end is all that anybody waits for.
+        self.is_followed = self.follows_thoughts = False
         self.is_over = self.has_missed = self.has_missed_thoughts = False
         self.readers = 0
         self.fresh_at = asyncio.get_running_loop().time()
@@ -84,11 +87,17 @@ class LiveAnswer:
             state = GenerationState.RUNNING if is_later else self.state
             self._tell(state=state, text=progress.text, is_over=progress.is_settled)
 
-    async def end(self) -> AnswerView | None:
+    async def end(self, *, with_balance: bool = True) -> AnswerView | None:
         """How it ended, read once for all readers; None if it has not, whoever said so. Raises GenerationNotFound."""
         async with self._ending:
-            if self._end is None and self.is_over:
-                view = await look(services.read_answer, user_id=self._user_id, generation_id=self.generation_id)
+            is_known = self._end is not None and not (with_balance and self._end.balance_milli is None)
+            if self.is_over and not is_known:
+                view = await look(
+                    services.read_answer,
+                    user_id=self._user_id,
+                    generation_id=self.generation_id,
+                    with_balance=with_balance,
+                )
                 self.is_over = view.generation.is_settled
                 self._end = view if self.is_over else None
         return self._end
@@ -103,11 +112,45 @@ class LiveAnswer:
         self._changed = asyncio.Event()
 
 
+class _Ends:
+    """Which answers have ended lately, of all that this event loop hears of, and who waits to be told."""
+
+    def __init__(self) -> None:
+        self._lately: dict[bytes, None] = {}
+        self._waiting: dict[bytes, LiveAnswer] = {}
+
+    def wait(self, answer: LiveAnswer) -> None:
+        """Tell this answer that it is over; at once, if that was heard before anybody waited."""
+        name = str(answer.generation_id).encode()
+        self._waiting[name] = answer
+        if name in self._lately:
+            answer.add(feed.End())
+
+    def leave(self, answer: LiveAnswer) -> None:
+        """Tell it no more."""
+        self._waiting.pop(str(answer.generation_id).encode(), None)
+
+    def hear(self, message: bytes | None) -> None:
+        """Take what is said on the channel of ends; None when something may have been missed there."""
+        if message is None:
+            for answer in self._waiting.values():
+                answer.hear(None)
+            return
+        self._lately[message] = None
+        if len(self._lately) > _ENDS_KEPT:
+            del self._lately[next(iter(self._lately))]
+        if message in self._waiting:
+            self._waiting[message].add(feed.End())
+
+
 class LiveAnswers:
     """All of one event loop."""
 
     def __init__(self) -> None:
         self._channels = of_loop(Channels)
+        self._ends = _Ends()
+        # From here on: an answer may end before who asked for it waits for that.
+        self._channels.listen(feed.ENDS, self._ends.hear)
         # One connection, on which they take turns.
         self._redis = async_redis(single_connection_client=True)
         self._answers: dict[UUID, LiveAnswer] = {}
@@ -116,10 +159,13 @@ class LiveAnswers:
 
     @asynccontextmanager
     async def reading(
-        self, user_id: UserId, view: AnswerView, *, with_thoughts: bool = False
+        self, user_id: UserId, view: AnswerView, *, with_thoughts: bool = False, is_followed: bool = True
     ) -> AsyncIterator[LiveAnswer]:
-        """The answer, for one more of its owner's readers, who has just read its row."""
-        answer = self._joined(user_id, view)
+        """The answer, for one more of its owner's readers, who has just read its row, or written it.
+
+        Who does not follow it is told of its end alone, on a channel that is listened to anyway.
+        """
+        answer = self._joined(user_id, view, is_followed=is_followed)
         if with_thoughts and not answer.follows_thoughts:
             # Whoever is the first reader is told of all that came before, once the channel is heard.
             answer.follows_thoughts = True
@@ -132,15 +178,21 @@ class LiveAnswers:
             answer.readers -= 1
             if not answer.readers:
                 del self._answers[answer.generation_id]
-                self._channels.leave(feed.channel(answer.generation_id), answer.hear)
+                self._ends.leave(answer)
+                if answer.is_followed:
+                    self._channels.leave(feed.channel(answer.generation_id), answer.hear)
 
-    def _joined(self, user_id: UserId, view: AnswerView) -> LiveAnswer:
+    def _joined(self, user_id: UserId, view: AnswerView, *, is_followed: bool) -> LiveAnswer:
         answer = self._answers.get(view.generation.id)
         if answer is None:
             answer = self._answers[view.generation.id] = LiveAnswer(user_id, view, miss=self._catch_up)
-            self._channels.listen(feed.channel(answer.generation_id), answer.hear)
         else:
             answer.take(Progress(state=view.generation.state, text=view.text))
+        if not is_followed:
+            self._ends.wait(answer)
+        elif not answer.is_followed:
+            answer.is_followed = True
+            self._channels.listen(feed.channel(answer.generation_id), answer.hear)
         answer.readers += 1
         if self._watching is None or self._watching.done():
             self._watching = asyncio.create_task(self._watch())
@@ -185,7 +237,7 @@ class LiveAnswers:
                 await self._redis.aclose()
 
     def _due_at(self, answer: LiveAnswer) -> float:
-        is_heard = self._channels.is_heard(feed.channel(answer.generation_id))
+        is_heard = self._channels.is_heard(feed.channel(answer.generation_id) if answer.is_followed else feed.ENDS)
         return answer.fresh_at + (_LOOK_SECONDS if is_heard else _LOOK_WITHOUT_REDIS_SECONDS)
 
     async def _look_at(self, answers: list[LiveAnswer]) -> None:

@@ -22,6 +22,8 @@ from apps.kernel.redis import tell_redis
 
 _WAKE = "chat:wake"
 _STOP = "chat:stop"
+# On which the end of every answer is told, for those who want no more of it than that.
+ENDS = "chat:ends"
 _STREAM_SECONDS = 900
 _ENDED_STREAM_SECONDS = 60
 _LISTEN_SECONDS = 5.0
@@ -98,6 +100,7 @@ def announce_end(generation_id: UUID) -> None:
         pipe.xadd(channel(generation_id), {"end": 1})
         pipe.expire(channel(generation_id), _ENDED_STREAM_SECONDS)
         pipe.publish(channel(generation_id), _END)
+        pipe.publish(ENDS, str(generation_id))
         pipe.execute()
 
     tell_redis(end, instead=_INSTEAD)

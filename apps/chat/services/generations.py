@@ -131,10 +131,10 @@ def find_stop_requests(*, generation_ids: Collection[UUID]) -> set[UUID]:
     return set(wanted.values_list("pk", flat=True))
 
 
-def read_answer(*, user_id: UserId, generation_id: UUID) -> AnswerView:
+def read_answer(*, user_id: UserId, generation_id: UUID, with_balance: bool = True) -> AnswerView:
     """How an answer stands; once it is settled, with the balance that it left. Raises GenerationNotFound."""
     view = selectors.answer_of(user_id=user_id, generation_id=generation_id)
-    if not view.generation.is_settled:
+    if not (with_balance and view.generation.is_settled):
         return view
     return replace(view, balance_milli=ledger.balance(account=ledger.user_account(user_id, QUOTA)).total)
 

@@ -17,7 +17,7 @@ from apps.chat.rules import charging
 from apps.chat.rules.chain import Question
 from apps.chat.rules.limits import HOLD_FOR
 from apps.chat.services.free_allowance import local_day, seconds_left, take_free_use, uses_of
-from apps.kernel.db import Given
+from apps.kernel.db import CompiledRead, Given
 from apps.kernel.ids import PersonId, UserId, new_id
 from apps.ledger import services as ledger
 
@@ -114,24 +114,26 @@ def check_room(asker: Admitted) -> None:
     """
     limits = asker.facts.policy
     most = limits.max_running
+    # Paying has written the row, whatever paid.
+    ((unpaid, running),) = _IN_USE.tuples(user_id=asker.user_id, person_id=asker.person_id, day=local_day(asker.now))
     if asker.facts.own_key_id is None:
-        unpaid = uses_of(asker.person_id, local_day(asker.now)).values_list("unpaid", flat=True).first() or 0
         if unpaid >= limits.max_unpaid_per_day:
             raise errors.TooManyUnpaid(limit=limits.max_unpaid_per_day, retry_after=seconds_left(asker.now))
         most = min(most, limits.max_unpaid_per_day - unpaid)
-    _check_places(_running_of(asker.user_id), answers=asker.question.answers, most=most)
+    _check_places(running, answers=asker.question.answers, most=most)
 
 
 def _check_room_of_key(key: IdentifiedKey, *, limit: int, answers: int) -> None:
     """Raise TooManyRunning, or TooManyAnswers, when the key's owner wants no more of its answers at once."""
-    _check_places(_running_of(key.user_id).filter(api_key_id=key.key_id), answers=answers, most=limit)
+    running = _running_of(key.user_id).filter(api_key_id=key.key_id).count()
+    _check_places(running, answers=answers, most=limit)
 
 
-def _check_places(running: QuerySet[Generation], *, answers: int, most: int) -> None:
+def _check_places(running: int, *, answers: int, most: int) -> None:
     if answers > max(most, 1):
         # Waiting would not help.
         raise errors.TooManyAnswers(limit=most)
-    if running.count() + answers > most:
+    if running + answers > most:
         raise errors.TooManyRunning(limit=most, retry_after=5)
 
 
@@ -140,12 +142,8 @@ def if_there_is_room(rows: QuerySet[Conversation]) -> QuerySet[Conversation]:
 
     It is given what room_of() says.
     """
-    count = _running_of(Given("user_id")).order_by().values("user_id").annotate(n=Count("pk")).values("n")
     unpaid = uses_of(Given("person_id"), Given("day")).values("unpaid")
-    counted = rows.annotate(
-        running=Coalesce(Subquery(count, output_field=IntegerField()), Value(0)),
-        unpaid=Coalesce(Subquery(unpaid), Value(0)),
-    )
+    counted = rows.annotate(running=_number_running(), unpaid=Coalesce(Subquery(unpaid), Value(0)))
     return counted.filter(running__lt=Given("max_running")).filter(running__lt=Given("max_unpaid") - F("unpaid"))
 
 
@@ -221,3 +219,15 @@ def _try_to_hold(row: Generation, asker: Admitted) -> ledger.Hold:
 
 def _running_of(user_id: UserId | Given) -> QuerySet[Generation]:
     return Generation.objects.filter(user_id=user_id, state__in=UNSETTLED)
+
+
+def _number_running() -> Coalesce:
+    """How many answers of the given member run, for a compiled statement."""
+    count = _running_of(Given("user_id")).order_by().values("user_id").annotate(n=Count("pk")).values("n")
+    return Coalesce(Subquery(count, output_field=IntegerField()), Value(0))
+
+
+# How many answers of the day nobody paid for, and how many run now.
+_IN_USE: CompiledRead[Any] = CompiledRead(
+    lambda: uses_of(Given("person_id"), Given("day")).values_list("unpaid", _number_running())
+)

@@ -1,5 +1,6 @@
 """What readers of one process share: a connection to Redis and a text; and what is missed on it is made good."""
 
+import asyncio
 import threading
 from contextlib import ExitStack
 from typing import Any
@@ -11,12 +12,17 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.contracts import Member
 from apps.chat import services
+from apps.chat.api.compatible.calls import Begun, Call
+from apps.chat.api.live import _LOOK_SECONDS, LiveAnswers
+from apps.chat.contracts import AnswerView
 from apps.chat.engine import feed
 from apps.chat.engine.feed import End, Feeder, Piece
 from apps.kernel import clock
-from apps.kernel.redis import async_redis, sync_redis
-from tests.integration.chat.conftest import EngineThread, send, wait_for
+from apps.kernel.event_loops import of_loop
+from apps.kernel.redis import Channels, async_redis, sync_redis
+from tests.integration.chat.conftest import EngineThread, send, settled, wait_for
 from tests.integration.chat.test_streams import opened, text_of
+from tests.integration.chat.test_without_conversation import SAID, request_of
 from tests.integration.chat.upstream import Upstream, answer, piece
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,6 +117,59 @@ async def test_what_was_missed_is_read_from_the_end_back_to_it(after: int, first
     assert ends[0] <= first + 1
     assert isinstance(last, End)
     await client.aclose()
+
+
+def test_who_waits_for_the_end_alone_is_told_it_whenever_it_comes(
+    rich_alice: Member, upstream: Upstream, engine: EngineThread
+) -> None:
+    """Nobody listens to its channel, nor asks for the balance; one that ended before is known from the last ends."""
+    upstream.scripts["up-base"] = answer("one")
+
+    def begun() -> Begun:
+        started = services.start_for_program(
+            user_id=rich_alice.id, model="base", requests=[request_of(*SAID)], now=clock.now()
+        )
+        return Begun(user_id=rich_alice.id, generations=started.generations, is_followed=False)
+
+    def begun_and_ended() -> Begun:
+        asked = begun()
+        settled(rich_alice.id, asked.generations[0].id)
+        return asked
+
+    async def read() -> list[tuple[AnswerView, bool]]:
+        ends, channels = [], of_loop(Channels)
+        of_loop(LiveAnswers)
+        while not channels.is_heard(feed.ENDS):
+            await asyncio.sleep(0.01)
+        for begin in (begun, begun_and_ended):
+            call = await Call.begin(begin)
+            is_listened_to = is_followed(feed.channel(call.begun.generations[0].id))
+            # Not by a look at the row, which would come later.
+            async with asyncio.timeout(_LOOK_SECONDS * 0.9):
+                ends.append(((await call.ends())[0], is_listened_to))
+        return ends
+
+    for end, is_listened_to in asyncio.run(read()):
+        assert (end.text, end.balance_milli, is_listened_to) == ("one", None, False)
+
+
+def test_who_follows_an_answer_after_all_hears_its_words(site: str, rich_alice: Member, model: str) -> None:
+    asked = send(rich_alice.id).generation
+    begun = Begun(user_id=rich_alice.id, generations=(asked,), is_followed=False)
+
+    async def heard() -> str:
+        await Call.begin(lambda: begun)
+        async with of_loop(LiveAnswers).reading(rich_alice.id, AnswerView(generation=asked, text="")) as live:
+            while not live.text:
+                feed_client = async_redis()
+                feeder = Feeder(feed_client)
+                feeder.put(asked.id, Piece("words", 5))
+                await feeder.flush()
+                await feed_client.aclose()
+                await asyncio.sleep(0.05)
+            return live.text
+
+    assert asyncio.run(heard()) == "words"
 
 
 def test_many_are_claimed_in_as_many_statements_as_one(rich_alice: Member, model: str) -> None:

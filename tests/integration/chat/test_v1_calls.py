@@ -36,7 +36,7 @@ def test_answers_that_end_in_one_moment_are_all_told(
                 live = await others.enter_async_context(of_loop(LiveAnswers).reading(rich_alice.id, view))
                 live.take(ended[live.generation_id])
                 await live.end()
-            begun = Begun(user_id=rich_alice.id, generations=started.generations, with_thoughts=False)
+            begun = Begun(user_id=rich_alice.id, generations=started.generations, is_followed=False)
             return await (await Call.begin(lambda: begun)).ends()
 
     ends = asyncio.run(read())

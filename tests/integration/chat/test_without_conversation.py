@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.contracts import Member
 from apps.accounts.errors import KeySpendCapReached
@@ -45,6 +46,18 @@ def answered(member: Member) -> GenerationDetail:
     done = Outcome(state=GenerationState.FINISHED, text="five", reasoning="count on", finish_reason="stop")
     services.finish_run(generation_id=job.generation_id, lease_token=job.lease_token, outcome=done, now=clock.now())
     return started
+
+
+def test_whether_there_is_room_is_one_statement(rich_alice: Member, model: str) -> None:
+    """Each program's question asks it; free uses are touched once more, by whoever pays."""
+    start(rich_alice)
+    with CaptureQueriesContext(connection) as queries:
+        start(rich_alice)
+
+    asked = [
+        query["sql"] for query in queries if "chat_freeuse" in query["sql"] or 'FROM "chat_generation"' in query["sql"]
+    ]
+    assert [sql.split()[0] for sql in asked] == ["INSERT", "SELECT"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -23,11 +23,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Begun:
-    """Generations that were begun together, whose they are, and whether their thoughts are followed as they come."""
+    """Generations that were begun together, whose they are, and whether they are followed, thoughts and all, or only
+    their ends are waited for.
+    """
 
     user_id: UserId
     generations: tuple[GenerationDetail, ...]
-    with_thoughts: bool
+    is_followed: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +64,7 @@ class _Answer:
             self._version = await self._live.changed(self._version)
             if news := self._rest(self._live.thoughts, self._live.text):
                 return news
-            self._end = await self._live.end()
+            self._end = await self._live.end(with_balance=False)
 
     def _rest(self, thoughts: str, text: str) -> News | None:
         news = News(thought=thoughts[self._thoughts_told :], text=text[self._told :])
@@ -103,7 +105,12 @@ class Call(Generic[B]):
         # It waits for nothing, so nobody can leave in between.
         answers = [
             await reading.enter_async_context(
-                live.reading(begun.user_id, AnswerView(generation=each, text=""), with_thoughts=begun.with_thoughts)
+                live.reading(
+                    begun.user_id,
+                    AnswerView(generation=each, text=""),
+                    with_thoughts=begun.is_followed,
+                    is_followed=begun.is_followed,
+                )
             )
             for each in begun.generations
         ]

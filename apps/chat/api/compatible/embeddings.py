@@ -61,7 +61,7 @@ def begin(request: HttpRequest) -> _Asked:
     return _Asked(
         user_id=key.user_id,
         generations=started.generations,
-        with_thoughts=False,
+        is_followed=False,
         embedding=asked,
         rate=started.rate,
         token_rate=started.token_rate,

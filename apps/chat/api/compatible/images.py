@@ -81,7 +81,7 @@ def begin(request: HttpRequest) -> _Asked:
     return _Asked(
         user_id=key.user_id,
         generations=started.generations,
-        with_thoughts=False,
+        is_followed=False,
         images=asked,
         created=int(now.timestamp()),
         rate=started.rate,

@@ -104,7 +104,7 @@ def begin(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> Asked:
     return Asked(
         user_id=key.user_id,
         generations=started.generations,
-        with_thoughts=completion.is_streamed,
+        is_followed=completion.is_streamed,
         request=request,
         is_streamed=completion.is_streamed,
         shape=shaping(completion, started.generations, int(now.timestamp())),
