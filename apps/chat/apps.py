@@ -44,6 +44,7 @@ class ChatConfig(AppConfig):
             ChatModel,
             ChatPolicy,
             ChatRule,
+            ImageRate,
             ModelPrice,
             Route,
             RouteCost,
@@ -62,6 +63,7 @@ class ChatConfig(AppConfig):
         configuration.declare(RouteCost, actions=("chat.save_route_cost",), named_by="code")
         # Prices of before they were versions are said with their model.
         configuration.declare(ModelPrice, actions=("chat.save_price",), nouns=("price",), named_by="code", unsaid={})
+        configuration.declare(ImageRate, named_by="code")
         configuration.declare(
             ChatPolicy, actions=("chat.save_policy",), nouns=("policy",), unsaid={"allows_own_addresses": False}
         )

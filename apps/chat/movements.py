@@ -8,7 +8,7 @@ from itertools import groupby
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Case, CharField, Exists, F, OuterRef, Q, Subquery, Value, When
-from django.db.models.functions import Cast, Concat
+from django.db.models.functions import Cast, Coalesce, Concat
 
 from apps.chat import rules
 from apps.chat.contracts import QUOTA, GenerationState, ModelKind, PaidBy, PriceKind, Role, Usage
@@ -20,6 +20,7 @@ from apps.chat.models import (
     ChatModel,
     Entitlement,
     Generation,
+    ImageRate,
     Message,
     RouteCost,
 )
@@ -116,7 +117,10 @@ _EXTRA = sum(
 # charging.most() in the database's words.
 _MOST = _EXTRA + Case(
     When(price__kind=PriceKind.PER_ANSWER, then=Cast("price__answer_milli", BigIntegerField())),
-    When(price__kind=PriceKind.PER_IMAGE, then=F("images") * Cast("price__image_milli", BigIntegerField())),
+    When(
+        price__kind=PriceKind.PER_IMAGE,
+        then=F("images") * Cast(Coalesce("image_rate__milli", "price__image_milli"), BigIntegerField()),
+    ),
     default=(_INPUT + _OUTPUT + 999) / 1000,
 )
 
@@ -125,8 +129,8 @@ _MOST = _EXTRA + Case(
     "I-17-price", "every answer was asked at a price of its model, and no more is held than that asks", windowed=True
 )
 def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> Iterable[Breach]:
-    """Models and generations with another model's price, models whose price counts what they do not make, and holds
-    that are not the most that the price can ask.
+    """Models and generations with another model's price, or another price's rate, models whose price counts what they
+    do not make, and holds that are not the most that the price can ask.
     """
     for model in ChatModel.objects.select_related("price").order_by("pk"):
         if not rules.is_fitting(model.price.terms, kind=ModelKind(model.kind)):
@@ -138,6 +142,8 @@ def prices_are_of_their_models(now: datetime, since: datetime | None = None) -> 
         asked = asked.filter(pk__gte=first_id_at(since))
     for row in asked.filter(~Q(price__code=_price_of("model__code"))).order_by("pk")[:SHOWN]:
         yield Breach(f"generation {row.pk}", f"of {row.model.code} at price {row.price.code}")
+    for row in asked.filter(image_rate__isnull=False).exclude(image_rate__price=F("price")).order_by("pk")[:SHOWN]:
+        yield Breach(f"generation {row.pk}", f"at price {row.price.code} by a rate of another")
     for row in asked.filter(Q(paid_by=PaidBy.QUOTA) & ~Q(held_milli=_MOST)).order_by("pk")[:SHOWN]:
         yield Breach(f"generation {row.pk}", f"{row.held_milli} held at price {row.price.code}")
 
@@ -149,9 +155,8 @@ def charges_follow_from_their_usage(now: datetime, since: datetime | None = None
     Settled answers without a usage, and usages that say another price, model, charge or cost than that.
     """
     settled = Generation.objects.exclude(state__in=UNSETTLED)
-    usages = AnswerUsage.objects.select_related("generation", "price", "route", "cost").defer(
-        *(f"generation__{name}" for name in _TEXTS)
-    )
+    usages = AnswerUsage.objects.select_related("generation__image_rate", "price", "route", "cost")
+    usages = usages.prefetch_related("price__rates").defer(*(f"generation__{name}" for name in _TEXTS))
     if since is not None:
         settled, usages = settled.filter(pk__gte=first_id_at(since)), usages.filter(pk__gte=first_id_at(since))
     missing = settled.exclude(Exists(AnswerUsage.objects.filter(generation=OuterRef("pk"))))
@@ -178,6 +183,12 @@ def _in_force(costs: Sequence[RouteCost], at: datetime) -> set[UUID | None]:
     return {before[-1] if before else None, *lately}
 
 
+def _rate(row: AnswerUsage) -> ImageRate | None:
+    """The rate of its price that follows from what was asked for."""
+    asked = row.generation
+    return charging.rate_for(row.price.rates.all(), size=asked.image_size, quality=asked.image_quality)
+
+
 def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
     """What of a usage is not as its generation, its price and its counts make it; nothing where all is."""
     asked = row.generation
@@ -185,9 +196,10 @@ def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
     is_whole = rules.is_whole(state=GenerationState(asked.state), finish_reason=asked.finish_reason)
     extra = charging.on_top(row.price.extras, thinks=asked.thinks, searches=asked.searches)
     how = {"is_delivered": asked.is_delivered, "is_whole": is_whole}
-    cost = charging.cost(row.price.terms, usage=usage, extra_milli=extra, **how)
+    terms = row.price.terms_at(asked.image_rate)
+    cost = charging.cost(terms, usage=usage, extra_milli=extra, **how)
     charged = min(cost, asked.held_milli)
-    kind = rules.kind_of(row.price.terms)
+    kind = rules.kind_of(terms)
     is_ours = asked.error_code in {rules.ENGINE_LOST, rules.INTERNAL}
     follows = {
         "moment": asked.settled_at == row.created_at,
@@ -198,6 +210,7 @@ def _differing(row: AnswerUsage, costs: Sequence[RouteCost]) -> str:
         "model": row.model_id == asked.model_id and (row.route is None or row.route.model_id == row.model_id),
         "route": asked.route_id in {None, row.route_id},
         "price": row.price_id == asked.price_id,
+        "rate": asked.image_rate == _rate(row),
         "count": (row.input_tokens, row.output_tokens) == (asked.prompt_tokens, asked.completion_tokens),
         "charge": row.charged_milli == asked.charged_milli == charged,
         "extras": row.extra_milli == (extra if asked.is_delivered else 0),

@@ -118,6 +118,7 @@ def prices(request: HttpRequest) -> HttpResponse:
     page = {
         "models": models,
         "has_images": any(model.image_milli for model in models),
+        "has_rates": any(model.image_rates for model in models),
         "has_extras": any(model.extras != Extras() for model in models),
         "tariff": tariff(),
         "least": limits.LEAST_OUTPUT_TOKENS,

@@ -1,6 +1,7 @@
 """Models, their prices, and the limits for all, as operators set them."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from apps.chat import errors, services
+from apps.chat.admin.image_rates import RatesField, rates_in_words
 from apps.chat.contracts import Extras, PerAnswer, PerImage, Policy, Price, PriceKind
 from apps.chat.models import ChatModel, ChatPolicy, ModelPrice, price_of
 from apps.kernel.admin import SHOWN, ConfigurationAdmin, Happening, ReasonedForm, Task, tell
@@ -27,6 +29,9 @@ _NEEDED = {
     "think_milli": gettext_lazy("Only what a model can is sold: thinking, for at most 10,000 credits."),
     "search_milli": gettext_lazy("Only what a model can is sold: searching, for at most 10,000 credits."),
     "image_milli": gettext_lazy("An image costs something, at most 10,000 credits."),
+    "rates": gettext_lazy(
+        "Each rate is of a size and quality of its own, and costs something, at most 10,000 credits."
+    ),
     "price_kind": gettext_lazy("Texts are paid per answer or by the token, images per image, embeddings by the token."),
     "kind": gettext_lazy("Only models of texts see images, think, use tools or search."),
     "max_output_tokens": gettext_lazy(
@@ -65,7 +70,14 @@ class ModelForm(ReasonedForm):
     image_milli = forms.IntegerField(
         required=False, min_value=1, label=gettext_lazy("an image (thousandths of a credit)")
     )
-
+    rates = RatesField(
+        required=False,
+        label=gettext_lazy("images of some sizes"),
+        help_text=gettext_lazy(
+            "What is asked for counts: the row of its size and quality; else that of its size in any quality; else the "
+            "price of an image above, also where the size is left to the provider. An emptied row is no more."
+        ),
+    )
     think_milli = forms.IntegerField(
         required=False,
         min_value=0,
@@ -88,13 +100,14 @@ class ModelForm(ReasonedForm):
             names = ("input_milli", "cached_milli", "output_milli", "image_milli", "think_milli", "search_milli")
             present = {name: getattr(price, name) for name in names}
             present |= {"price_kind": price.kind, "price_milli": price.answer_milli}
+            present["rates"] = getattr(price.terms, "rates", ())
             options["initial"] = {**present, **(options.get("initial") or {})}
         super().__init__(*args, **options)
 
     def terms(self) -> Price:
         """The price that was entered; what was left empty is 0, which the service takes where it can be."""
         said = self.cleaned_data
-        return price_of(
+        price = price_of(
             kind=said["price_kind"] or PriceKind.PER_ANSWER,
             answer_milli=said["price_milli"] or 0,
             input_milli=said["input_milli"] or 0,
@@ -102,6 +115,7 @@ class ModelForm(ReasonedForm):
             output_milli=said["output_milli"] or 0,
             image_milli=said["image_milli"] or 0,
         )
+        return replace(price, rates=said["rates"]) if isinstance(price, PerImage) else price
 
     def extras(self) -> Extras:
         """What is asked on top; nothing where the model cannot do it."""
@@ -155,7 +169,7 @@ def _price_in_words(price: Price) -> str:
     if isinstance(price, PerAnswer):
         return _("%(n)s credits per answer") % {"n": credit_number(price.answer_milli)}
     if isinstance(price, PerImage):
-        return _("%(n)s credits per image") % {"n": credit_number(price.image_milli)}
+        return _("%(n)s credits per image") % {"n": credit_number(price.image_milli)} + rates_in_words(price.rates)
     return _("%(input)s / %(cached)s / %(output)s credits per 1,000 tokens of input / cached / output") % {
         "input": credit_number(price.input_milli),
         "cached": credit_number(price.cached_milli),
@@ -174,7 +188,8 @@ def _extras_in_words(extras: Extras) -> str:
 
 def _prices(request: HttpRequest, model: Any) -> Iterable[Happening]:
     """Every version of a model's price; who set it and why, the entry beside it says."""
-    for price in ModelPrice.objects.filter(code__startswith=f"{model.code}/").order_by("-number")[:SHOWN]:
+    versions = ModelPrice.objects.filter(code__startswith=f"{model.code}/").prefetch_related("rates")
+    for price in versions.order_by("-number")[:SHOWN]:
         is_present = price.pk == model.price_id
         title = _("Price %(code)s, in force") if is_present else _("Price %(code)s")
         yield Happening(
@@ -204,6 +219,7 @@ _PARTS: tuple[tuple[Any, tuple[str, ...]], ...] = (
             "cached_milli",
             "output_milli",
             "image_milli",
+            "rates",
             "think_milli",
             "search_milli",
         ),
@@ -239,8 +255,8 @@ class ChatModelAdmin(ConfigurationAdmin):
     ordering = ("sort", "code")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ChatModel]:
-        """With the routes, which a column names."""
-        return super().get_queryset(request).prefetch_related("routes__channel")
+        """With the routes and rates, which columns name."""
+        return super().get_queryset(request).prefetch_related("routes__channel", "price__rates")
 
     def get_fieldsets(self, request: HttpRequest, obj: ChatModel | None = None) -> Any:
         """The fields in parts."""

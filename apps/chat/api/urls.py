@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from apps.chat.api import context, own_keys, pictures, prompt_library, reports, streams, views
+from apps.chat.api import context, offers, own_keys, pictures, prompt_library, reports, streams, views
 
 urlpatterns = [
-    path("chat/models", views.Models.as_view()),
+    path("chat/models", offers.Models.as_view()),
     path("chat/quota", views.Quota.as_view()),
     path("chat/quota/entries", views.QuotaEntries.as_view()),
     path("chat/own-keys", own_keys.OwnKeys.as_view()),

@@ -41,8 +41,11 @@ from apps.chat.contracts.pictures import (
 )
 from apps.chat.contracts.prices import (
     Extras,
+    ImageQuality,
+    ImageSize,
     PerAnswer,
     PerImage,
+    PerSize,
     PerTokens,
     Price,
     Priced,
@@ -69,6 +72,8 @@ __all__ = [
     "GenerationDetail",
     "GenerationState",
     "ImagePart",
+    "ImageQuality",
+    "ImageSize",
     "Job",
     "ListedWords",
     "MadePicture",
@@ -84,6 +89,7 @@ __all__ = [
     "PaidBy",
     "PerAnswer",
     "PerImage",
+    "PerSize",
     "PerTokens",
     "PictureDetail",
     "PictureFile",

@@ -30,11 +30,57 @@ class PerTokens:
     output_milli: int
 
 
+class ImageSize(TextChoices):
+    """The sizes that prices of images know, in pixels: those of OpenAI's models, then those of CogView."""
+
+    SMALL = "256x256", "256x256"
+    MEDIUM = "512x512", "512x512"
+    SQUARE = "1024x1024", "1024x1024"
+    PORTRAIT = "1024x1536", "1024x1536"
+    LANDSCAPE = "1536x1024", "1536x1024"
+    TALL = "1024x1792", "1024x1792"
+    WIDE = "1792x1024", "1792x1024"
+    COGVIEW_PORTRAIT = "864x1152", "864x1152"
+    COGVIEW_LANDSCAPE = "1152x864", "1152x864"
+    COGVIEW_TALL = "768x1344", "768x1344"
+    COGVIEW_WIDE = "1344x768", "1344x768"
+    COGVIEW_TALLEST = "720x1440", "720x1440"
+    COGVIEW_WIDEST = "1440x720", "1440x720"
+
+
+class ImageQuality(TextChoices):
+    """The qualities that prices of images know."""
+
+    STANDARD = "standard", _("standard quality")
+    HD = "hd", _("HD")
+    LOW = "low", _("low quality")
+    MEDIUM = "medium", _("medium quality")
+    HIGH = "high", _("high quality")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PerSize:
+    """What an image of this size costs, in this quality; where the quality is empty, in any that has no own rate."""
+
+    size: str
+    quality: str = ""
+    milli: int
+
+    @property
+    def quality_title(self) -> str:
+        """The quality in words; empty for any."""
+        return str(ImageQuality(self.quality).label) if self.quality else ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class PerImage:
-    """What each image costs that is made and kept."""
+    """What each image costs that is made and kept: by the rate of what was asked for (rules.charging.rate_for), or, as
+    everything without a rate, `image_milli`.
+    """
 
     image_milli: int
+    # In the order of rules.charging.in_order().
+    rates: tuple[PerSize, ...] = ()
 
 
 Price = PerAnswer | PerTokens | PerImage
@@ -68,8 +114,13 @@ class Priced:
 
     @property
     def image_milli(self) -> int | None:
-        """What an image costs; None otherwise."""
+        """What an image costs that has no rate of its own; None otherwise."""
         return self.price.image_milli if isinstance(self.price, PerImage) else None
+
+    @property
+    def image_rates(self) -> tuple[PerSize, ...]:
+        """What images of some sizes and qualities cost instead."""
+        return self.price.rates if isinstance(self.price, PerImage) else ()
 
 
 @dataclass(frozen=True, kw_only=True)

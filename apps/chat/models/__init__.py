@@ -1,7 +1,7 @@
 """The rows of chat, by noun."""
 
 from apps.chat.models.attempts import Attempt
-from apps.chat.models.catalogue import ChatModel, ChatPolicy, ModelPrice, price_of
+from apps.chat.models.catalogue import ChatModel, ChatPolicy, ImageRate, ModelPrice, price_of
 from apps.chat.models.chain import BlockedNetwork, ChatRule, RefusalCount
 from apps.chat.models.channels import Channel, ChannelHealth, ChannelKey
 from apps.chat.models.conversations import SHOWN_TEXT, Conversation, Message
@@ -34,6 +34,7 @@ __all__ = [
     "Entitlement",
     "FreeUse",
     "Generation",
+    "ImageRate",
     "LiveEntitlements",
     "Message",
     "ModelPrice",

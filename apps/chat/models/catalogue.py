@@ -9,14 +9,18 @@ from django.utils.translation import gettext_lazy as _
 from apps.chat.contracts import (
     Capability,
     Extras,
+    ImageQuality,
+    ImageSize,
     ModelKind,
     PerAnswer,
     PerImage,
+    PerSize,
     PerTokens,
     Price,
     PriceKind,
     Tokenizer,
 )
+from apps.chat.rules import charging
 from apps.kernel.models import Row
 
 
@@ -89,14 +93,21 @@ class ModelPrice(Row):
 
     @property
     def terms(self) -> Price:
-        """What it asks, for the rules."""
+        """What it asks, for the rules. Per image its rates are read, unless they were prefetched."""
+        price = self.terms_at(None)
+        if not isinstance(price, PerImage):
+            return price
+        return PerImage(image_milli=price.image_milli, rates=charging.in_order(rate.terms for rate in self.rates.all()))
+
+    def terms_at(self, rate: "ImageRate | None") -> Price:
+        """What it asks of whoever asked at this one of its rates, or at none."""
         return price_of(
             kind=self.kind,
             answer_milli=self.answer_milli,
             input_milli=self.input_milli,
             cached_milli=self.cached_milli,
             output_milli=self.output_milli,
-            image_milli=self.image_milli,
+            image_milli=self.image_milli if rate is None else rate.milli,
         )
 
     @property
@@ -114,6 +125,44 @@ def price_of(
     if kind == PriceKind.PER_TOKENS:
         return PerTokens(input_milli=input_milli, cached_milli=cached_milli, output_milli=output_milli)
     return PerAnswer(answer_milli=answer_milli)
+
+
+class ImageRate(Row):
+    """What a version of a price asks for images of one size, in one quality or in any: it never changes, as that does.
+
+    Which one counts is found when images are asked for (rules.charging.rate_for).
+    """
+
+    # The code of its price, the size and the quality, with spaces between.
+    code = models.CharField(_("code"), max_length=120)
+    price = models.ForeignKey(
+        ModelPrice, verbose_name=_("price"), on_delete=models.PROTECT, related_name="rates", db_index=False
+    )
+    size = models.CharField(_("size"), max_length=9, choices=ImageSize)
+    # Empty: for every quality without a rate of its own.
+    quality = models.CharField(_("quality"), max_length=8, choices=ImageQuality, blank=True, default="")
+    milli = models.PositiveIntegerField(_("an image (thousandths of a credit)"))
+
+    class Meta:
+        verbose_name = _("rate of images")
+        verbose_name_plural = _("rates of images")
+        constraints = [
+            models.UniqueConstraint(fields=["code"], name="chat_imagerate_code_once"),
+            models.UniqueConstraint(fields=["price", "size", "quality"], name="chat_imagerate_once"),
+            models.CheckConstraint(condition=Q(size__in=ImageSize.values), name="chat_imagerate_size_known"),
+            models.CheckConstraint(
+                condition=Q(quality="") | Q(quality__in=ImageQuality.values), name="chat_imagerate_quality_known"
+            ),
+            models.CheckConstraint(condition=Q(milli__gt=0), name="chat_imagerate_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+    @property
+    def terms(self) -> PerSize:
+        """What it asks, for the rules."""
+        return PerSize(size=self.size, quality=self.quality, milli=self.milli)
 
 
 class ChatModel(Row):

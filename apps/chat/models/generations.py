@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from apps.chat.contracts import GenerationState, PaidBy
-from apps.chat.models.catalogue import ChatModel, ModelPrice
+from apps.chat.contracts import GenerationState, PaidBy, Price
+from apps.chat.models.catalogue import ChatModel, ImageRate, ModelPrice
 from apps.chat.models.conversations import Message
 from apps.chat.models.routes import Route
 from apps.kernel.models import Row
@@ -30,6 +30,16 @@ class Generation(Row):
     # The version of its price that it was asked at.
     price = models.ForeignKey(
         ModelPrice, verbose_name=_("price"), on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    # Of images, the rate of what was asked for; NULL where its price has none for it.
+    image_rate = models.ForeignKey(
+        ImageRate,
+        verbose_name=_("rate of images"),
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     paid_by = models.CharField(_("paid by"), max_length=8, choices=PaidBy)
     free_day = models.DateField(_("free allowance of"), null=True, blank=True)
@@ -173,3 +183,8 @@ class Generation(Row):
 
     def __str__(self) -> str:
         return f"{self.id} {self.get_state_display()}"
+
+    @property
+    def terms(self) -> Price:
+        """What it costs by the price, and of images the rate, that it was asked at."""
+        return self.price.terms_at(self.image_rate)

@@ -3,10 +3,23 @@
 A price by the token is for a thousand of them; what an answer costs is rounded up once, as a whole.
 """
 
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
+from typing import Protocol, TypeVar
 
 from apps.chat import errors
-from apps.chat.contracts import Extras, PerAnswer, PerImage, PerTokens, Price, UpstreamCost, Usage
+from apps.chat.contracts import (
+    Extras,
+    ImageQuality,
+    ImageSize,
+    PerAnswer,
+    PerImage,
+    PerSize,
+    PerTokens,
+    Price,
+    UpstreamCost,
+    Usage,
+)
 from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
 
 _PER = 1000
@@ -17,6 +30,21 @@ _MOST_MILLI_PER_THOUSAND = 500_000
 _MOST_MILLI_PER_EXTRA = 10**7
 _MOST_MICROYUAN = 10**9
 MOST_CONTEXT_TOKENS = 2_000_000
+
+
+class Sized(Protocol):
+    """A rate of a price: a contract, or a row of the database."""
+
+    @property
+    def size(self) -> str:
+        """The size that it is for."""
+
+    @property
+    def quality(self) -> str:
+        """The quality that it is for, or any."""
+
+
+Rate = TypeVar("Rate", bound=Sized)
 
 
 def check_cost(terms: UpstreamCost) -> None:
@@ -35,6 +63,7 @@ def check_price(price: Price) -> None:
         case PerImage():
             if not 0 < price.image_milli <= _MOST_MILLI_PER_IMAGE:
                 raise errors.ConfigurationNotValid(field="image_milli")
+            _check_rates(price.rates)
         case PerTokens():
             # Where nothing is written, what is read costs something.
             least_output = 0 if price.input_milli > 0 else 1
@@ -45,6 +74,37 @@ def check_price(price: Price) -> None:
             # What is set aside takes all input for new.
             if not 0 <= price.cached_milli <= price.input_milli:
                 raise errors.ConfigurationNotValid(field="cached_milli")
+
+
+def _check_rates(rates: tuple[PerSize, ...]) -> None:
+    for rate in rates:
+        is_known = rate.size in ImageSize.values and rate.quality in {"", *ImageQuality.values}
+        if not (is_known and 0 < rate.milli <= _MOST_MILLI_PER_IMAGE):
+            raise errors.ConfigurationNotValid(field="rates")
+    if len({(rate.size, rate.quality) for rate in rates}) < len(rates):
+        raise errors.ConfigurationNotValid(field="rates")
+
+
+def in_order(rates: Iterable[PerSize]) -> tuple[PerSize, ...]:
+    """Rates as prices hold them and pages list them: by size, and of each size that for any quality first."""
+    sizes, qualities = list(ImageSize.values), ["", *ImageQuality.values]
+    return tuple(sorted(rates, key=lambda rate: (sizes.index(rate.size), qualities.index(rate.quality))))
+
+
+def rate_for(rates: Iterable[Rate], *, size: str, quality: str) -> Rate | None:
+    """The one of a price's rates that counts for images that are asked for so: that of their size and quality, else
+    that of their size in any quality, else none: they cost what everything without a rate does.
+    """
+    found = {(rate.size, rate.quality): rate for rate in rates}
+    return found.get((size, quality)) or found.get((size, ""))
+
+
+def for_images(price: Price, *, size: str, quality: str) -> Price:
+    """The terms at which images are made that are asked for so; those of anything else are the same."""
+    if not isinstance(price, PerImage):
+        return price
+    rate = rate_for(price.rates, size=size, quality=quality)
+    return PerImage(image_milli=price.image_milli if rate is None else rate.milli)
 
 
 def check_extras(extras: Extras, *, can_think: bool, can_search: bool) -> None:
@@ -75,8 +135,10 @@ def most(price: Price, *, input_tokens: int, output_tokens: int, images: int = 1
 
 def least(price: Price, *, input_tokens: int, output_tokens: int, images: int = 1, extra_milli: int = 0) -> int:
     """What has to be there for an answer of at most so many tokens to be begun at all, though it may be cut short; for
-    images all that they can cost.
+    images all that they can cost, at the lowest rate.
     """
+    if isinstance(price, PerImage):
+        price = replace(price, image_milli=min([price.image_milli, *(rate.milli for rate in price.rates)]))
     output_tokens = min(output_tokens, LEAST_OUTPUT_TOKENS)
     return most(price, input_tokens=input_tokens, output_tokens=output_tokens, images=images, extra_milli=extra_milli)
 

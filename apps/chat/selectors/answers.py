@@ -38,7 +38,9 @@ def answer_of(*, user_id: UserId, generation_id: UUID) -> AnswerView:
     # There is no usage before the end.
     counted: dict[str, Any] = {name: values.pop(name) or 0 for name in ("cached_tokens", "reasoning_tokens")}
     calls, logprobs = calls_of(values.pop("tool_calls")), tuple(values.pop("logprobs") or ())
-    price = price_of(**{name: values.pop(f"price_{name}") for name in _PRICE})
+    columns = {name: values.pop(f"price_{name}") for name in _PRICE}
+    rate_milli = values.pop("rate_milli")
+    price = price_of(**columns if rate_milli is None else {**columns, "image_milli": rate_milli})
     detail = GenerationDetail(**values, has_thoughts=bool(seen["reasoning"]), price=price, state=state, paid_by=paid_by)
     return AnswerView(generation=detail, calls=calls, logprobs=logprobs, **seen, **counted)
 
@@ -53,7 +55,7 @@ def generation_detail(row: Generation) -> GenerationDetail:
         model=row.model.code,
         model_name=row.model.name,
         paid_by=PaidBy(row.paid_by),
-        price=row.price.terms,
+        price=row.terms,
         held_milli=row.held_milli,
         charged_milli=row.charged_milli,
         max_output_tokens=row.max_output_tokens,
@@ -86,6 +88,7 @@ _COLUMNS = {
     "model_name": "model__name",
     "paid_by": "paid_by",
     **{f"price_{name}": f"price__{name}" for name in _PRICE},
+    "rate_milli": "image_rate__milli",
     "held_milli": "held_milli",
     "charged_milli": "charged_milli",
     "max_output_tokens": "max_output_tokens",

@@ -1,11 +1,12 @@
 """Reads of the configuration: models as one user may use them, the limits for everybody."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, prefetch_related_objects
 from django.db.models.functions import Coalesce
 
 from apps.chat import rules
@@ -86,14 +87,18 @@ def offers(*, user_id: UserId, now: datetime, code: str | None = None) -> list[M
     asked = Q(is_visible=True) if code is None else Q(code=code)
     enabled = _models_for(user_id, now).filter(asked, is_served(), is_enabled=True)
     rows = enabled.annotate(is_answering=is_answering(now), can_search=can_search()).order_by("sort", "code")
-    return [replace(_facts_of(row), is_answering=row.is_answering, can_search=row.can_search) for row in rows]
+    return [
+        replace(_facts_of(row), is_answering=row.is_answering, can_search=row.can_search) for row in _with_rates(rows)
+    ]
 
 
 def priced_models() -> list[PricedModel]:
     """The visible models that are switched on, with their prices, in the operators' order; whoever looks."""
     rows = ChatModel.objects.filter(is_served(), is_enabled=True, is_visible=True).select_related("price")
-    rows = rows.order_by("sort", "code")
-    return [PricedModel(id=row.code, name=row.name, price=row.price.terms, extras=row.price.extras) for row in rows]
+    return [
+        PricedModel(id=row.code, name=row.name, price=row.price.terms, extras=row.price.extras)
+        for row in _with_rates(rows.order_by("sort", "code"))
+    ]
 
 
 def is_blind(code: str) -> bool:
@@ -130,6 +135,13 @@ def _models_for(user_id: UserId | Given, now: datetime | Given) -> QuerySet[Chat
         own_key_id=own_key_of(user_id),
         **_limits(),
     )
+
+
+def _with_rates(models: Iterable[Any]) -> list[Any]:
+    """These models with the rates of their prices, in one query more where any is of images."""
+    rows = list(models)
+    prefetch_related_objects([row for row in rows if row.kind == ModelKind.IMAGE], "price__rates")
+    return rows
 
 
 def _facts_of(row: Any) -> ModelFacts:

@@ -11,7 +11,7 @@ from django.db.models import Exists, QuerySet
 
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import Asked, MessageDetail, PerTokens, Place, Role, Turn
+from apps.chat.contracts import Asked, MessageDetail, Place, PriceKind, Role, Turn
 from apps.chat.models import FOR_PROGRAMS, UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import asking
@@ -232,7 +232,7 @@ def _asks(
     if thinks and not model.has_reasoning:
         raise errors.ParameterNotOffered(param="think")
     has_tokens = asker.key is not None and asker.key.tokens_per_minute is not None
-    if branch_tokens is None and (has_tokens or isinstance(model.price.terms, PerTokens)):
+    if branch_tokens is None and (has_tokens or model.price.kind == PriceKind.PER_TOKENS):
         branch_tokens = rules.asked_tokens(selectors.turns_above([answer])[answer.pk])
     return paying.Asks(
         question_tokens=question_tokens,

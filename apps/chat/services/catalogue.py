@@ -1,15 +1,26 @@
 """What operators configure: models, limits. Saving the same again changes nothing and leaves no entry."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import Extras, ModelKind, PerAnswer, PerImage, PerTokens, Policy, Price, PriceKind, Tokenizer
-from apps.chat.models import ChatModel, ChatPolicy, ModelPrice
+from apps.chat.contracts import (
+    Extras,
+    ModelKind,
+    PerAnswer,
+    PerImage,
+    PerTokens,
+    Policy,
+    Price,
+    PriceKind,
+    Tokenizer,
+)
+from apps.chat.models import ChatModel, ChatPolicy, ImageRate, ModelPrice
+from apps.chat.rules import charging
 from apps.chat.services import routing
 from apps.kernel import audit, configuration
 from apps.kernel.db import one_at_a_time
@@ -65,6 +76,8 @@ def save_model(
     if tokenizer not in Tokenizer.values:
         raise errors.ConfigurationNotValid(field="tokenizer")
     rules.check_price(terms)
+    if isinstance(terms, PerImage):
+        terms = replace(terms, rates=charging.in_order(terms.rates))
     rules.check_extras(extras, can_think=has_reasoning, can_search=has_search)
     rules.check_price_fits(terms, kind=ModelKind(kind))
     if not 0 < max_output_tokens < context_tokens <= rules.MOST_CONTEXT_TOKENS:
@@ -124,11 +137,16 @@ def _price(*, code: str, terms: Price, extras: Extras, actor: str, reason: str, 
         return model.price
     number = 1 if model is None else model.price.number + 1
     kind = _KINDS[type(terms)]
-    return configuration.save(
+    asked = asdict(terms)
+    rates = asked.pop("rates", ())
+    said: dict[str, Any] = {"actor": actor, "reason": reason, "now": now}
+    price = configuration.save(
         ModelPrice,
         key={"code": f"{code}/{number}"},
-        values={"number": number, "kind": kind.value, **asdict(terms), **asdict(extras)},
-        actor=actor,
-        reason=reason,
-        now=now,
+        values={"number": number, "kind": kind.value, **asked, **asdict(extras)},
+        **said,
     )
+    for rate in rates:
+        name = f"{price.code} {rate['size']} {rate['quality']}".strip()
+        configuration.save(ImageRate, key={"code": name}, values={"price": price, **rate}, **said)
+    return price

@@ -216,10 +216,10 @@ def _claim(rows: Sequence[_Queued], *, now: datetime) -> list[Job]:
 
 
 def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tuple[Turn, ...]) -> Job:
-    is_by_token = isinstance(row.price.terms, PerTokens)
+    is_by_token = isinstance(row.terms, PerTokens)
     tokenizer = rules.tokenizer_of(row.model.tokenizer, code=row.model.code)
     budget = None if row.message is None else row.asked_tokens or row.model.prompt_tokens
-    kind = rules.kind_of(row.price.terms)
+    kind = rules.kind_of(row.terms)
     if kind is not ModelKind.TEXT:
         # Of a branch the last question alone says what is wanted.
         turns, budget = turns[-1:], None
@@ -247,7 +247,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
 def _turns_of(row: Generation, above: Mapping[UUID, Sequence[Turn]]) -> tuple[Turn, ...]:
     """What may be asked: the request as it was sent, or the branch above the answer."""
     if row.message is None:
-        is_of_inputs = rules.kind_of(row.price.terms) is ModelKind.EMBEDDING
+        is_of_inputs = rules.kind_of(row.terms) is ModelKind.EMBEDDING
         return turns_of_inputs(row.request) if is_of_inputs else rules.turns_of(row.request)
     turns = tuple(above[row.message.pk])
     return turns if row.model.has_vision else rules.unseen(turns)

@@ -11,8 +11,8 @@ from django.db.models.functions import Coalesce
 from apps.accounts import services as accounts
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, selectors
-from apps.chat.contracts import QUOTA, PaidBy
-from apps.chat.models import UNSETTLED, ChatModel, Conversation, Generation
+from apps.chat.contracts import QUOTA, ModelKind, PaidBy
+from apps.chat.models import UNSETTLED, ChatModel, Conversation, Generation, ImageRate
 from apps.chat.rules import charging
 from apps.chat.rules.chain import Question
 from apps.chat.rules.limits import HOLD_FOR
@@ -91,6 +91,7 @@ def _paid(asker: Admitted, asks: Asks) -> Generation:
         user_id=asker.user_id,
         model=model,
         price=model.price,
+        image_rate=_rate_of(model, asks),
         api_key_id=key.key_id if key is not None else None,
         asked_tokens=asks.tokens_for(model),
         branch_tokens=asks.branch_tokens,
@@ -104,6 +105,13 @@ def _paid(asker: Admitted, asks: Asks) -> Generation:
     )
     _pay(row, asker)
     return row
+
+
+def _rate_of(model: ChatModel, asks: Asks) -> ImageRate | None:
+    """The rate of the images that are asked for; None where their price has none for them, and of texts."""
+    if model.kind != ModelKind.IMAGE:
+        return None
+    return charging.rate_for(model.price.rates.all(), size=asks.image_size, quality=asks.image_quality)
 
 
 def check_room(asker: Admitted) -> None:
@@ -180,7 +188,7 @@ def _hold(row: Generation, asker: Admitted) -> ledger.Hold:
 
     Each try is one conditional statement, which decides whatever was read before it. Raises QuotaExhausted.
     """
-    price, account = asker.facts.model.price.terms, ledger.user_account(asker.user_id, QUOTA)
+    price, account = row.terms, ledger.user_account(asker.user_id, QUOTA)
     try:
         return _try_to_hold(row, asker)
     except ledger.InsufficientFunds:
@@ -206,10 +214,9 @@ def _asked(row: Generation) -> dict[str, int]:
 
 
 def _try_to_hold(row: Generation, asker: Admitted) -> ledger.Hold:
-    price = asker.facts.model.price.terms
     return ledger.hold(
         account=ledger.user_account(asker.user_id, QUOTA),
-        amount=charging.most(price, **_asked(row)),
+        amount=charging.most(row.terms, **_asked(row)),
         kind="chat",
         cause=ledger.Cause("chat.generation", str(row.pk)),
         deadline_at=asker.now + HOLD_FOR,

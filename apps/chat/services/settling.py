@@ -60,7 +60,7 @@ def settle(
     usage = _usage(row, outcome)
     extra = charging.on_top(row.price.extras, thinks=row.thinks, searches=row.searches)
     cost = charging.cost(
-        row.price.terms,
+        row.terms,
         extra_milli=extra,
         usage=usage,
         is_delivered=is_delivered,

@@ -243,10 +243,9 @@ def admit(asked: Asking, *, turns: Sequence[Turn], lately: Lately) -> Admitted:
 
 def _check_as_shown(offer: str, model: ChatModel) -> None:
     """Raise OfferChanged, with the present price, where the asker was shown another one."""
-    price, is_free = model.price.terms, model.is_in_free_allowance
     if not offer:
         return
-    extras = model.price.extras
+    price, extras, is_free = model.price.terms, model.price.extras, model.is_in_free_allowance
     present = rules.offer_of(model=model.code, price=price, extras=extras, is_in_free_allowance=is_free)
     if offer != present:
         terms = {**asdict(price), **asdict(extras)}

@@ -25,6 +25,7 @@ from apps.chat.models import (
     Conversation,
     Entitlement,
     Generation,
+    ImageRate,
     Message,
     ModelPrice,
     OwnKey,
@@ -157,6 +158,10 @@ def _price(model: str) -> ModelPrice:
     return ModelPrice.objects.get(code=f"{model}/1")
 
 
+def _rate() -> ImageRate:
+    return ImageRate.objects.all()[0]
+
+
 def _at_anothers_price() -> None:
     forced(ChatModel.objects.filter(code="base"), price=_price("vip"))
 
@@ -239,6 +244,8 @@ NAMED: list[Forgery] = [
     ("a cheaper model", lambda: forced(ModelPrice.objects.filter(code="base/1"), answer_milli=1), "I-62"),
     ("a model at another's price", _at_anothers_price, "I-62"),
     ("an answer at another's price", lambda: forced(Generation.objects.all(), price=_price("vip")), "I-17-price"),
+    ("an answer at a rate of another price", lambda: forced(_charged(), image_rate=_rate()), "I-17-price"),
+    ("a rate that asks less", lambda: forced(ImageRate.objects.all(), milli=1), "I-62"),
     ("an answer at a price below its hold", lambda: forced(_flat(), answer_milli=7), "I-17-price"),
     ("a model at a price of what it does not make", _of_images, "I-17-price"),
     ("a longer answer", lambda: forced(_by_token(), max_output_tokens=9), "I-17-price"),
@@ -285,6 +292,9 @@ NAMED: list[Forgery] = [
 # What the database itself refuses, triggers or not.
 REFUSED: list[tuple[str, Callable[[], Any]]] = [
     ("a version of a price that says another", lambda: ModelPrice.objects.update(answer_milli=1)),
+    ("a rate that says another", lambda: ImageRate.objects.update(milli=1)),
+    ("a rate that is gone", lambda: ImageRate.objects.all()._raw_delete("default")),
+    ("a rate that stands twice", lambda: forced(ImageRate.objects.all(), size="512x512", quality="")),
     ("a version of a price that is gone", lambda: ModelPrice.objects.filter(code="vip/1")._raw_delete("default")),
     ("a usage that says another", lambda: AnswerUsage.objects.update(charged_milli=1)),
     ("a usage that is gone", lambda: _used()._raw_delete("default")),

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import services as chat
-from apps.chat.contracts import GenerationState, Outcome, PerTokens, Reported, UpstreamCost
+from apps.chat.contracts import GenerationState, Outcome, PerImage, PerSize, PerTokens, Reported, UpstreamCost
 from apps.kernel import audit_chain, clock, outbox
 from apps.kernel.invariants import Invariant, all_invariants, find
 from apps.kernel.models import OutboxDelivery
@@ -96,6 +96,8 @@ def shop(alice: Member, bob: Member, wechat: WechatServer) -> None:
     set_limits(free_per_day=1)
     make_model()
     make_model("vip", needs_entitlement=True)
+    rates = (PerSize(size="512x512", milli=900), PerSize(size="1024x1024", quality="hd", milli=4000))
+    make_model("painter", kind="image", price=PerImage(image_milli=2500, rates=rates))
     make_model("exact", price=PerTokens(input_milli=200, cached_milli=50, output_milli=800), is_in_free_allowance=False)
     cost = UpstreamCost(input_microyuan=2000, cached_microyuan=500, output_microyuan=8000)
     for code in ("base", "exact"):

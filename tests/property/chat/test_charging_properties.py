@@ -1,12 +1,24 @@
 """What holds of every price, every usage and whatever a provider says it was."""
 
 from dataclasses import replace
+from random import Random
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from apps.chat import rules
-from apps.chat.contracts import PerAnswer, PerImage, PerTokens, Price, Reported, Usage, UsageBasis
+from apps.chat.contracts import (
+    ImageQuality,
+    ImageSize,
+    PerAnswer,
+    PerImage,
+    PerSize,
+    PerTokens,
+    Price,
+    Reported,
+    Usage,
+    UsageBasis,
+)
 from apps.chat.rules import charging
 from apps.chat.rules.limits import LEAST_OUTPUT_TOKENS
 
@@ -19,6 +31,14 @@ per_tokens = st.builds(
     st.integers(1, 500_000),
 )
 per_image = st.builds(PerImage, image_milli=st.integers(1, 10**7))
+sizes, qualities = st.sampled_from(ImageSize.values), st.sampled_from(["", *ImageQuality.values])
+rates = st.lists(
+    st.builds(PerSize, size=sizes, quality=qualities, milli=st.integers(1, 10**7)),
+    max_size=12,
+    unique_by=lambda rate: (rate.size, rate.quality),
+)
+rated = st.builds(lambda milli, rates: PerImage(image_milli=milli, rates=tuple(rates)), st.integers(1, 10**7), rates)
+asked_sizes, asked_qualities = sizes | st.sampled_from(["", "auto"]), qualities | st.just("auto")
 prices = st.one_of(st.builds(PerAnswer, answer_milli=st.integers(1, 10**9)), per_tokens, per_image)
 said = st.none() | st.integers(-5, 5) | st.integers() | tokens
 reports = st.builds(
@@ -65,6 +85,31 @@ def test_images_cost_their_price_for_each_that_was_kept(
     how = {"usage": usage, "is_delivered": True, "is_whole": is_whole, "held_milli": held}
     assert charging.charge(price, **how) == min(cost, held)  # type: ignore[arg-type]
     assert (cost > held) is (usage.images > asked)
+
+
+@given(price=rated, usage=usages, size=asked_sizes, quality=asked_qualities)
+def test_images_cost_what_the_nearest_rate_says_and_never_less_than_the_least(
+    price: PerImage, usage: Usage, size: str, quality: str
+) -> None:
+    rules.check_price(price)
+    terms = charging.for_images(price, size=size, quality=quality)
+    one = charging.most(terms, input_tokens=0, output_tokens=1)
+
+    said = {(rate.size, rate.quality): rate.milli for rate in price.rates}
+    nearest = [said[key] for key in ((size, quality), (size, "")) if key in said]
+    assert one == [*nearest, price.image_milli][0]
+    assert one >= charging.least(price, input_tokens=0, output_tokens=1)
+    assert charging.cost(terms, usage=usage, is_delivered=True, is_whole=True) == usage.images * one
+    held = charging.most(terms, input_tokens=0, output_tokens=1, images=usage.images)
+    assert charging.cost(terms, usage=usage, is_delivered=True, is_whole=False) == held
+
+
+@given(price=rated, shuffled=st.randoms(use_true_random=False))
+def test_the_order_in_which_rates_were_entered_is_lost(price: PerImage, shuffled: Random) -> None:
+    others = list(price.rates)
+    shuffled.shuffle(others)
+
+    assert charging.in_order(others) == charging.in_order(price.rates)
 
 
 @given(price=prices, read=st.integers(0, 10_000), written=st.integers(1, 10_000), available=st.integers(0, 10**9))

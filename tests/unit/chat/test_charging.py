@@ -10,6 +10,7 @@ from apps.chat.contracts import (
     ModelKind,
     PerAnswer,
     PerImage,
+    PerSize,
     PerTokens,
     Price,
     Reported,
@@ -53,6 +54,50 @@ USAGE = Usage(
 )
 def test_an_answer_costs_what_the_table_says(price: Price, is_delivered: bool, is_whole: bool, cost: int) -> None:
     assert charging.cost(price, usage=USAGE, is_delivered=is_delivered, is_whole=is_whole) == cost
+
+
+RATED = PerImage(
+    image_milli=2_500,
+    rates=(
+        PerSize(size="512x512", milli=900),
+        PerSize(size="1024x1024", milli=3_000),
+        PerSize(size="1024x1024", quality="hd", milli=6_000),
+        PerSize(size="1024x1536", quality="high", milli=9_000),
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("size", "quality", "milli"),
+    [
+        # Size and quality, else the size in any quality, else the price of an image.
+        ("1024x1024", "hd", 6_000),
+        ("1024x1024", "standard", 3_000),
+        ("1024x1024", "auto", 3_000),
+        ("1024x1024", "", 3_000),
+        ("512x512", "hd", 900),
+        ("1024x1536", "high", 9_000),
+        ("1024x1536", "low", 2_500),
+        ("1024x1536", "", 2_500),
+        ("256x256", "hd", 2_500),
+        ("auto", "hd", 2_500),
+        ("", "", 2_500),
+    ],
+)
+def test_images_cost_the_rate_of_what_was_asked_for(size: str, quality: str, milli: int) -> None:
+    asked = charging.for_images(RATED, size=size, quality=quality)
+
+    assert charging.most(asked, input_tokens=9, output_tokens=9, images=2) == 2 * milli
+    assert charging.cost(asked, usage=USAGE, is_delivered=True, is_whole=True) == 3 * milli
+
+
+def test_whoever_can_pay_the_cheapest_image_can_ask() -> None:
+    assert charging.least(RATED, input_tokens=9, output_tokens=9) == 900
+    assert charging.least(BY_IMAGE, input_tokens=9, output_tokens=9) == 2_500
+
+
+def test_of_texts_no_size_is_asked() -> None:
+    assert charging.for_images(FLAT, size="512x512", quality="hd") == FLAT
 
 
 def test_no_image_costs_nothing() -> None:
@@ -126,6 +171,12 @@ def test_a_model_of_short_answers_has_a_lower_floor() -> None:
         (replace(TO_READ, input_milli=0, cached_milli=0), "output_milli"),
         (PerImage(image_milli=0), "image_milli"),
         (PerImage(image_milli=10**7 + 1), "image_milli"),
+        (PerImage(image_milli=1, rates=(PerSize(size="512x512", milli=0),)), "rates"),
+        (PerImage(image_milli=1, rates=(PerSize(size="512x512", milli=10**7 + 1),)), "rates"),
+        (PerImage(image_milli=1, rates=(PerSize(size="7x7", milli=1),)), "rates"),
+        (PerImage(image_milli=1, rates=(PerSize(size="", quality="hd", milli=1),)), "rates"),
+        (PerImage(image_milli=1, rates=(PerSize(size="512x512", quality="auto", milli=1),)), "rates"),
+        (PerImage(image_milli=1, rates=(PerSize(size="512x512", milli=1), PerSize(size="512x512", milli=2))), "rates"),
         (replace(BY_TOKEN, output_milli=500_001), "output_milli"),
         (replace(BY_TOKEN, input_milli=-1, cached_milli=-1), "input_milli"),
         (replace(BY_TOKEN, cached_milli=201), "cached_milli"),
