@@ -9,7 +9,6 @@ import base64
 import binascii
 import logging
 import re
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -130,10 +129,12 @@ def read_document(document: bytes) -> Document:
     return Document(images=images, usage=_counted(said.get("usage")))
 
 
-def _image(entry: dict[str, Any], contents: Sequence[bytes | None]) -> Said:
+def _image(entry: dict[str, Any], contents: list[bytes | None]) -> Said:
     number, url, revised = entry.get("b64_json"), entry.get("url"), entry.get("revised_prompt")
-    is_number = isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(contents)
-    content = contents[number] if is_number else None  # type: ignore[index]  # is_number says what it is
+    content = None
+    if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(contents):
+        # Once: who writes the number of another's bytes gets nobody to pay for the same picture twice.
+        content, contents[number] = contents[number], None
     if content is None and isinstance(url, str) and (head := _DATA_URI.match(url)):
         content, url = _decoded(url[head.end() :].encode("ascii", "replace")), ""
     return Said(
