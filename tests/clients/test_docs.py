@@ -48,6 +48,7 @@ def test_a_snippet_does_what_it_says(heading: str, site: Site, key: str, tmp_pat
     assert "“Hello”" in said.stdout.replace("\\u201c", "“").replace("\\u201d", "”") or heading == "curl"
     if heading == "openai-python":
         assert "The tools say" in said.stdout
+        assert (tmp_path / "hills.png").read_bytes().startswith(b"\x89PNG")
     if heading == "curl":
         assert "data: [DONE]" in said.stdout
         assert said.stdout.count("demo-swift") > 2

@@ -20,7 +20,7 @@ from apps.chat import errors, services
 from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, StoredPicture, WordAction
 from apps.chat.imaging import files as picture_files
 from apps.chat.imaging.cleaning import clean
-from apps.chat.models import AnswerUsage, FreeUse, Generation, Message, Picture
+from apps.chat.models import AnswerUsage, ChatModel, FreeUse, Generation, Message, Picture
 from apps.chat.rules import pictures
 from apps.chat.rules.images import read_images
 from apps.kernel import clock
@@ -124,20 +124,56 @@ def test_pictures_are_erased_with_the_account(rich_alice: Member) -> None:
     assert Generation.objects.get().request is None
 
 
-def test_what_a_conversation_asked_for_is_shown_in_it(rich_alice: Member) -> None:
+def test_a_conversation_asks_with_its_last_question_and_shows_what_comes(rich_alice: Member) -> None:
     make_painter()
-    row = begun(rich_alice)
-    conversation = services.create_conversation(user_id=rich_alice.id, now=clock.now())
-    answer = Message.objects.create(
-        conversation_id=conversation.id, user_id=rich_alice.id, role="assistant", created_at=clock.now()
+    conversation, above = services.create_conversation(user_id=rich_alice.id, now=clock.now()), None
+    for role, text in (("user", "good day"), ("assistant", ""), ("user", "a hill"), ("assistant", "")):
+        above = Message.objects.create(
+            conversation_id=conversation.id,
+            user_id=rich_alice.id,
+            parent=above,
+            role=role,
+            text=text,
+            created_at=clock.now(),
+        )
+        if role == "assistant":
+            answer_of(above, state="finished" if above.parent and above.parent.text == "good day" else "queued")
+
+    (job,) = services.claim_jobs(limit=9, now=clock.now())
+    outcome = Outcome(state=GenerationState.FINISHED, text="", pictures=made(), finish_reason="stop", was_taken=True)
+    services.finish_run(
+        generation_id=job.generation_id,
+        lease_token=job.lease_token,
+        outcome=outcome,
+        now=clock.now(),
+        attempt=whole_attempt(job),
     )
-    row.message, row.message_id = answer, answer.pk
 
-    with transaction.atomic():
-        (picture_id,) = services.keep_made(row=row, stored=made(), now=clock.now())
+    assert (job.kind, job.images, [turn.text for turn in job.turns]) == (ModelKind.IMAGE, 1, ["a hill"])
+    (picture,) = services.made_pictures(user_id=rich_alice.id, generation_id=job.generation_id)
+    assert above is not None
+    assert [each["picture"] for each in Message.objects.get(pk=above.pk).pictures or ()] == [str(picture.id)]
+    # Gone with its conversation.
+    services.delete_conversation(user_id=rich_alice.id, conversation_id=conversation.id, now=clock.now())
+    assert Picture.objects.count() == 0
 
-    assert [each["picture"] for each in Message.objects.get(pk=answer.pk).pictures or ()] == [str(picture_id)]
-    assert Picture.objects.get().message_id == answer.pk
+
+def answer_of(message: Message, *, state: str) -> None:
+    """The generation that draws an answer of a conversation, as one that is asked in it will."""
+    model = ChatModel.objects.get(code="painter")
+    Generation.objects.create(
+        message=message,
+        user_id=message.user_id,
+        model=model,
+        price=model.price,
+        paid_by="free",
+        free_day=clock.now().date(),
+        images=1,
+        state=state,
+        text="good day to you" if state == "finished" else "",
+        settled_at=clock.now() if state == "finished" else None,
+        created_at=clock.now(),
+    )
 
 
 def test_room_is_seen_to_before_anything_is_asked(rich_alice: Member, visitor: Client, settings: LazySettings) -> None:
