@@ -4,13 +4,13 @@ import json
 import logging
 import pickle
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from tempfile import TemporaryFile
 from typing import IO
 
 import ahocorasick
 
+from apps.chat.gateways.processes import run_once
 from apps.chat.words.building import Parts
 from apps.chat.words.lexicon import Lexicon, Source, lexicon_of
 
@@ -32,13 +32,7 @@ def build_lexicon(lists: Mapping[Source, Sequence[str]]) -> Lexicon:
     # A file, of which each part is read while others work; a pipe would have to be put together here.
     try:
         with TemporaryFile() as said:
-            subprocess.run(
-                [sys.executable, "-m", "apps.chat.words"],
-                input=asked,
-                stdout=said,
-                timeout=_PATIENCE_SECONDS,
-                check=True,
-            )
+            run_once("apps.chat.words", asked=asked, said=said, seconds=_PATIENCE_SECONDS)
             said.seek(0)
             return Lexicon(tuple(lists), read_parts(said))
     except (OSError, subprocess.SubprocessError):

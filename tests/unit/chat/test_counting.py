@@ -31,9 +31,8 @@ def test_tokens_are_those_of_the_makers_tables(counter: TokenCounter) -> None:
 
 def test_a_killed_counter_is_started_again(counter: TokenCounter) -> None:
     counter.count(["a"], Tokenizer.CL100K)
-    assert counter._process is not None
+    assert counter._process.pid is not None
     os.kill(counter._process.pid, signal.SIGKILL)
-    counter._process.wait()
 
     assert counter.count(["hello world"], Tokenizer.CL100K) == [2]
 
