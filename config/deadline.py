@@ -48,9 +48,11 @@ class Deadline:
             return
         loop = asyncio.get_running_loop()
         deadline = loop.time() + late.seconds
-        body = await whole_body(receive)
-        if body is None:
+        arrived = await whole_body(receive)
+        if arrived is None:
             return
+        with arrived:
+            body = arrived.read()
         refusal = late.refusal(ASGIRequest(scope, io.BytesIO(body)))
         if refusal is not None:
             await _send(refusal, send)

@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestAborted
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.exception import convert_exception_to_response
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.deprecation import MiddlewareMixin
 from django.utils.module_loading import import_string
+
+from config.body_limit import Body, Receive, whole_body
 
 Handler = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
@@ -20,6 +23,13 @@ class OnLoop(ASGIHandler):
     Django hands each half of each to a thread, twenty times a request. None asks the database for a stream: sessions
     and members are lazy, and Django refuses to ask from a loop. What is no MiddlewareMixin serves static files.
     """
+
+    async def read_body(self, receive: Receive) -> Body:
+        """The body, of which less lies in memory than Django would keep there. Raises RequestAborted."""
+        body = await whole_body(receive)
+        if body is None:
+            raise RequestAborted
+        return body
 
     def load_middleware(self, is_async: bool = True) -> None:
         """Put the middleware of the settings around the view."""

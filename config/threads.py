@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import io
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -15,7 +14,7 @@ from django.db import close_old_connections
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import ResolverMatch, set_script_prefix
 
-from config.body_limit import Receive, Scope, Send, whole_body
+from config.body_limit import Body, Receive, Scope, Send, whole_body
 from config.dispatcher import MATCH
 
 T = TypeVar("T")
@@ -33,11 +32,11 @@ class Synchronous(ASGIHandler):
     def __init__(self) -> None:
         self.load_middleware()  # as it is; ASGIHandler would adapt each to the loop
 
-    def answer(self, scope: Scope, body: bytes) -> Answer:
+    def answer(self, scope: Scope, body: Body) -> Answer:
         """The answer to a request; the database's connections of this thread are given back."""
         set_script_prefix(get_script_prefix(scope))
         signals.request_started.send(sender=type(self), scope=scope)
-        request, refusal = self.create_request(scope, io.BytesIO(body))
+        request, refusal = self.create_request(scope, body)
         response: Any = refusal if request is None else self.get_response(request)
         response._handler_class = type(self)  # which Django names when it says that the request is over
         if isinstance(response, FileResponse):
@@ -79,6 +78,7 @@ class Threads:
         try:
             response, begun, pieces = await self._hop(lambda: self._begin(scope, body), receive)
         except RequestAborted:
+            body.close()
             return
         if not isinstance(response, StreamingHttpResponse):
             await self._django.send_response(response, send)
@@ -91,9 +91,10 @@ class Threads:
             left.cancel()
             await self._hop(response.close)
 
-    def _begin(self, scope: Scope, body: bytes) -> tuple[Answer, list[bytes], Iterator[bytes]]:
+    def _begin(self, scope: Scope, body: Body) -> tuple[Answer, list[bytes], Iterator[bytes]]:
         """An answer and, of one that streams, the first pieces and the others."""
-        response = self._django.answer(scope, body)
+        with body:
+            response = self._django.answer(scope, body)
         pieces: Iterator[bytes] = iter(())
         if isinstance(response, StreamingHttpResponse):
             pieces = iter(response)

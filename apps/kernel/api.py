@@ -147,7 +147,8 @@ class Schema(AutoSchema):
         if self.method != "GET":
             yield 403, "csrf_failed"
         if self.method in {"POST", "PUT", "PATCH"}:
-            yield from ((400, "parse_error"), (413, "body_too_large"), (415, "unsupported_media_type"))
+            yield from ((400, "parse_error"), (408, "body_too_slow"), (413, "body_too_large"))
+            yield 415, "unsupported_media_type"
         if self.get_request_serializer() if self.method != "GET" else self._query():
             yield 400, "validation_failed"
         if self._is_paged():

@@ -25,6 +25,7 @@ REFUSALS = {
     },
     ("post", "/api/v1/exchange/orders"): {
         "422": {"not_enough_points", "idempotency_key_reused"},
+        "408": {"body_too_slow"},
         "413": {"body_too_large"},
     },
     ("post", "/api/v1/chat/messages/{message_id}/regenerate"): {"404": {"message_not_found", "model_not_found"}},

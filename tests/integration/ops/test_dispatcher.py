@@ -2,98 +2,19 @@
 
 import http.client
 import json
-import socket
-import threading
-import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterator
 
 import pytest
-import uvicorn
 from pytest_django.fixtures import Settings
 
-from config.body_limit import BodyLimit
-from config.deadline import Deadline, Late
-from config.dispatcher import Dispatcher
-from config.on_loop import OnLoop
-from config.threads import Synchronous, Threads
-from tests.integration.ops import doors
 from tests.integration.ops.doors import PIECE, PIECES, seen
-
-_PATIENCE = 60.0  # seconds; only a failure waits so long
-THREADS = 2
-MOST_BYTES = 1000
-
-
-def wait_for(happened: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + _PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, f"waited in vain for {what}"
-        time.sleep(0.005)
-
-
-class Served:
-    """A small site with two threads, and how it is asked."""
-
-    def __init__(self) -> None:
-        synchronous = Synchronous()
-        self.threads = Threads(synchronous, most=THREADS)
-        dispatcher = Dispatcher(
-            streams=OnLoop(),
-            threads=self.threads,
-            apart=dict.fromkeys(("/urgent", "/late/1", "/apart/"), Threads(synchronous, most=THREADS)),
-        )
-        deadline = Deadline(dispatcher, late={"/late/1": Late(0.05, doors.sorry)})
-        self.application = BodyLimit(deadline, max_bytes=MOST_BYTES)
-        self.port = 0
-        self._askers = ThreadPoolExecutor(20)
-
-    def ask(self, path: str, method: str = "GET", body: object = None) -> tuple[int, str]:
-        """Status and body of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_PATIENCE)
-        try:
-            connection.request(method, path, body, encode_chunked=True)  # type: ignore[arg-type]  # an iterator is sent in chunks
-            answer = connection.getresponse()
-            return answer.status, answer.read().decode()
-        finally:
-            connection.close()
-
-    def ask_meanwhile(self, path: str) -> "Future[tuple[int, str]]":
-        """The same, while the test goes on."""
-        return self._askers.submit(self.ask, path)
-
-    def take_all_threads(self) -> "list[Future[tuple[int, str]]]":
-        """As many slow requests as there are threads, once all have begun."""
-        held = [self.ask_meanwhile(f"/slow/{number}") for number in range(THREADS)]
-        wait_for(lambda: len(seen.begun) == THREADS, "slow requests")
-        return held
-
-    @contextmanager
-    def knocking(self, path: str) -> Iterator[socket.socket]:
-        """A connection on which this was asked, and nothing read yet; leaving it hangs up."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=_PATIENCE) as caller:
-            caller.sendall(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
-            yield caller
+from tests.integration.ops.served import PATIENCE, THREADS, Served, serving, wait_for
 
 
 @pytest.fixture
 def served(settings: Settings) -> Iterator[Served]:
-    settings.ROOT_URLCONF = doors.__name__
-    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{doors.__name__}.Witness"]
-    seen.reset()
-    served = Served()
-    listener = socket.create_server(("127.0.0.1", 0))
-    served.port = listener.getsockname()[1]
-    server = uvicorn.Server(uvicorn.Config(served.application, log_level="warning", lifespan="off"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, name="the loop")
-    thread.start()
-    wait_for(lambda: server.started, "uvicorn")
-    yield served
-    seen.gate.set()
-    server.should_exit = True
-    thread.join(_PATIENCE)
-    assert not thread.is_alive()
+    with serving(settings) as site:
+        yield site
 
 
 def test_a_stream_and_what_is_urgent_wait_for_no_thread(served: Served) -> None:
@@ -173,14 +94,14 @@ def test_a_big_answer_is_made_no_faster_than_it_is_read(served: Served) -> None:
             got += len(reader.recv(2**20))
 
     assert seen.made == PIECES
-    assert seen.is_closed.wait(_PATIENCE)
+    assert seen.is_closed.wait(PATIENCE)
 
 
 def test_a_reader_who_leaves_ends_the_making_of_a_big_answer(served: Served) -> None:
     with served.knocking("/big") as reader:
         reader.recv(1000)
 
-    assert seen.is_closed.wait(_PATIENCE)
+    assert seen.is_closed.wait(PATIENCE)
     assert seen.made < PIECES
 
 
@@ -211,7 +132,7 @@ def test_head_answers_as_get_and_without_a_body(served: Served) -> None:
 
 
 def test_a_web_socket_is_refused(served: Served) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
     handshake = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
     connection.request("GET", "/healthz", headers={**handshake, "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA=="})
 
@@ -235,7 +156,7 @@ def test_a_stream_carries_what_every_answer_carries(served: Served) -> None:
     seen.gate.set()
     heads = {}
     for path in ("/stream", "/quick"):
-        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=_PATIENCE)
+        connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=PATIENCE)
         connection.request("GET", path)
         answer = connection.getresponse()
         heads[path] = {name.lower() for name, _ in answer.getheaders()}
