@@ -27,6 +27,7 @@ function showError(message, field) {
     field.setAttribute("aria-invalid", "true");
     field.focus();
   }
+  if (message) state.scrollIntoView({ block: "nearest" });
 }
 
 function open(node) {
