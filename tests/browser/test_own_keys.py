@@ -78,3 +78,17 @@ def test_what_it_asks_says_so_and_costs_nothing(page: Page, member: Member) -> N
     expect(page.locator("#log .message--answer")).to_contain_text("用自己的密钥")
     expect(page.locator(".model-option__price", has_text="用自己的密钥").first).to_be_attached()
     assert member.balances() == before
+
+
+def test_what_it_asks_has_no_price_on_top_either(page: Page, member: Member) -> None:
+    def search() -> Locator:
+        page.goto("/chat/")
+        page.locator('input[name="model"][value="demo-steady"]').evaluate("radio => radio.click()")
+        return page.locator("[data-switch=search]")
+
+    expect(search().locator(".composer__switch-price")).to_have_text("+0.5")
+    enter(card(page), OWN_KEY)
+    expect(page.locator("[data-own-key=sandbox] .badge")).to_have_text("使用中")
+
+    expect(search()).to_be_visible()
+    expect(search().locator(".composer__switch-price")).to_have_text("")

@@ -14,8 +14,18 @@ from django.db import connection, connections
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
-from apps.chat.contracts import QUOTA, GenerationDetail, GenerationState, ModelOffer, PaidBy, UpstreamCost
+from apps.chat.contracts import (
+    QUOTA,
+    Extras,
+    GenerationDetail,
+    GenerationState,
+    ModelOffer,
+    PaidBy,
+    PerTokens,
+    UpstreamCost,
+)
 from apps.chat.models import AnswerUsage, Attempt, ChannelHealth, ChannelKey, FreeUse, Generation, OwnKey
+from apps.chat.rules.embeddings import read_embedding
 from apps.kernel import clock
 from apps.kernel.invariants import all_invariants
 from apps.ledger import services as ledger
@@ -72,6 +82,34 @@ def test_it_costs_nothing_here(alice: Member, upstream: Upstream, engine: Engine
     usage = AnswerUsage.objects.get()
     assert (usage.charged_milli, usage.absorbed_milli, usage.cost_id, usage.cost_microyuan) == (0, 0, None, None)
     assert (usage.input_tokens, usage.output_tokens) == (7, 5)
+    assert breaches() == []
+
+
+def test_nor_do_thinking_and_searching_nor_vectors(alice: Member, upstream: Upstream, engine: EngineThread) -> None:
+    """Nobody has quota here."""
+    enter(alice.id)
+    extras = Extras(think_milli=300, search_milli=500)
+    services.save_model(
+        code="base", name="Base", price_milli=9000, extras=extras, has_reasoning=True, has_search=True, now=clock.now()
+    )
+    price = PerTokens(input_milli=1000, cached_milli=0, output_milli=0)
+    services.save_model(
+        code="index", name="Index", kind="embedding", price=price, context_tokens=100, max_output_tokens=1,
+        now=clock.now(),
+    )  # fmt: skip
+    services.save_route(model_code="index", channel_code="test", upstream_name="up-index", now=clock.now())
+    key = accounts.create_api_key(user_id=alice.id, name="script", scopes=("chat",), now=clock.now()).key
+    identified = accounts.identify_key(key=key, address="", now=clock.now())
+
+    answered, _ = settled(alice.id, send(alice.id, thinks=True, searches=True).generation.id)
+    asked = read_embedding({"model": "index", "input": "trains"})
+    vectors = services.start_embeddings(asked=asked, key=identified, address="", now=clock.now()).generations[0]
+
+    for done in (answered, vectors):
+        assert (done.paid_by, done.held_milli, done.charged_milli) == (PaidBy.OWN_KEY, 0, 0)
+    assert answered.state == FINISHED
+    settled(alice.id, vectors.id)
+    assert {usage.charged_milli for usage in AnswerUsage.objects.all()} == {0}
     assert breaches() == []
 
 
