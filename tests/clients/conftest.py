@@ -15,7 +15,8 @@ from tests.conftest import NO_CLIENTS
 from tests.member import Member, eventually
 from tests.site import Site
 
-MODEL = "demo-swift"
+MODEL, VECTORS = "demo-swift", "demo-vectors"
+TEXTS = ["the weather in Hefei", "合肥的天气"]
 SCRIPTS = Path(__file__).parent / "scripts"
 # Made by `make clients`.
 PACKAGES = env.ROOT / ".clients"
@@ -60,6 +61,8 @@ def environment_of(site: Site, key: str) -> dict[str, str]:
         "OPENAI_API_KEY": key,
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "CLIENT_MODEL": MODEL,
+        "CLIENT_VECTORS": VECTORS,
+        "CLIENT_TEXTS": json.dumps(TEXTS),
         "CLIENT_PACKAGES": str(PACKAGES),
     }
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import httpx2
 import pytest
 
-from tests.clients.conftest import CLIENTS, MODEL
+from tests.clients.conftest import CLIENTS, MODEL, TEXTS, VECTORS
+from tests.site import Site
 
 pytestmark = pytest.mark.parametrize("told", CLIENTS, indirect=True)
 
@@ -33,6 +35,17 @@ def test_it_calls_a_tool_and_tells_what_came_of_it(told: dict[str, Any]) -> None
     ((name, arguments),) = tools["calls"]
     assert (name, list(arguments)) == ("weather", ["city"])
     assert (tools["finish"], tools["text"]) == ("tool_calls", "The tools say:\n\nsunny")
+
+
+def test_it_reads_embeddings_where_it_can(told: dict[str, Any], site: Site, key: str) -> None:
+    body = {"model": VECTORS, "input": TEXTS, "encoding_format": "float"}
+    said = httpx2.post(f"{site.url}/v1/embeddings", json=body, headers={"Authorization": f"Bearer {key}"}).json()
+    vectors = [each["embedding"] for each in said["data"]]
+
+    assert [len(vector) for vector in vectors] == [64, 64]
+    # As numbers of 32 bits, in whatever form it has asked for them.
+    for vector, read in zip(vectors, told.get("vectors", vectors), strict=True):
+        assert read == pytest.approx(vector, rel=1e-6)
 
 
 def test_it_knows_a_refusal_by_its_kind(told: dict[str, Any]) -> None:

@@ -1,10 +1,12 @@
 """What every client is asked to do here."""
 
+import json
 import os
 from typing import Any
 
-MODEL = os.environ["CLIENT_MODEL"]
+MODEL, VECTORS = os.environ["CLIENT_MODEL"], os.environ["CLIENT_VECTORS"]
 QUESTION: Any = [{"role": "user", "content": "Hello"}]
+TEXTS = json.loads(os.environ["CLIENT_TEXTS"])
 TOOL_QUESTION: Any = [{"role": "user", "content": "What does the weather tool say about Hefei?"}]
 TOOLS: Any = [
     {

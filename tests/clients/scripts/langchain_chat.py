@@ -1,11 +1,11 @@
-"""LangChain's ChatOpenAI, with nothing set but the model."""
+"""LangChain's ChatOpenAI and OpenAIEmbeddings, with little set but the model."""
 
 from typing import Any
 
 import openai
-from asked import MODEL, TOOL_QUESTION, TOOLS
+from asked import MODEL, TEXTS, TOOL_QUESTION, TOOLS, VECTORS
 from langchain_core.messages import ToolMessage
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 chat = ChatOpenAI(model=MODEL, temperature=0.2)
 
@@ -43,6 +43,11 @@ def tools() -> dict[str, Any]:
     then = able.invoke([*TOOL_QUESTION, first, *results])
     calls = [(call["name"], call["args"]) for call in first.tool_calls]
     return {"calls": calls, "finish": first.response_metadata["finish_reason"], "text": then.content}
+
+
+def vectors() -> list[list[float]]:
+    """What texts are as numbers; asked for by those of their tokens unless it is told not to."""
+    return OpenAIEmbeddings(model=VECTORS, check_embedding_ctx_length=False).embed_documents(TEXTS)
 
 
 def refused() -> dict[str, Any] | None:

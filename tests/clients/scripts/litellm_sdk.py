@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import litellm
-from asked import MODEL, QUESTION, TOOL_QUESTION, TOOLS, tokens
+from asked import MODEL, QUESTION, TEXTS, TOOL_QUESTION, TOOLS, VECTORS, tokens
 
 _NAME = f"openai/{MODEL}"
 
@@ -39,6 +39,11 @@ def tools() -> dict[str, Any]:
     then = litellm.completion(model=_NAME, messages=messages, tools=TOOLS).choices[0]
     calls = [(call.function.name, json.loads(call.function.arguments)) for call in first.message.tool_calls]
     return {"calls": calls, "finish": first.finish_reason, "text": then.message.content}
+
+
+def vectors() -> list[list[float]]:
+    """What texts are as numbers."""
+    return [each["embedding"] for each in litellm.embedding(model=f"openai/{VECTORS}", input=TEXTS).data]
 
 
 def refused() -> dict[str, Any] | None:

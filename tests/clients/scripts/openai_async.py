@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import openai
-from asked import MODEL, QUESTION, TOOL_QUESTION, TOOLS, tokens
+from asked import MODEL, QUESTION, TEXTS, TOOL_QUESTION, TOOLS, VECTORS, tokens
 
 client = openai.AsyncOpenAI()
 
@@ -54,6 +54,11 @@ async def tools() -> dict[str, Any]:
         if call.type == "function"
     ]
     return {"calls": calls, "finish": first.finish_reason, "text": then.message.content}
+
+
+async def vectors() -> list[list[float]]:
+    """What texts are as numbers."""
+    return [each.embedding for each in (await client.embeddings.create(model=VECTORS, input=TEXTS)).data]
 
 
 async def refused() -> dict[str, Any] | None:

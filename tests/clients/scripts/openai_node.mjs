@@ -48,6 +48,12 @@ async function tools() {
   return { calls, finish, text: then.choices[0].message.content };
 }
 
+async function vectors() {
+  const input = JSON.parse(process.env.CLIENT_TEXTS);
+  const { data } = await client.embeddings.create({ model: process.env.CLIENT_VECTORS, input });
+  return data.map((each) => each.embedding);
+}
+
 async function refused() {
   try {
     await client.chat.completions.create({ model: "no-such-model", messages: question });
@@ -69,6 +75,7 @@ console.log(
     whole: await whole(),
     stream: await stream(),
     tools: await tools(),
+    vectors: await vectors(),
     refused: await refused(),
   }),
 );

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import openai
-from asked import MODEL, QUESTION, TOOL_QUESTION, TOOLS, tokens
+from asked import MODEL, QUESTION, TEXTS, TOOL_QUESTION, TOOLS, VECTORS, tokens
 
 client = openai.OpenAI()
 
@@ -52,6 +52,11 @@ def tools() -> dict[str, Any]:
         if call.type == "function"
     ]
     return {"calls": calls, "finish": first.finish_reason, "text": then.message.content}
+
+
+def vectors() -> list[list[float]]:
+    """What texts are as numbers, which the client asks for in base64 and unpacks."""
+    return [each.embedding for each in client.embeddings.create(model=VECTORS, input=TEXTS).data]
 
 
 def refused() -> dict[str, Any] | None:
