@@ -351,6 +351,7 @@ EXPLAINED: dict[str, str] = {
     "chat.Message.ends_context": "what of a branch is sent with the next question: no more than was set aside for it",
     "chat.Message.text": "what was said: neither money nor a right; I-64 names it where it should be erased",
     "chat.Picture.erased_at": "what no conversation shows goes within a day; that one shows is named (I-64-shown)",
+    "chat.Picture.revised_prompt": "what a model said of a picture, told with it and gone with it",
     "chat.OwnKey.api_key_sealed": "encrypted with our key: what nobody sealed does not open",
     "chat.OwnKey.base_url": "its member's to change; looked at when it is gone to",
     "chat.OwnKey.hint": "shown",
