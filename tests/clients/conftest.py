@@ -15,7 +15,7 @@ from tests.conftest import NO_CLIENTS
 from tests.member import Member, eventually
 from tests.site import Site
 
-MODEL, VECTORS = "demo-swift", "demo-vectors"
+MODEL, VECTORS, PAINTER = "demo-swift", "demo-vectors", "demo-painter"
 TEXTS = ["the weather in Hefei", "合肥的天气"]
 SCRIPTS = Path(__file__).parent / "scripts"
 # Made by `make clients`.
@@ -62,6 +62,7 @@ def environment_of(site: Site, key: str) -> dict[str, str]:
         "LITELLM_LOCAL_MODEL_COST_MAP": "True",
         "CLIENT_MODEL": MODEL,
         "CLIENT_VECTORS": VECTORS,
+        "CLIENT_PAINTER": PAINTER,
         "CLIENT_TEXTS": json.dumps(TEXTS),
         "CLIENT_PACKAGES": str(PACKAGES),
     }

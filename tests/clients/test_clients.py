@@ -1,11 +1,14 @@
 """Clients that nobody wrote for this site, as they are, against the site as it runs (docs/use-your-client.md)."""
 
+import base64
+from io import BytesIO
 from typing import Any
 
 import httpx2
 import pytest
+from PIL import Image
 
-from tests.clients.conftest import CLIENTS, MODEL, TEXTS, VECTORS
+from tests.clients.conftest import CLIENTS, MODEL, PAINTER, TEXTS, VECTORS
 from tests.site import Site
 
 pytestmark = pytest.mark.parametrize("told", CLIENTS, indirect=True)
@@ -46,6 +49,23 @@ def test_it_reads_embeddings_where_it_can(told: dict[str, Any], site: Site, key:
     # As numbers of 32 bits, in whatever form it has asked for them.
     for vector, read in zip(vectors, told.get("vectors", vectors), strict=True):
         assert read == pytest.approx(vector, rel=1e-6)
+
+
+def test_it_draws_where_it_can(told: dict[str, Any], site: Site, key: str) -> None:
+    body = {"model": PAINTER, "prompt": "hills of Anhui", "n": 2, "size": "256x256"}
+    asked = {"json": body, "headers": {"Authorization": f"Bearer {key}"}, "timeout": 60}
+    said = httpx2.post(f"{site.url}/v1/images/generations", **asked).json()
+    drawn = [each["b64_json"] for each in said["data"]]
+
+    assert len({pixels(each) for each in drawn}) == 2
+    # Each is labelled as another; what can be seen is the same.
+    assert [pixels(each) for each in told.get("images", drawn)] == [pixels(each) for each in drawn]
+
+
+def pixels(in_base64: str) -> bytes:
+    with Image.open(BytesIO(base64.b64decode(in_base64))) as image:
+        assert image.size == (256, 256)
+        return image.tobytes()
 
 
 def test_it_knows_a_refusal_by_its_kind(told: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from apps.chat import errors
-from apps.chat.contracts import PictureType
+from apps.chat.contracts import ImageQuality, ImageSize, PictureType
 from apps.chat.rules.bodies import model_of, said_in, shown
 from apps.chat.rules.requests import UNSTORABLE
 from apps.kernel.characters import show_something
@@ -17,12 +17,8 @@ MAX_PROMPT_CHARS = 32_000
 MOST_TOKENS_PER_IMAGE = 20_000
 # Whatever leaves it to the model is said here as "": what a model makes of its own accord, its provider knows.
 AUTO = "auto"
-# OpenAI's models, then CogView's. Which of them a model knows, its provider says.
-SIZES = (
-    *("256x256", "512x512", "1024x1024", "1024x1536", "1536x1024", "1024x1792", "1792x1024"),
-    *("864x1152", "1152x864", "768x1344", "1344x768", "720x1440", "1440x720"),
-)
-QUALITIES = ("low", "medium", "high", "standard", "hd")
+# All that prices know. Which of them a model knows, its provider says.
+SIZES, QUALITIES = tuple(ImageSize.values), tuple(ImageQuality.values)
 STYLES = ("vivid", "natural")
 _FORMATS = {"png": PictureType.PNG, "jpeg": PictureType.JPEG}
 _ANSWERS = ("b64_json", "url")

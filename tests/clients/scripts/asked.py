@@ -4,7 +4,8 @@ import json
 import os
 from typing import Any
 
-MODEL, VECTORS = os.environ["CLIENT_MODEL"], os.environ["CLIENT_VECTORS"]
+MODEL, VECTORS, PAINTER = (os.environ[f"CLIENT_{name}"] for name in ("MODEL", "VECTORS", "PAINTER"))
+PROMPT = "hills of Anhui"
 QUESTION: Any = [{"role": "user", "content": "Hello"}]
 TEXTS = json.loads(os.environ["CLIENT_TEXTS"])
 TOOL_QUESTION: Any = [{"role": "user", "content": "What does the weather tool say about Hefei?"}]

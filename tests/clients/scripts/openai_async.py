@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import openai
-from asked import MODEL, QUESTION, TEXTS, TOOL_QUESTION, TOOLS, VECTORS, tokens
+from asked import MODEL, PAINTER, PROMPT, QUESTION, TEXTS, TOOL_QUESTION, TOOLS, VECTORS, tokens
 
 client = openai.AsyncOpenAI()
 
@@ -59,6 +59,12 @@ async def tools() -> dict[str, Any]:
 async def vectors() -> list[list[float]]:
     """What texts are as numbers."""
     return [each.embedding for each in (await client.embeddings.create(model=VECTORS, input=TEXTS)).data]
+
+
+async def images() -> list[str | None]:
+    """What a model draws, as bytes in base64."""
+    drawn = await client.images.generate(model=PAINTER, prompt=PROMPT, n=2, size="256x256")
+    return [each.b64_json for each in drawn.data or []]
 
 
 async def refused() -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import openai
-from asked import MODEL, QUESTION, TEXTS, TOOL_QUESTION, TOOLS, VECTORS, tokens
+from asked import MODEL, PAINTER, PROMPT, QUESTION, TEXTS, TOOL_QUESTION, TOOLS, VECTORS, tokens
 
 client = openai.OpenAI()
 
@@ -57,6 +57,12 @@ def tools() -> dict[str, Any]:
 def vectors() -> list[list[float]]:
     """What texts are as numbers, which the client asks for in base64 and unpacks."""
     return [each.embedding for each in client.embeddings.create(model=VECTORS, input=TEXTS).data]
+
+
+def images() -> list[str | None]:
+    """What a model draws, as bytes in base64."""
+    drawn = client.images.generate(model=PAINTER, prompt=PROMPT, n=2, size="256x256")
+    return [each.b64_json for each in drawn.data or []]
 
 
 def refused() -> dict[str, Any] | None:

@@ -7,7 +7,7 @@ import runpy
 import sys
 from typing import Any
 
-PARTS = ("models", "whole", "stream", "tools", "vectors", "refused")
+PARTS = ("models", "whole", "stream", "tools", "vectors", "images", "refused")
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", None}
 _outside: list[str] = []
 

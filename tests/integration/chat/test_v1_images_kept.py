@@ -5,6 +5,7 @@ import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from django.test import Client
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
-from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, StoredPicture, WordAction
+from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, PerSize, StoredPicture, WordAction
 from apps.chat.imaging import files as picture_files
 from apps.chat.imaging.cleaning import clean
 from apps.chat.models import AnswerUsage, ChatModel, FreeUse, Generation, Message, Picture
@@ -256,6 +257,28 @@ def test_quota_has_to_reach_for_all_of_them(rich_alice: Member, visitor: Client)
     assert (response.status_code, error_of(response)["code"]) == (429, "credit_balance_exhausted")
     assert paid(rich_alice) == (0, 0)
     assert begun(rich_alice, n=7).held_milli == 4900
+
+
+def test_the_price_is_that_of_what_is_asked_for(rich_alice: Member) -> None:
+    hd = PerSize(size="1024x1024", quality="hd", milli=1100)
+    make_model("painter", kind="image", price=replace(PRICE, rates=(hd,)))
+    usual, dear = begun(rich_alice, n=2, size="1024x1024"), begun(rich_alice, n=2, size="1024x1024", quality="hd")
+    assert (usual.held_milli, dear.held_milli) == (1400, 2200)
+    for _ in range(2):
+        job = services.claim_jobs(limit=1, now=clock.now())[0]
+        services.finish_run(
+            generation_id=job.generation_id,
+            lease_token=job.lease_token,
+            outcome=Outcome(
+                state=GenerationState.FINISHED, text="", pictures=made(), finish_reason="stop", was_taken=True
+            ),
+            now=clock.now(),
+            attempt=whole_attempt(job),
+        )
+
+    # One of two came of each.
+    assert paid(rich_alice) == (700 + 1100, 0)
+    assert_audit_is_clean()
 
 
 def test_operators_words_are_looked_for_in_the_prompt(rich_alice: Member, visitor: Client) -> None:
