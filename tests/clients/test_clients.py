@@ -53,7 +53,7 @@ def test_it_reads_embeddings_where_it_can(told: dict[str, Any], site: Site, key:
 
 def test_it_draws_where_it_can(told: dict[str, Any], site: Site, key: str) -> None:
     body = {"model": PAINTER, "prompt": "hills of Anhui", "n": 2, "size": "256x256"}
-    asked = {"json": body, "headers": {"Authorization": f"Bearer {key}"}, "timeout": 60}
+    asked: dict[str, Any] = {"json": body, "headers": {"Authorization": f"Bearer {key}"}, "timeout": 60}
     said = httpx2.post(f"{site.url}/v1/images/generations", **asked).json()
     drawn = [each["b64_json"] for each in said["data"]]
 
