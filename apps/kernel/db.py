@@ -26,6 +26,8 @@ _SQLITE_PASSES = {5, 6, 7, 10, 13, 14}
 # Classes of SQLSTATE: no connection, rolled back (deadlock, serialization), no resources, stopped by an operator
 # (statement timeouts too), a failing system; and one state, a lock that was not to be had.
 _POSTGRESQL_PASSES = ("08", "40", "53", "57", "58", "55P03")
+# Of those, what a connection has ended with.
+_POSTGRESQL_ENDS = ("08", "57P")
 _PLACE = re.compile("%[s%]")
 _UUID_TEXT = re.compile(r"UUID_TEXT\(([\w.]+)\)")
 _HYPHENATED = "||'-'||".join(
@@ -74,6 +76,20 @@ def is_passing(error: BaseException) -> bool:
     state = getattr(cause, "sqlstate", None)
     # Without a state nobody answered: refused, silent, cut off, or no place in the pool.
     return state is None or state.startswith(_POSTGRESQL_PASSES)
+
+
+def renew_lost_connections(error: BaseException) -> None:
+    """After an error with which a connection ended: make anew what of the pool has ended with it.
+
+    A restart of the server ends all of them, and each that is kept would refuse somebody. To look at one before each
+    use is a question more for every answer; where many are dead, the pool rests longer after each than anybody waits.
+    """
+    state = getattr(error.__cause__, "sqlstate", None)
+    if not is_passing(error) or (state is not None and not state.startswith(_POSTGRESQL_ENDS)):
+        return
+    pool = getattr(connection, "pool", None)
+    if pool is not None:
+        pool.check()
 
 
 def prepared_cursor() -> Any:

@@ -14,7 +14,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 
 from apps.kernel import openai_shape
-from apps.kernel.db import is_passing
+from apps.kernel.db import is_passing, renew_lost_connections
 from apps.kernel.errors import Busy, DomainError, ErrorKind, known_refusals
 
 logger = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ def as_refusal(error: Exception) -> Exception:
         return error
     # Its class and no more: its words may quote a row.
     logger.warning("the database was busy or away: %s", type(error.__cause__ or error).__name__)
+    renew_lost_connections(error)
     return Busy(retry_after=_TRY_AGAIN_AFTER)
 
 

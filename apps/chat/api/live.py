@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from uuid import UUID
 
 import redis
@@ -14,6 +15,7 @@ from apps.chat.contracts import AnswerView, GenerationState, Progress
 from apps.chat.engine import feed
 from apps.kernel.event_loops import look, of_loop
 from apps.kernel.ids import UserId
+from apps.kernel.insisting import insist
 from apps.kernel.redis import Channels, async_redis
 
 logger = logging.getLogger(__name__)
@@ -92,15 +94,15 @@ class LiveAnswer:
         async with self._ending:
             is_known = self._end is not None and not (with_balance and self._end.balance_milli is None)
             if self.is_over and not is_known:
-                view = await look(
-                    services.read_answer,
-                    user_id=self._user_id,
-                    generation_id=self.generation_id,
-                    with_balance=with_balance,
-                )
+                view = await insist(partial(self._read, with_balance=with_balance))
                 self.is_over = view.generation.is_settled
                 self._end = view if self.is_over else None
         return self._end
+
+    async def _read(self, *, with_balance: bool) -> AnswerView:
+        return await look(
+            services.read_answer, user_id=self._user_id, generation_id=self.generation_id, with_balance=with_balance
+        )
 
     def _tell(self, *, state: GenerationState | None = None, text: str = "", is_over: bool = False) -> None:
         self.state = state or self.state

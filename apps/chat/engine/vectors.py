@@ -26,7 +26,8 @@ from apps.chat.rules.embeddings import MAX_DIMENSIONS, MAX_VECTOR_BYTES, NUMBER_
 _MAX_DOCUMENT_BYTES = 96 * 1024 * 1024
 _MAX_VECTOR_CHARS = MAX_DIMENSIONS * 32
 _MAX_REST_BYTES = 1024 * 1024
-_VECTOR = re.compile(rb'"embedding"\s*:\s*(\[[^\]]*\]|"[^"]*")')
+# Possessive, and to the next bracket of either kind: a list without an end is not walked through from each beginning.
+_VECTOR = re.compile(rb'"embedding"\s*+:\s*+(\[[^\[\]]*+\]|"[^"]*+")')
 
 
 def question(job: Job, target: Target, *, wants_base64: bool) -> dict[str, Any]:

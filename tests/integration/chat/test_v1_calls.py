@@ -4,6 +4,7 @@ import asyncio
 from contextlib import AsyncExitStack
 
 import pytest
+from django.test import RequestFactory
 
 from apps.accounts.contracts import Member
 from apps.chat import services
@@ -37,7 +38,7 @@ def test_answers_that_end_in_one_moment_are_all_told(
                 live.take(ended[live.generation_id])
                 await live.end()
             begun = Begun(user_id=rich_alice.id, generations=started.generations, is_followed=False)
-            return await (await Call.begin(lambda: begun)).ends()
+            return await (await Call.begin(RequestFactory().post("/v1/chat/completions"), lambda: begun)).ends()
 
     ends = asyncio.run(read())
 

@@ -121,3 +121,12 @@ def test_an_error_behind_a_200_is_the_error_that_it_is() -> None:
 
     with pytest.raises(UpstreamError, match="upstream_arrears"):
         vectors.read_document(said, asked=1, dimensions=None)
+
+
+@pytest.mark.parametrize("beginning", [b'"embedding":[', b'"embedding":[1,', b'"embedding":"', b'"embedding"   :'])
+def test_lists_without_an_end_are_walked_through_once(beginning: bytes) -> None:
+    """From each beginning again it would be hours; the suite's limit is minutes."""
+    with pytest.raises(UpstreamError) as refused:
+        vectors.read_document(beginning * 400_000, asked=2, dimensions=None)
+
+    assert refused.value.code == "upstream_garbled"

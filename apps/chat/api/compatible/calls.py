@@ -5,18 +5,22 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Generic, Self, TypeVar
 from uuid import UUID
 
 from django.db import Error
+from django.http import HttpRequest
 
 from apps.chat import services
+from apps.chat.api.compatible import turns
 from apps.chat.api.live import LiveAnswer, LiveAnswers
 from apps.chat.contracts import AnswerView, GenerationDetail
 from apps.kernel import clock
 from apps.kernel.errors import DomainError
 from apps.kernel.event_loops import act, of_loop
 from apps.kernel.ids import UserId
+from apps.kernel.insisting import insist
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +96,9 @@ class Call(Generic[B]):
         self._waiting: dict[int, asyncio.Future[News | AnswerView]] = {}
 
     @classmethod
-    async def begin(cls, begin: Callable[[], B]) -> Self:
+    async def begin(cls, request: HttpRequest, begin: Callable[[], B]) -> Self:
         """Have generations begun in a thread. Raises what `begin` raises, and then nothing was begun."""
-        starting = asyncio.ensure_future(act(begin))
+        starting = asyncio.ensure_future(turns.begun(request, begin))
         try:
             # Shielded: who leaves now has still begun some, which have to be stopped.
             begun = await asyncio.shield(starting)
@@ -196,4 +200,6 @@ async def _stop_once_begun(starting: Awaitable[Begun]) -> None:
 
 async def _stop(user_id: UserId, generation_ids: Sequence[UUID]) -> None:
     for generation_id in generation_ids:
-        await act(services.stop_generation, user_id=user_id, generation_id=generation_id, now=clock.now())
+        await insist(
+            partial(act, services.stop_generation, user_id=user_id, generation_id=generation_id, now=clock.now())
+        )

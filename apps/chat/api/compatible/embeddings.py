@@ -5,6 +5,7 @@ import json
 import sys
 from array import array
 from dataclasses import dataclass, replace
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
@@ -13,12 +14,14 @@ from apps.chat import services
 from apps.chat.api.compatible.calls import Begun, Call
 from apps.chat.api.compatible.endings import why
 from apps.chat.api.compatible.endpoints import async_endpoint, body_of, identified
-from apps.chat.api.compatible.refusals import Refusal, tell_rates
+from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal, tell_rates
 from apps.chat.contracts import GenerationDetail
+from apps.chat.rules import INTERNAL
 from apps.chat.rules.admission import Rate
 from apps.chat.rules.embeddings import EmbeddingAsked, read_embedding
 from apps.kernel import clock, visitors
 from apps.kernel.event_loops import act
+from apps.kernel.insisting import insist
 
 _INPUT = "input"
 # What chat completions call messages.
@@ -37,11 +40,11 @@ class _Asked(Begun):
 @async_endpoint("POST", names=_NAMES)
 async def embeddings(request: HttpRequest) -> HttpResponseBase:
     """The vectors. Who leaves before they are there stops them, and pays nothing."""
-    call = await Call.begin(lambda: begin(request))
+    call = await Call.begin(request, lambda: begin(request))
     response: HttpResponseBase
     (view,) = await call.ends()
     generation = view.generation
-    body = await act(_document, call.begun, generation) if generation.is_delivered else None
+    body = await insist(partial(act, _document, call.begun, generation)) if generation.is_delivered else None
     if body is None:
         response = (await _why(request, generation)).response()
     else:
@@ -70,6 +73,10 @@ def begin(request: HttpRequest) -> _Asked:
 
 async def _why(request: HttpRequest, generation: GenerationDetail) -> Refusal:
     """Why there are none."""
+    if generation.is_delivered:
+        # They were taken while the database went away, which nobody was told. Asked for again, they are paid again.
+        message = _("The vectors were lost on the way. They are charged.")
+        return Refusal(status=500, message=message, code=INTERNAL, headers=DO_NOT_RETRY)
     refusal = await why(request, generation, has_output=False, names=_NAMES)
     if refusal is None:
         # Its provider held it back, which of a text is an answer.

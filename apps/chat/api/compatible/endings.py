@@ -1,5 +1,7 @@
 """How an answer ended, and what it took, in OpenAI's words; why one did not come to its end."""
 
+from functools import partial
+
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
@@ -11,6 +13,7 @@ from apps.chat.rules import ANSWER_FILTERED, EMPTY_ANSWER, ENGINE_LOST, FILTERED
 from apps.chat.rules.own_keys import OWN_FAILURES
 from apps.kernel.errors import DomainError
 from apps.kernel.event_loops import act
+from apps.kernel.insisting import insist
 
 # The code of an answer that its owner, or whoever revoked its key, has stopped.
 _STOPPED = "stopped"
@@ -51,7 +54,7 @@ async def why(request: HttpRequest, generation: GenerationDetail, *, has_output:
     """failure(), but of an answer that was stopped because its key was revoked meanwhile, if it was."""
     if generation.state is GenerationState.STOPPED:
         try:
-            await act(identified, request)
+            await insist(partial(act, identified, request))
         except DomainError as error:
             return refusals.of(error)
     return failure(generation, has_output=has_output, names=names)

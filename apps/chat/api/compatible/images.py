@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from apps.chat.rules.admission import Rate
 from apps.chat.rules.images import ImagesAsked, read_images
 from apps.kernel import clock, visitors
 from apps.kernel.event_loops import act
+from apps.kernel.insisting import insist
 
 _PROMPT = "prompt"
 # What chat completions call messages.
@@ -49,12 +51,12 @@ class _Asked(Begun):
 @async_endpoint("POST", names=_NAMES)
 async def generations(request: HttpRequest) -> HttpResponseBase:
     """The pictures, those that came. Who leaves before they are there stops them, and pays for what was drawn."""
-    call = await Call.begin(lambda: begin(request))
+    call = await Call.begin(request, lambda: begin(request))
     response: HttpResponseBase
     (view,) = await call.ends()
     generation = view.generation
     if generation.is_delivered:
-        body = await act(_document, request, call.begun, generation)
+        body = await insist(partial(act, _document, request, call.begun, generation))
         response = HttpResponse(body, content_type="application/json")
     else:
         response = (await _why(request, generation)).response()

@@ -24,7 +24,6 @@ from apps.kernel import clock, event_streams, visitors
 # A channel that fails at once is told by the status; after this a stream begins, and says that it is alive.
 _STATUS_WAITS_SECONDS = 5.0
 _KEEP_ALIVE = b": keep-alive\n\n"
-_KEY_IS_GONE = 401
 
 
 class Shape(ABC):
@@ -77,7 +76,7 @@ class Asked(Begun):
 
 async def answered(request: HttpRequest, *, read: Read[C], shaping: Shaping[C]) -> HttpResponseBase:
     """The answers. Who leaves before their end stops them. Raises what begin() raises."""
-    call = await Call.begin(lambda: begin(request, read=read, shaping=shaping))
+    call = await Call.begin(request, lambda: begin(request, read=read, shaping=shaping))
     response = await (_streamed if call.begun.is_streamed else _at_once)(call)
     tell_rates(response, requests=call.begun.rate, tokens=call.begun.token_rate)
     return response
@@ -117,9 +116,8 @@ async def _at_once(call: Call[Asked]) -> HttpResponseBase:
     views = await call.ends()
     refused = [refusal for view in views if (refusal := await _why(call, view, has_output=has_output(view)))]
     is_nothing = len(refused) == len(views) and not any(map(has_output, views))
-    gone = next((refusal for refusal in refused if is_nothing or refusal.status == _KEY_IS_GONE), None)
-    # What there is of them is paid for.
-    return JsonResponse(call.begun.shape.whole(views)) if gone is None else gone.response()
+    # What there is of them is paid for, and told, whatever became of the key.
+    return refused[0].response() if is_nothing else JsonResponse(call.begun.shape.whole(views))
 
 
 async def _streamed(call: Call[Asked]) -> HttpResponseBase:
