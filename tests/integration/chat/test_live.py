@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.contracts import Member
@@ -158,7 +159,7 @@ def test_who_follows_an_answer_after_all_hears_its_words(site: str, rich_alice: 
     begun = Begun(user_id=rich_alice.id, generations=(asked,), is_followed=False)
 
     async def heard() -> str:
-        await Call.begin(lambda: begun)
+        await Call.begin(RequestFactory().post("/v1/chat/completions"), lambda: begun)
         async with of_loop(LiveAnswers).reading(rich_alice.id, AnswerView(generation=asked, text="")) as live:
             while not live.text:
                 feed_client = async_redis()
