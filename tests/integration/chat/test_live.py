@@ -143,7 +143,7 @@ def test_who_waits_for_the_end_alone_is_told_it_whenever_it_comes(
         while not channels.is_heard(feed.ENDS):
             await asyncio.sleep(0.01)
         for begin in (begun, begun_and_ended):
-            call = await Call.begin(begin)
+            call = await Call.begin(RequestFactory().post("/v1/chat/completions"), begin)
             is_listened_to = is_followed(feed.channel(call.begun.generations[0].id))
             # Not by a look at the row, which would come later.
             async with asyncio.timeout(_LOOK_SECONDS * 0.9):
