@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import transaction
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
-from apps.chat import services, tasks
+from apps.chat import selectors, services, tasks
+from apps.chat.api.compatible import embeddings
 from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, WordAction
 from apps.chat.models import AnswerVectors, Generation
 from apps.chat.rules.embeddings import read_embedding
@@ -221,3 +223,17 @@ def test_who_leaves_stops_them_and_pays_nothing(site: str, rich_alice: Member, e
     assert paid(rich_alice) == (0, 0)
     assert AnswerVectors.objects.count() == 0
     assert_audit_is_clean()
+
+
+def test_vectors_that_are_gone_before_they_are_told_are_not_called_free(rich_alice: Member, rf: RequestFactory) -> None:
+    make_index()
+    row = begun(rich_alice)
+    ended(made())
+    services.forget_vectors(now=clock.now() + timedelta(days=1))
+    detail = selectors.generation_detail(Generation.objects.get(pk=row.pk))
+    assert detail.charged_milli > 0
+
+    refusal = async_to_sync(embeddings._why)(rf.post("/v1/embeddings"), detail)
+
+    assert (refusal.status, refusal.code) == (500, "internal")
+    assert refusal.headers["x-should-retry"] == "false"
