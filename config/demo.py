@@ -12,7 +12,17 @@ from django.db import transaction
 
 from apps.accounts import services as accounts
 from apps.chat import services as chat
-from apps.chat.contracts import QUOTA, Extras, ListedWords, PerImage, PerTokens, Policy, UpstreamCost, WordAction
+from apps.chat.contracts import (
+    QUOTA,
+    Extras,
+    ListedWords,
+    PerImage,
+    PerSize,
+    PerTokens,
+    Policy,
+    UpstreamCost,
+    WordAction,
+)
 from apps.marketing import services as marketing
 from apps.marketing.contracts import (
     CHANCES,
@@ -179,7 +189,14 @@ def _load_chat(now: datetime) -> None:
         code=_PAINTER,
         name="小画",
         kind="image",
-        price=PerImage(image_milli=2 * _CREDIT),
+        price=PerImage(
+            image_milli=2 * _CREDIT,
+            rates=(
+                PerSize(size="512x512", milli=_CREDIT),
+                PerSize(size="1536x1024", milli=3 * _CREDIT),
+                PerSize(size="1536x1024", quality="hd", milli=5 * _CREDIT),
+            ),
+        ),
         is_in_free_allowance=False,
         sort=6,
         now=now,

@@ -133,18 +133,18 @@ def _page(
     user_id: UserId, *, conversation: ConversationSummary | None, messages: tuple[MessageDetail, ...]
 ) -> dict[str, Any]:
     now = clock.now()
-    offers = [offer for offer in services.models_for(user_id=user_id, now=now) if offer.kind is ModelKind.TEXT]
+    offers = [offer for offer in services.models_for(user_id=user_id, now=now) if offer.kind is not ModelKind.EMBEDDING]
     last = next((m.generation for m in reversed(messages) if m.generation), None)
     last_model = last.model if last else ""
-    # One that answers before one that could be asked in vain.
-    best = sorted(offers, key=lambda offer: (bool(offer.reason), not offer.answering))
+    # One that answers before one that could be asked in vain; who wants a picture chooses to.
+    best = sorted(offers, key=lambda offer: (offer.kind is not ModelKind.TEXT, bool(offer.reason), not offer.answering))
     usable = best[0] if best else None
     policy = services.policy_on_show()
     recent = selectors.recent_conversations(user_id=user_id, limit=limits.LISTED_CONVERSATIONS)
     return {
         "conversation": conversation,
         "groups": _by_age(recent, now=now),
-        "rows": _rows(user_id, messages),
+        "rows": _rows(user_id, messages, now=now),
         "offers": offers,
         # As the last answer was asked, so is the next.
         "asked": last,
@@ -175,15 +175,21 @@ def _beginnings(user_id: UserId) -> dict[str, Any]:
     }
 
 
-def _rows(user_id: UserId, messages: tuple[MessageDetail, ...]) -> list[dict[str, Any]]:
-    """The messages with what their template needs, answers as HTML."""
+def _rows(user_id: UserId, messages: tuple[MessageDetail, ...], *, now: datetime) -> list[dict[str, Any]]:
+    """The messages with what their template needs, answers as HTML, and what was drawn by what it was asked for."""
+    asked = {message.id: message.text for message in messages}
     answers = [message for message in messages if message.role is not Role.USER]
     blocks = rendered.blocks_of([message.text for message in answers], user_id=user_id)
     html = {message.id: _trusted(parts) for message, parts in zip(answers, blocks, strict=True)}
-    return [_answer(message, html[message.id]) if message.id in html else {"message": message} for message in messages]
+    return [
+        _answer(message, html[message.id], now=now) | {"question": asked.get(message.parent_id or message.id)}
+        if message.id in html
+        else {"message": message}
+        for message in messages
+    ]
 
 
-def _answer(message: MessageDetail, html: SafeString) -> dict[str, Any]:
+def _answer(message: MessageDetail, html: SafeString, *, now: datetime) -> dict[str, Any]:
     """An answer with its HTML and its place among its siblings."""
     siblings = message.sibling_ids
     at = siblings.index(message.id)
@@ -191,6 +197,7 @@ def _answer(message: MessageDetail, html: SafeString) -> dict[str, Any]:
         "message": message,
         "html": html,
         "report": _shown_report(message),
+        "waited": max(0, int((now - message.created_at).total_seconds())),
         "place": at + 1 if len(siblings) > 1 else None,
         "places": len(siblings),
         "previous_id": siblings[at - 1] if at else None,

@@ -143,7 +143,9 @@ class ModelForm(ReasonedForm):
         )
         help_texts: ClassVar = {
             "code": gettext_lazy("What programs call it. It stays; prices and rights are known by it."),
-            "kind": gettext_lazy("Only text models can be asked yet; a question to another one is refused and free."),
+            "kind": gettext_lazy(
+                "In chats models of texts and of images are asked; a question to another one is refused and free."
+            ),
             "has_vision": gettext_lazy("For later: images in questions are not handed on yet, and nobody is told."),
             "has_reasoning": gettext_lazy("Programs are told. Thoughts that its provider shows are kept and paid for."),
             "has_tools": gettext_lazy("Programs are told, and may name tools for it to call; else they are refused."),

@@ -48,7 +48,7 @@ class Models(Endpoint):
 
         id = serializers.CharField()
         name = serializers.CharField()
-        kind = serializers.ChoiceField(choices=ModelKind.choices, help_text="only text models can be asked yet")
+        kind = serializers.ChoiceField(choices=ModelKind.choices, help_text="in chats texts and images are asked for")
         capabilities = serializers.ListField(
             child=serializers.ChoiceField(choices=Capability.choices), help_text="what it can that can be used here"
         )

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from apps.chat import selectors, services
 from apps.chat.api.offers import PerTokensOutput
-from apps.chat.contracts import WRITERS, GenerationState, PaidBy, Place
+from apps.chat.contracts import WRITERS, GenerationState, ImageQuality, ImageSize, PaidBy, Place
 from apps.chat.rules import limits
 from apps.kernel import clock, visitors
 from apps.kernel.api import Endpoint, IdempotentPost, PageQuery, StrictSerializer, page_response, shown
@@ -235,6 +235,8 @@ class AskingInput(StrictSerializer):
     offer = serializers.CharField(required=False, max_length=32)
     think = serializers.BooleanField(required=False, allow_null=True, help_text="null leaves it to the model")
     search = serializers.BooleanField(required=False, default=False)
+    size = serializers.ChoiceField(choices=ImageSize.choices, required=False, help_text="of an image that is drawn")
+    quality = serializers.ChoiceField(choices=ImageQuality.choices, required=False, help_text="the same")
 
 
 class Messages(Endpoint):
@@ -282,6 +284,8 @@ class Messages(Endpoint):
             picture_ids=body.get("pictures", ()),
             thinks=body.get("think"),
             searches=body["search"],
+            image_size=body.get("size", ""),
+            image_quality=body.get("quality", ""),
             key=self.credential,
             address=visitors.address_of(request),
             now=clock.now(),
@@ -321,6 +325,8 @@ class Regenerate(IdempotentPost):
             model=body.get("model"),
             thinks=body.get("think"),
             searches=body["search"],
+            image_size=body.get("size", ""),
+            image_quality=body.get("quality", ""),
             client_id=request_id,
             offer=body.get("offer", ""),
             key=self.credential,

@@ -113,8 +113,10 @@ def models_that_see() -> list[str]:
 
 
 def models_on_offer() -> list[tuple[str, str]]:
-    """Code and name of each visible model that writes answers, in the operators' order; whoever looks."""
-    rows = ChatModel.objects.filter(is_enabled=True, is_visible=True, kind=ModelKind.TEXT).order_by("sort", "code")
+    """Code and name of each visible model that answers in chats, in the operators' order; whoever looks."""
+    rows = ChatModel.objects.filter(
+        is_enabled=True, is_visible=True, kind__in=(ModelKind.TEXT, ModelKind.IMAGE)
+    ).order_by("sort", "code")
     return list(rows.values_list("code", "name"))
 
 

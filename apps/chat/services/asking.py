@@ -11,16 +11,18 @@ from django.db.models import Exists, QuerySet
 
 from apps.accounts.contracts import IdentifiedKey
 from apps.chat import errors, rules, selectors
-from apps.chat.contracts import Asked, MessageDetail, Place, PriceKind, Role, Turn
+from apps.chat.contracts import Asked, MessageDetail, ModelKind, Place, Role, Turn
 from apps.chat.models import FOR_PROGRAMS, UNSETTLED, Conversation, Generation, Message
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import asking
 from apps.chat.services.pictures import chosen, hang
+from apps.chat.services.wishes import Wishes, asks_of
 from apps.chat.services.word_lists import sifting
 from apps.kernel.characters import show_something
 from apps.kernel.db import CompiledRead, CompiledUpdate, Given, insert, is_unique_violation
 from apps.kernel.ids import UserId
 
+_WANTED = frozenset({ModelKind.TEXT, ModelKind.IMAGE})
 _NOT_SHOWN = tuple(f"generation__{name}" for name in FOR_PROGRAMS)
 # With what was counted of the branch that ends in the answer.
 _OWN = CompiledRead(
@@ -60,6 +62,8 @@ def ask_question(
     picture_ids: Sequence[UUID] = (),
     thinks: bool | None = None,
     searches: bool = False,
+    image_size: str = "",
+    image_quality: str = "",
 ) -> Asked:
     """Add a user's message and start the answer to it; the same client_id answers the same generation.
 
@@ -69,13 +73,14 @@ def ask_question(
     `address` is the visitor's, "" for nobody's; `offer` the version of the price that was shown, "" for any.
     `picture_ids` are pictures that it shows: uploaded and not asked with yet, or of this conversation.
     `thinks` asks the model to think, or not to; None leaves it to the model; `searches` asks it to search. What of it
-    has a price is not free.
+    has a price is not free. A model of images draws one, of `image_size` and `image_quality` ("" leaves that to it),
+    reading this text alone; it is kept with the answer.
     Raises OfferChanged, ConversationNotFound, MessageNotFound, ConversationBusy, ClientIdReused, ChatSwitchedOff,
     PictureNotFound, PictureInUse, TooManyPictures, ImagesNotUnderstood, ParameterNotOffered (for a model that cannot
-    think, or search), and by the rules of the chain MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften,
-    KeyTokensUsedUp, RequestBeyondKeyTokens, NetworkBlocked, WordsRefused, ModelNotFound, ModelWritesNoText,
-    ModelNotEntitled, QuotaExhausted, TooManyRunning, TooManyUnpaid, and of accounts MemberFrozen, MemberClosed,
-    MemberBlocked, ModelNotAllowed, KeySpendCapReached.
+    think, search, or draw), RequestTooLong and PicturesFull (of one that draws), and by the rules of the chain
+    MessageEmpty, MessageTooLong, AskedTooOften, KeyAskedTooOften, KeyTokensUsedUp, RequestBeyondKeyTokens,
+    NetworkBlocked, WordsRefused, ModelNotFound, ModelWritesNoText, ModelNotEntitled, QuotaExhausted, TooManyRunning,
+    TooManyUnpaid, and of accounts MemberFrozen, MemberClosed, MemberBlocked, ModelNotAllowed, KeySpendCapReached.
     """
     answered_id = parent_id if isinstance(parent_id, UUID) else None
     conversation, above = _conversation(user_id=user_id, conversation_id=conversation_id, parent_id=answered_id)
@@ -102,19 +107,19 @@ def ask_question(
             # First of all, so that a repeat finds its first result whatever has changed in between.
             insert([question, answer])
             asked = starting.Asking(
-                user_id=user_id, model=model, key=key, address=address, sift=sift, now=now, offer=offer
+                user_id=user_id, model=model, key=key, address=address, sift=sift, now=now, offer=offer, wanted=_WANTED
             )
             asker = starting.admit(asked, turns=turns, lately=lately)
             _check_is_seen(question, asker)
             hang(question, conversation_id=conversation.pk)
             if _keep_as_ruled(question, asker):
                 tokens = rules.asked_tokens([rules.shown_turn(Role.USER, question.text, shown)])
-            asks = _asks(
+            asks = asks_of(
                 asker,
                 answer,
                 question_tokens=tokens,
                 branch_tokens=_sum(above_tokens, tokens),
-                switched=(thinks, searches),
+                wishes=Wishes(thinks, searches, image_size, image_quality),
             )
             _start(asker, asks, conversation, answer, title=rules.title_from(question.text))
     except IntegrityError as error:
@@ -136,6 +141,8 @@ def regenerate_answer(
     offer: str = "",
     thinks: bool | None = None,
     searches: bool = False,
+    image_size: str = "",
+    image_quality: str = "",
 ) -> Asked:
     """Start another answer to the same user message, beside the old one; the same client_id does it once.
 
@@ -153,16 +160,15 @@ def regenerate_answer(
             last_model, branch_tokens = _last_asked(question)
             wanted = model or last_model
             asked = starting.Asking(
-                user_id=user_id, model=wanted, key=key, address=address, sift=sift, now=now, offer=offer
+                user_id=user_id, model=wanted, key=key, address=address, sift=sift, now=now, offer=offer, wanted=_WANTED
             )
             asker = starting.admit(asked, turns=turns, lately=lately)
             _check_is_seen(question, asker)
             if _keep_as_ruled(question, asker):
                 branch_tokens = None
             tokens = rules.asked_tokens([rules.shown_turn(Role.USER, question.text, question.pictures)])
-            asks = _asks(
-                asker, answer, question_tokens=tokens, branch_tokens=branch_tokens, switched=(thinks, searches)
-            )
+            wishes = Wishes(thinks, searches, image_size, image_quality)
+            asks = asks_of(asker, answer, question_tokens=tokens, branch_tokens=branch_tokens, wishes=wishes)
             _start(asker, asks, question.conversation, answer, title="")
     except IntegrityError as error:
         if not is_unique_violation(error, "chat_message_client_id_once", ("user_id", "client_id")):
@@ -212,35 +218,6 @@ def _unanswered(answer: Message | None) -> tuple[Turn, ...]:
 
 def _sum(branch_tokens: int | None, more: int) -> int | None:
     return None if branch_tokens is None else branch_tokens + more
-
-
-def _asks(
-    asker: paying.Admitted,
-    answer: Message,
-    *,
-    question_tokens: int,
-    branch_tokens: int | None,
-    switched: tuple[bool | None, bool],
-) -> paying.Asks:
-    """How much the model has to read, and what it shall do beside answering, if it can.
-
-    What nobody counted is counted now, if the price or the key wants to know. Raises ParameterNotOffered.
-    """
-    model, (thinks, searches) = asker.facts.model, switched
-    if searches and not model.has_search:
-        raise errors.ParameterNotOffered(param="search")
-    if thinks and not model.has_reasoning:
-        raise errors.ParameterNotOffered(param="think")
-    has_tokens = asker.key is not None and asker.key.tokens_per_minute is not None
-    if branch_tokens is None and (has_tokens or model.price.kind == PriceKind.PER_TOKENS):
-        branch_tokens = rules.asked_tokens(selectors.turns_above([answer])[answer.pk])
-    return paying.Asks(
-        question_tokens=question_tokens,
-        branch_tokens=branch_tokens,
-        # It does not think, and need not be told so.
-        thinks=thinks if model.has_reasoning else None,
-        searches=searches,
-    )
 
 
 def _question_of(*, user_id: UserId, message_id: UUID) -> Message:

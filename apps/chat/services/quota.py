@@ -142,7 +142,7 @@ def _offer(facts: selectors.ModelFacts, *, available: int, free_left: int) -> Mo
     has_own_key = facts.own_key_id is not None
     is_affordable = has_own_key or available >= needed or (is_in_free_allowance and free_left > 0)
     reason = ""
-    if model.kind != ModelKind.TEXT:
+    if model.kind == ModelKind.EMBEDDING:
         reason = errors.ModelWritesNoText.code
     elif not (facts.is_entitled or has_own_key):
         reason = errors.ModelNotEntitled.code

@@ -9,7 +9,10 @@ export function follow(message, { ended, refused }) {
   function take(name, data) {
     if (name === "blocks") showBlocks(message, data);
     // A settled state is shown by "done", together with its price.
-    else if (name === "status" && data.state === "running") message.dataset.state = data.state;
+    else if (name === "status" && data.state === "running") {
+      message.dataset.state = data.state;
+      describe(message);
+    }
     else if (name === "usage") {
       message.dataset.paidBy = data.paid_by;
       message.dataset.chargedMilli = data.charged_milli;

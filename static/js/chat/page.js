@@ -17,10 +17,11 @@ import { forgetQuestion, inherit, keepAttempt, keepModel, keptAttempt } from "./
 import { chosenModel, modelName, renewModels, seeingModels, wireModels } from "./models.js";
 import { chosenPictures, clearPictures, picturesOf, restorePictures, wirePictures } from "./pictures.js";
 import { wirePrompts } from "./prompts.js";
+import { sized } from "./image_sizes.js";
 import { report } from "./reports.js";
 import { replaceListWith, setRunning, showCurrent, wireSidebar } from "./sidebar.js";
 import { switched } from "./switches.js";
-import { addAnswer, addQuestion, describe, identify, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
+import { addAnswer, addQuestion, describe, identify, isDrawn, nameModel, writtenText, replaceWith, runningAnswer, scrollToEnd, wireTranscript } from "./transcript.js";
 
 const chat = document.getElementById("chat");
 const status = document.getElementById("chat-status");
@@ -44,7 +45,7 @@ const conversationPath = () => `chat/conversations/${conversationId}`;
 function watch(message) {
   setMode("stop");
   setRunning(conversationId, true);
-  status.textContent = text("answering");
+  status.textContent = text(isDrawn(message) ? "drawing-status" : "answering");
   stopFollowing();
   // Signed out meanwhile, or erased on another device: the page as it is now says so.
   stopFollowing = follow(message, { ended, refused: () => location.reload() });
@@ -53,7 +54,10 @@ function watch(message) {
 function ended(message) {
   setMode("send");
   setRunning(conversationId, false);
-  status.textContent = text(message.dataset.state === "finished" ? "answered" : "answer-ended");
+  const whole = isDrawn(message) ? "drawn" : "answered";
+  status.textContent = text(message.dataset.state === "finished" ? whole : "answer-ended");
+  // What was drawn is shown as the page has it when it is loaded again.
+  if (isDrawn(message)) reload();
   document.dispatchEvent(new CustomEvent("balances:changed"));
 }
 
@@ -93,7 +97,7 @@ async function send() {
   const says = [content, ...pictures].join("\n");
   if (attempt?.content !== says) attempt = { content: says, clientId: newKey() };
   keepModel(model.id);
-  const shown = [addQuestion(content), addAnswer(model.name)];
+  const shown = [addQuestion(content), addAnswer(model)];
   if (pictures.length) shown[0].prepend(picturesOf(pictures));
   setText("");
   clearPictures();
@@ -107,6 +111,7 @@ async function send() {
       client_id: attempt.clientId,
       ...(pictures.length ? { pictures } : {}),
       ...switched(),
+      ...sized(),
     });
     attempt = null;
     forgetQuestion();
@@ -207,7 +212,7 @@ async function regenerate(message) {
   if (sending || runningAnswer() || !model) return;
   sending = true;
   const id = message.dataset.message;
-  const asked = { model: model.id, ...switched() };
+  const asked = { model: model.id, ...switched(), ...sized() };
   const name = `${id} ${JSON.stringify(asked)}`;
   const send = ({ key }) => api.post(`chat/messages/${id}/regenerate`, { ...asked, offer: model.offer }, { idempotencyKey: key });
   const refusal = await newAnswers.carryOut(name, send).then(() => null, (error) => error);
@@ -295,6 +300,8 @@ function wireActions() {
   });
 }
 
+// Its browser saves no files; what stands beside a picture says how it is kept there.
+if (navigator.userAgent.includes("MicroMessenger")) chat.dataset.browser = "wechat";
 replaceGone();
 wireTranscript();
 wireComposer({ send, stop });

@@ -54,9 +54,10 @@ export function nameModel(message, name) {
   part(message, "model").textContent = name;
 }
 
-export function addAnswer(modelName) {
+export function addAnswer({ name, draws }) {
   const message = clone("answer-template");
-  nameModel(message, modelName);
+  nameModel(message, name);
+  if (draws) message.dataset.kind = "image";
   log().append(message);
   describe(message);
   return message;
@@ -87,6 +88,28 @@ const isRunning = (message) => ["queued", "running"].includes(message.dataset.st
 /** The answer that is being written, if any. */
 export const runningAnswer = () => [...log().querySelectorAll(".message--answer")].find(isRunning) ?? null;
 
+/** Whether an answer is a picture, or is to be one. */
+export const isDrawn = (message) => message.dataset.kind === "image";
+
+// By message: when it was asked for, by this page's clock.
+const askedAt = new WeakMap();
+
+/** In what state a picture is, and since how many seconds it was asked for: nobody tells how much is left. */
+function showDrawing(message) {
+  if (!askedAt.has(message)) askedAt.set(message, performance.now() - 1000 * Number(message.dataset.waited ?? 0));
+  const n = Math.floor((performance.now() - askedAt.get(message)) / 1000);
+  part(message, "thinking").textContent = text(message.dataset.state === "queued" ? "drawing-queued" : "drawing", { n });
+}
+
+/** How what was to be a picture ended, if not as wanted. */
+function noteOfDrawn({ state, error, delivered }) {
+  if (["queued", "running"].includes(state)) return "";
+  if (delivered === "yes") return { finished: "", stopped: text("note-stopped") }[state] ?? text("note-drawn-cut");
+  if (state === "stopped") return text("note-drawn-stopped");
+  const key = `error-${error}`;
+  return text(key) === key ? text("note-drawn-none") : text(key);
+}
+
 function costOf({ paidBy, chargedMilli, delivered }) {
   if (delivered !== "yes") return text("cost-none");
   if (paidBy === "own_key") return text("cost-own");
@@ -116,10 +139,11 @@ export function describe(message) {
   const hasText = part(message, "body").children.length > 0;
   const running = isRunning(message);
   part(message, "thinking").hidden = !running || hasText;
+  if (running && isDrawn(message)) showDrawing(message);
   part(message, "foot").hidden = running;
   part(message, "thoughts").hidden = running || message.dataset.thoughts !== "yes";
   const note = part(message, "note");
-  const words = noteOf(message.dataset, hasText);
+  const words = isDrawn(message) ? noteOfDrawn(message.dataset) : noteOf(message.dataset, hasText);
   note.hidden = !words;
   if (!running) part(message, "cost").textContent = costOf(message.dataset);
   note.classList.toggle("message__note--bad", message.dataset.state === "failed");
@@ -183,4 +207,8 @@ export function wireTranscript() {
   box.addEventListener("toggle", showThoughts, true);
   // A keyboard that opens, or a turned phone, must not hide the end.
   new ResizeObserver(keepUp).observe(box);
+  setInterval(() => {
+    const message = runningAnswer();
+    if (message && isDrawn(message)) showDrawing(message);
+  }, 1000);
 }

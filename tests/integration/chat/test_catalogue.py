@@ -54,7 +54,7 @@ def test_programs_are_told_what_a_model_is_and_what_of_it_can_be_used_here(
     facts = ("kind", "capabilities", "price", "price_per_1000_tokens", "price_per_image_milli", "reason")
     assert {model["id"]: tuple(model[name] for name in facts) for model in told} == {
         "base": ("text", ["vision", "reasoning", "tools"], 1000, None, None, ""),
-        "painter": ("image", [], None, None, 2500, CODE),
+        "painter": ("image", [], None, None, 2500, ""),
         "index": ("embedding", [], None, {"input_milli": 20, "cached_input_milli": 20, "output_milli": 0}, None, CODE),
     }
 
@@ -77,17 +77,16 @@ def test_openais_clients_are_told_it_beside_what_they_expect(alice: Member, visi
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("model", ["painter", "index"])
-def test_what_writes_no_text_is_not_asked_and_costs_nothing(
-    model: str, rich_alice: Member, alice_browser: Client, models: None
+def test_what_embeds_is_not_asked_in_a_chat_and_costs_nothing(
+    rich_alice: Member, alice_browser: Client, models: None
 ) -> None:
     conversation = services.create_conversation(user_id=rich_alice.id, now=clock.now()).id
     path = f"/api/v1/chat/conversations/{conversation}/messages"
 
     asked = alice_browser.post(
-        path, {"content": "hello", "model": model, "client_id": "the-first-tap"}, content_type="application/json"
+        path, {"content": "hello", "model": "index", "client_id": "the-first-tap"}, content_type="application/json"
     )
-    by_key = post(json.dumps({**GOOD, "model": model}).encode(), key_of(rich_alice))
+    by_key = post(json.dumps({**GOOD, "model": "index"}).encode(), key_of(rich_alice))
 
     assert (asked.status_code, asked.json()["code"]) == (422, CODE)
     error = error_of(by_key)
@@ -100,23 +99,26 @@ def test_what_writes_no_text_is_not_asked_and_costs_nothing(
 
 
 def test_nobody_is_sent_to_buy_a_right_to_what_cannot_be_asked(rich_alice: Member) -> None:
-    make_model("painter", kind="image", price=IMAGES, needs_entitlement=True)
+    make_model("index", kind="embedding", price=TO_READ, needs_entitlement=True)
 
     with pytest.raises(errors.ModelWritesNoText):
-        send(rich_alice.id, model="painter")
+        send(rich_alice.id, model="index")
     (offer,) = services.models_for(user_id=rich_alice.id, now=clock.now())
     assert (offer.entitled, offer.reason) == (False, CODE)
 
 
-def test_pages_show_what_is_visible_and_the_picker_what_writes(
+def test_pages_show_what_is_visible_and_the_picker_what_answers(
     rich_alice: Member, alice_browser: Client, visitor: Client, models: None
 ) -> None:
     def named(page: str) -> set[str]:
         return {name for name in ("Base", "Painter", "Index", "Quiet") if name in page}
 
     picker = alice_browser.get("/chat/").content.decode()
-    assert {code for code in ("base", "painter", "index", "quiet") if f'value="{code}"' in picker} == {"base"}
-    assert named(page_in("en", visitor, "/models/")) == {"Base"}
+    assert {code for code in ("base", "painter", "index", "quiet") if f'value="{code}"' in picker} == {
+        "base",
+        "painter",
+    }
+    assert named(page_in("en", visitor, "/models/")) == {"Base", "Painter"}
     prices = page_in("en", visitor)
     assert named(prices) == {"Base", "Painter", "Index"}
     assert "2.5 credits per image" in prices
