@@ -108,7 +108,7 @@ def impatient_engine(transactional_db: None, monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.usefixtures("impatient_engine")
 def test_each_fault_ends_as_it_should_while_the_others_run(alice: Member, site: str) -> None:
     assert {f"fault-{name}" for name in FAULTS} == streams.FAULTS
-    set_limits(max_running=len(FAULTS))
+    set_limits(max_running=len(FAULTS), max_per_minute=len(FAULTS))
     give_quota(alice.id, 100_000)
     for name in FAULTS:
         # Each on a channel of its own, which nothing is held against.
