@@ -6,6 +6,7 @@ from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from apps.chat import errors
@@ -14,10 +15,14 @@ from apps.chat.models import FOR_PROGRAMS, SHOWN_TEXT, UNSETTLED, Conversation, 
 from apps.chat.rules import MAX_TURNS, limits, shown_turn
 from apps.chat.selectors.answers import generation_detail
 from apps.chat.selectors.reports import reported
-from apps.kernel.db import CompiledRead, given_ids, numbered
+from apps.kernel.db import CompiledRead, given_ids, numbered, prepared_cursor
 from apps.kernel.graphemes import cut
 from apps.kernel.ids import UserId
 from apps.kernel.paging import Page, page_of
+
+# On PostgreSQL with a lock that Django does not know: it waits for who locks the answer itself, such as begin_afresh(),
+# and for nobody who asks below it or erases its texts.
+_CONTEXT, _HELD = "SELECT ends_context FROM chat_message WHERE id = %s", " FOR KEY SHARE"
 
 
 def conversation_of(*, user_id: UserId, conversation_id: UUID) -> ConversationSummary:
@@ -125,6 +130,19 @@ def turns_above(answers: Collection[Message]) -> dict[UUID, list[Turn]]:
         pk: shown_turn(Role(role), text, pictures if role == Role.USER else None) for pk, role, text, pictures in found
     }
     return {answer: [turns[pk] for pk in reversed(path)] for answer, path in paths.items()}
+
+
+def hold_context_of(*, message_id: UUID) -> bool:
+    """Whether nothing from this answer up is sent with what is asked below it; it stays so until the caller's
+    transaction is over. Raises MessageNotFound.
+    """
+    answer = Message._meta.pk.get_db_prep_value(message_id, connection)
+    with prepared_cursor() as cursor:
+        cursor.execute(_CONTEXT + (_HELD if connection.vendor == "postgresql" else ""), [answer])
+        row = cursor.fetchone()
+    if row is None:
+        raise errors.MessageNotFound(message_id=str(message_id))
+    return bool(row[0])
 
 
 @cache

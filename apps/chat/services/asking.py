@@ -87,7 +87,8 @@ def ask_question(
     shown = chosen(user_id=user_id, conversation_id=conversation.pk, picture_ids=picture_ids)
     turn = rules.shown_turn(Role.USER, text, shown)
     tokens = rules.asked_tokens([turn])
-    above_tokens = 0 if parent_id is None else _tokens_above(above)
+    if parent_id is None:
+        above = None
     question = Message(
         conversation=conversation,
         user_id=user_id,
@@ -99,13 +100,16 @@ def ask_question(
         created_at=now,
     )
     answer = _answer_to(question, now=now)
-    turns = (*_unanswered(None if parent_id is None else above), turn)
+    turns = (*_unanswered(above), turn)
     # Looked through before the transaction.
     sift = sifting(turns)
     try:
         with asking(user_id=user_id, key=key, now=now) as lately, transaction.atomic():
             # First of all, so that a repeat finds its first result whatever has changed in between.
             insert([question, answer])
+            if above is not None:
+                # Its owner may begin afresh in the same moment: what is counted is what will be sent.
+                above.ends_context = selectors.hold_context_of(message_id=above.pk)
             asked = starting.Asking(
                 user_id=user_id, model=model, key=key, address=address, sift=sift, now=now, offer=offer, wanted=_WANTED
             )
@@ -118,7 +122,7 @@ def ask_question(
                 asker,
                 answer,
                 question_tokens=tokens,
-                branch_tokens=_sum(above_tokens, tokens),
+                branch_tokens=_sum(_tokens_above(above), tokens),
                 wishes=Wishes(thinks, searches, image_size, image_quality),
             )
             _start(asker, asks, conversation, answer, title=rules.title_from(question.text))

@@ -65,7 +65,7 @@ def begin_afresh(
     and ConversationBusy while the answer is being written.
     """
     with transaction.atomic():
-        # Against the lock that a new message below takes on it: who asks meanwhile is seen here, or waits.
+        # Against the lock that asking below takes on it (hold_context_of): who asks meanwhile is seen here, or waits.
         rows = Message.objects.select_for_update(of=("self",))
         row = rows.filter(
             pk=message_id,
