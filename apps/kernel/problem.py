@@ -32,6 +32,7 @@ _TITLES = {
     "method_not_allowed": gettext_noop("This address does not take that method."),
     "unsupported_media_type": gettext_noop("Send JSON."),
     "parse_error": gettext_noop("The body is not valid JSON."),
+    "body_too_slow": gettext_noop("The body came too slowly."),
     "body_too_large": gettext_noop("The body is too large."),
     "validation_failed": gettext_noop("Some fields are not valid."),
     "throttled": gettext_noop("Too many requests. Please wait a moment and try again."),

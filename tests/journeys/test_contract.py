@@ -125,7 +125,8 @@ def test_chat(member: Member) -> None:
     assert models
     for model in models:
         shaped(model, {"id": str, "name": str, "kind": str, "entitled": bool, "affordable": bool})
-        shaped(model, {"price": int} if model["price_per_1000_tokens"] is None else {"price": type(None)})
+        is_flat = model["price_per_1000_tokens"] is None and model["price_per_image_milli"] is None
+        shaped(model, {"price": int if is_flat else type(None)})
         assert model["kind"] in {"text", "image", "embedding"}
     model = min((row for row in models if row["price"] is not None), key=lambda row: int(row["price"]))["id"]
 
