@@ -32,8 +32,10 @@ logger = logging.getLogger(__name__)
 _MAX_REST_BYTES = 1024 * 1024
 _MAX_REVISED_CHARS = 8_000
 _FETCH_SECONDS = 60.0
-_BYTES = re.compile(rb'"b64_json"\s*:\s*"([^"]*)"')
-_DATA_URI = re.compile(r"data:image/[a-z0-9.+-]{1,32};base64,", re.IGNORECASE)
+# As such, or as an address that has them in it; what is between them and the name may be escaped.
+_BYTES = re.compile(
+    rb'"(?:b64_json"\s*+:\s*+"|url"\s*+:\s*+"data:image\\?/[a-z0-9.+-]{1,32};base64,)([^"]*+)"', re.IGNORECASE
+)
 _MAX_CHARS = -(-MAX_MADE_BYTES // 3) * 4
 # Whoever waits for a picture to be drawn takes no thread from those who read and write.
 _drawing = ThreadPoolExecutor(1, thread_name_prefix="generate-draw")
@@ -108,7 +110,7 @@ def read_document(document: bytes) -> Document:
         return b'"b64_json":%d' % (len(contents) - 1)
 
     rest = _BYTES.sub(put_aside, document)
-    if len(rest) > _MAX_REST_BYTES and b"data:image/" not in rest:
+    if len(rest) > _MAX_REST_BYTES:
         raise _garbled("a document longer than any images")
     try:
         said = documents.read(rest, lambda value: value)
@@ -135,8 +137,6 @@ def _image(entry: dict[str, Any], contents: list[bytes | None]) -> Said:
     if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < len(contents):
         # Once: who writes the number of another's bytes gets nobody to pay for the same picture twice.
         content, contents[number] = contents[number], None
-    if content is None and isinstance(url, str) and (head := _DATA_URI.match(url)):
-        content, url = _decoded(url[head.end() :].encode("ascii", "replace")), ""
     return Said(
         content=content,
         url=url if isinstance(url, str) else "",

@@ -10,7 +10,7 @@ import pytest
 
 from apps.chat import errors
 from apps.chat.contracts import ModelKind, PictureType
-from apps.chat.engine import images
+from apps.chat.engine import documents, images
 from apps.chat.engine.dialects import Dialect
 from apps.chat.engine.upstream_errors import Complaint, UpstreamError
 from apps.chat.engine.ways import Way
@@ -51,10 +51,23 @@ def test_an_image_is_bytes_or_an_address() -> None:
     assert (said.usage.prompt_tokens, said.usage.completion_tokens) == (7, 272)
 
 
-def test_slashes_may_be_escaped() -> None:
-    escaped = json.dumps({"data": [{"b64_json": IN_BASE64}]}).replace("/", "\\/").encode()
+@pytest.mark.parametrize("entry", [{"b64_json": IN_BASE64}, {"url": f"data:image/png;base64,{IN_BASE64}"}])
+def test_slashes_may_be_escaped(entry: dict[str, Any]) -> None:
+    escaped = json.dumps({"data": [entry]}).replace("/", "\\/").encode()
 
     assert images.read_document(escaped).images[0].content == PNG
+
+
+@pytest.mark.parametrize("word", ["data:image/", f"data:image/png;base64,{IN_BASE64}"])
+@pytest.mark.parametrize("filling", ["[],", '{"a":0},', '{"b64_json":0},'])
+def test_what_is_beside_images_is_short_whatever_it_says(
+    filling: str, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documents, "read", lambda *given: pytest.fail("it was read"))
+    with pytest.raises(UpstreamError) as refused:
+        read(f'{{"url":"{word}","data":[{filling * 500_000}0]}}'.encode())
+
+    assert refused.value.code == "upstream_garbled"
 
 
 @pytest.mark.parametrize(
