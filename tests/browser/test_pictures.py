@@ -75,6 +75,10 @@ def test_pictures_are_pasted_and_dropped_and_what_is_none_is_refused(page: Page)
     assert hand_over(page, "#transcript", "drop", drawn(size=(80, 60)))
     expect(page.locator(_CHOSEN)).to_have_count(2)
 
+    # Beside the chat nobody takes it, and the browser does not open it either.
+    assert hand_over(page, "header", "drop", drawn(size=(80, 60)))
+    expect(page.locator("#composer-pictures li")).to_have_count(2)
+
     assert hand_over(page, "#composer-input", "paste", b"no picture at all")
     expect(page.locator(".toast").last).to_contain_text("PNG")
     expect(page.locator("#composer-pictures li")).to_have_count(2)

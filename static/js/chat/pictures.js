@@ -134,9 +134,12 @@ export function wirePictures() {
   input.addEventListener("paste", (event) => {
     if (take(event.clipboardData.files)) event.preventDefault();
   });
-  chat.addEventListener("dragover", (event) => {
-    if ([...event.dataTransfer.types].includes("Files")) event.preventDefault();
-  });
+  // Beside the chat, too: a browser would leave the page for the file.
+  for (const name of ["dragover", "drop"]) {
+    addEventListener(name, (event) => {
+      if ([...(event.dataTransfer?.types ?? [])].includes("Files")) event.preventDefault();
+    });
+  }
   chat.addEventListener("drop", (event) => {
     if (!event.dataTransfer.files.length) return;
     event.preventDefault();
