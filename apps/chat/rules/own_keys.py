@@ -8,10 +8,12 @@ from apps.chat import errors
 from apps.kernel import outbound
 from apps.kernel.errors import _
 
-# Tests of one member, saving included; and how many are under way at a time in a process, each up to twelve seconds.
+# Tests of one member, saving included; and how many are under way at a time in a process, of a member and of all. Each
+# holds one of its threads for up to twelve seconds.
 TESTS_PER_WINDOW = 10
 TEST_WINDOW = timedelta(minutes=10)
-TESTS_AT_ONCE = 4
+TESTS_OF_ONE = 1
+TESTS_AT_ONCE = 12
 # How many answers with own keys an engine writes at once: somebody's slow provider leaves room for all others.
 MAX_RUNNING_OWN = 80
 

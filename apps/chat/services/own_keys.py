@@ -1,6 +1,7 @@
 """Members' own keys of providers: entered, tried, switched off and on, and gone at once when they are deleted."""
 
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -20,11 +21,15 @@ from apps.chat.models import UNSETTLED, Generation, OwnKey
 from apps.chat.rules import own_keys as of_own
 from apps.chat.services.settling import stop_generation
 from apps.kernel import limits, sealing
-from apps.kernel.errors import Busy
+from apps.kernel.errors import Busy, RateLimited
 from apps.kernel.ids import UserId, new_id
 
 _LONGEST_KEY = 400
-_tests = threading.BoundedSemaphore(of_own.TESTS_AT_ONCE)
+# Tests under way in this process, by member.
+_tests: Counter[UserId] = Counter()
+_turns = threading.Lock()
+# Until the caller may try again: most tests take less.
+_RETRY_SECONDS = 5
 
 
 def own_keys_of(*, user_id: UserId) -> list[OwnKeyState]:
@@ -162,19 +167,30 @@ def _check_address(place: OwnKeyPlace, base_url: str) -> None:
 
 def _tried(*, user_id: UserId, kind: str, base_url: str, api_key: str, now: datetime) -> str:
     """What a tiny question with this key came to: our code for what went wrong, or "". Raises RateLimited, Busy."""
-    limits.hit(f"chat.own-key-test:{user_id}", limit=of_own.TESTS_PER_WINDOW, window=of_own.TEST_WINDOW, now=now)
     target = selectors.own_trial_target(kind=kind, base_url=base_url, api_key=api_key)
-    with _a_turn():
+    with _a_turn(user_id):
+        # Counted in turn: who finds no place has tested nothing.
+        limits.hit(f"chat.own-key-test:{user_id}", limit=of_own.TESTS_PER_WINDOW, window=of_own.TEST_WINDOW, now=now)
         (trial,) = try_targets([target])
     return trial.code
 
 
 @contextmanager
-def _a_turn() -> Iterator[None]:
-    """One of the tests under way in this process: each holds a thread. Raises Busy."""
-    if not _tests.acquire(blocking=False):
-        raise Busy(retry_after=5)
+def _a_turn(user_id: UserId) -> Iterator[None]:
+    """One of the tests under way in this process, of which each member has a few at most.
+
+    Raises RateLimited where the member's are under way, Busy where all are.
+    """
+    with _turns:
+        if _tests[user_id] >= of_own.TESTS_OF_ONE:
+            raise RateLimited(retry_after=_RETRY_SECONDS)
+        if _tests.total() >= of_own.TESTS_AT_ONCE:
+            raise Busy(retry_after=_RETRY_SECONDS)
+        _tests[user_id] += 1
     try:
         yield
     finally:
-        _tests.release()
+        with _turns:
+            _tests.subtract([user_id])
+            if not _tests[user_id]:
+                del _tests[user_id]

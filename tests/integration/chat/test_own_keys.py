@@ -4,25 +4,28 @@ import json
 import logging
 import zipfile
 from collections.abc import Iterator
-from datetime import timedelta
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
-from django.db import connection
+from django.db import connection, connections
 from django.test import Client
 
 from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import errors, services
+from apps.chat.contracts import OwnKeyState
 from apps.chat.models import OwnKey
-from apps.chat.rules.own_keys import TESTS_PER_WINDOW
+from apps.chat.rules.own_keys import TESTS_AT_ONCE, TESTS_PER_WINDOW
 from apps.kernel import clock, sealing
-from apps.kernel.errors import RateLimited
+from apps.kernel.errors import Busy, RateLimited
 from tests.cast import browser_of
-from tests.integration.chat.conftest import generation, send
+from tests.integration.chat.conftest import generation, send, wait_for
 from tests.integration.chat.own_keys import KIND, OWN, allow_own_addresses, enter, provider
-from tests.integration.chat.upstream import Upstream
+from tests.integration.chat.upstream import Upstream, answer
 from tests.names import Names
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,6 +166,58 @@ def test_tests_are_only_so_many(alice: Member, bob: Member, upstream: Upstream) 
         enter(alice.id, "sk-another-of-hers")
     assert enter(bob.id).is_entered
     services.test_own_key(user_id=alice.id, kind=KIND, now=now + timedelta(minutes=11))
+
+
+def test_who_has_a_test_under_way_waits_with_the_next_and_keeps_nobody_waiting(
+    alice: Member, bob: Member, upstream: Upstream
+) -> None:
+    now = clock.now()
+    enter(alice.id)
+    gate = Event()
+    upstream.scripts["up-base"] = [gate, *answer("fine")]
+    with ThreadPoolExecutor(TESTS_AT_ONCE) as others:
+        hanging = [others.submit(_tested, alice, now)]
+        wait_for(lambda: len(upstream.keys) == 2, what="a test under way")
+        for _ in range(TESTS_PER_WINDOW):
+            with pytest.raises(RateLimited):
+                services.test_own_key(user_id=alice.id, kind=KIND, now=now)
+        hanging.append(others.submit(enter, bob.id))
+        wait_for(lambda: len(upstream.keys) == 3, what="another member's test")
+        gate.set()
+        assert all(each.result().test_code == "" for each in hanging)
+
+    # Those that were refused were none of the ten.
+    for _ in range(TESTS_PER_WINDOW - 2):
+        services.test_own_key(user_id=alice.id, kind=KIND, now=now)
+    with pytest.raises(RateLimited):
+        services.test_own_key(user_id=alice.id, kind=KIND, now=now)
+
+
+def test_only_so_many_are_under_way_in_a_process(
+    alice: Member, bob: Member, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.chat.rules.own_keys.TESTS_AT_ONCE", 1)
+    now = clock.now()
+    enter(alice.id)
+    gate = Event()
+    upstream.scripts["up-base"] = [gate, *answer("fine")]
+    with ThreadPoolExecutor(1) as others:
+        hanging = others.submit(_tested, alice, now)
+        wait_for(lambda: len(upstream.keys) == 2, what="a test under way")
+        for _ in range(TESTS_PER_WINDOW):
+            with pytest.raises(Busy):
+                enter(bob.id)
+        gate.set()
+        hanging.result()
+
+    assert enter(bob.id).is_entered
+
+
+def _tested(member: Member, now: datetime) -> OwnKeyState:
+    try:
+        return services.test_own_key(user_id=member.id, kind=KIND, now=now)
+    finally:
+        connections.close_all()
 
 
 def test_a_key_is_switched_off_and_on_without_being_entered_again(
