@@ -196,6 +196,12 @@ class ParameterNotValid(DomainError):
     title = _("This value cannot be used.")
 
 
+class BodyNotRead(ParameterNotValid):
+    """A request of a program is no JSON that can be read."""
+
+    title = _("The body is not valid JSON.")
+
+
 class ParameterNotOffered(DomainError):
     """A value that is right and would change the answer, which is not done here; `param` says where."""
 

@@ -102,6 +102,8 @@ def discard_picture(*, user_id: UserId, picture_id: UUID, now: datetime) -> None
         unshown = unshown.filter(generation=None)
     with transaction.atomic():
         if not erase_pictures(unshown, now=now):
+            # Whoever came first may have erased it, too.
+            selectors.picture_of(user_id=user_id, picture_id=picture_id)
             raise errors.PictureInUse
 
 
@@ -139,7 +141,7 @@ def chosen(*, user_id: UserId, conversation_id: UUID, picture_ids: Sequence[UUID
 def hang(question: Message, *, conversation_id: UUID) -> None:
     """Let a new message have the pictures that it shows, in the transaction that asks; whoever comes first has them.
 
-    Raises PictureInUse.
+    Raises PictureNotFound for one that was erased meanwhile, PictureInUse.
     """
     if question.pictures is None:
         return
@@ -148,7 +150,7 @@ def hang(question: Message, *, conversation_id: UUID) -> None:
     hung = rows.filter(message=None, generation=None).update(message=question)
     of_others = rows.filter(message__conversation_id=conversation_id).exclude(message=question)
     if hung + of_others.count() < len(ids):
-        raise errors.PictureInUse
+        raise errors.PictureInUse if rows.count() == len(ids) else errors.PictureNotFound
 
 
 def take_in(

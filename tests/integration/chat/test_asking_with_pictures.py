@@ -1,9 +1,13 @@
 """Questions that show pictures: kept with their message, sent to models that see, and gone with their conversation."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
 
 from apps.accounts.contracts import Member
@@ -138,6 +142,38 @@ def test_nobody_asks_with_pictures_of_others_or_of_elsewhere(rich_alice: Member,
 
     with pytest.raises(PictureInUse):
         send(rich_alice.id, picture_ids=[mine])
+
+
+def test_a_picture_that_was_erased_while_it_was_asked_with_is_not_there(rich_alice: Member, seeing: str) -> None:
+    picture_id = uploaded(rich_alice)
+    erase = partial(services.discard_picture, user_id=rich_alice.id, picture_id=picture_id, now=clock.now())
+
+    with before_statement('UPDATE "chat_picture" SET "message_id"', erase), pytest.raises(PictureNotFound):
+        send(rich_alice.id, picture_ids=[picture_id])
+
+    assert not Message.objects.exists()
+
+
+def test_a_picture_that_is_erased_twice_at_once_is_not_there(rich_alice: Member, seeing: str) -> None:
+    picture_id = uploaded(rich_alice)
+    erase = partial(services.discard_picture, user_id=rich_alice.id, picture_id=picture_id, now=clock.now())
+
+    with before_statement('SELECT "chat_picture"."id" AS "pk"', erase), pytest.raises(PictureNotFound):
+        erase()
+
+
+@contextmanager
+def before_statement(begins: str, act: Callable[[], object]) -> Iterator[None]:
+    """Do this, once, just before a statement that begins so: as somebody else who is a moment earlier."""
+    left = [act]
+
+    def execute(run: Any, sql: str, *more: Any) -> Any:
+        if left and sql.startswith(begins):
+            left.pop()()
+        return run(sql, *more)
+
+    with connection.execute_wrapper(execute):
+        yield
 
 
 def test_the_same_act_with_other_pictures_is_another_act(rich_alice: Member, seeing: str) -> None:

@@ -26,6 +26,9 @@ HELLO = [{"role": "user", "content": "hello"}]
 GOOD = {"model": "base", "messages": HELLO}
 
 
+NO_JSON = "请求体不是有效的 JSON。"
+
+
 def post(body: bytes, key: str) -> Any:
     """Send these bytes as a program would."""
     headers = {"Authorization": f"Bearer {key}"}
@@ -97,6 +100,14 @@ def test_a_body_that_is_no_json_object_is_refused(body: bytes, rich_alice: Membe
     error = error_of(response)
     assert (response.status_code, error["type"], error["code"]) == (400, "invalid_request_error", "invalid_value")
     assert_nothing_happened(rich_alice)
+
+
+def test_a_body_that_is_no_json_is_said_to_be_none(rich_alice: Member, model: str) -> None:
+    for body in (b"{", b"model=base", b""):
+        error = error_of(post(body, key_of(rich_alice)))
+        assert (error["code"], error["param"], error["message"]) == ("invalid_value", None, NO_JSON)
+    # What can be read, and is of the wrong kind.
+    assert error_of(post(b"[]", key_of(rich_alice)))["message"] != NO_JSON
 
 
 @pytest.mark.parametrize("named", ["no\u0000ne", "x" * 65, "", "\n"])

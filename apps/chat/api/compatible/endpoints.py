@@ -19,7 +19,7 @@ from apps.accounts.contracts import IdentifiedKey
 from apps.accounts.errors import ApiKeyNotValid
 from apps.chat.api.compatible import refusals
 from apps.chat.api.compatible.refusals import Names
-from apps.chat.errors import ParameterNotValid
+from apps.chat.errors import BodyNotRead
 from apps.kernel import clock, openai_shape, problem, visitors
 from apps.kernel.credentials import bearer_token
 from apps.kernel.errors import DomainError, ScopeMissing
@@ -52,7 +52,7 @@ def identified(request: HttpRequest) -> IdentifiedKey:
 def body_of(request: HttpRequest) -> Any:
     """The JSON of a request, which may hold pictures: longer than Django takes by itself.
 
-    Raises ParameterNotValid, RequestDataTooBig.
+    Raises BodyNotRead, RequestDataTooBig.
     """
     limit = settings.LARGER_BODIES.get(request.path, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
     body = request.read(limit + 1)
@@ -61,7 +61,7 @@ def body_of(request: HttpRequest) -> Any:
     try:
         return StrictJSONParser().parse(io.BytesIO(body))
     except ParseError as error:
-        raise ParameterNotValid from error
+        raise BodyNotRead from error
 
 
 def endpoint(*methods: str) -> Callable[[View], View]:
