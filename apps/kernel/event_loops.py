@@ -17,6 +17,8 @@ T = TypeVar("T")
 _threads = ThreadPoolExecutor(4, thread_name_prefix="streams")
 # For what changes something there: it may wait for a lock, and nobody who only looks shall wait with it.
 _acting = ThreadPoolExecutor(8, thread_name_prefix="acts")
+# For what computes: one after another, or threads would hand the interpreter to each other while the loop waits.
+_computing = ThreadPoolExecutor(1, thread_name_prefix="computes")
 _of_loops: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Callable[[], Any], Any]] = WeakKeyDictionary()
 
 
@@ -75,3 +77,10 @@ async def act(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
             close_old_connections()
 
     return await asyncio.get_running_loop().run_in_executor(_acting, copy_context().run, acted)
+
+
+async def compute(work: Callable[[], T]) -> T:
+    """Compute off the loop; it asks no database. One after another in a process: much is computed in parts of some
+    milliseconds, so that others have their turn in between, and in short steps, so that the loop has its own.
+    """
+    return await asyncio.get_running_loop().run_in_executor(_computing, work)

@@ -6,6 +6,7 @@ shows reasoning_content, answers at length), `demo-vectors` (embeddings, engine/
 engine/tokens.py. Which model names misbehave, and how: rules/faults.py, engine/streams.py.
 """
 
+import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
@@ -99,7 +100,7 @@ async def embeddings(request: HttpRequest) -> HttpResponseBase:
         return fail()
     if asked.model in ("fault-hang-before-first", "fault-hang"):
         await streams.hang()
-    return document(asked.model, vectors.answer(asked))
+    return _sent(asked.model, await asyncio.to_thread(vectors.document, asked))
 
 
 def _failure(asked: CompletionRequest) -> HttpResponseBase | None:
@@ -185,7 +186,10 @@ async def _whole(planned: Plan) -> HttpResponseBase:
 
 def document(model: str, answer: dict[str, Any]) -> HttpResponseBase:
     """An answer that is no stream; of a model that breaks off, half of it."""
-    body = json.dumps(answer, ensure_ascii=False).encode()
+    return _sent(model, json.dumps(answer, ensure_ascii=False).encode())
+
+
+def _sent(model: str, body: bytes) -> HttpResponseBase:
     if model in ("fault-drop-mid", "fault-eof-no-done"):
         parts = streams.half(body, is_broken=model == "fault-drop-mid")
         return StreamingHttpResponse(parts, content_type="application/json")

@@ -1,5 +1,7 @@
 """What asking for embeddings shares with asking for answers, and how long vectors are kept: no longer than needed."""
 
+import asyncio
+import base64
 import json
 import socket
 from collections.abc import Iterator
@@ -17,11 +19,12 @@ from apps.accounts import services as accounts
 from apps.accounts.contracts import Member
 from apps.chat import selectors, services, tasks
 from apps.chat.api.compatible import embeddings
-from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, WordAction
+from apps.chat.contracts import GenerationState, Job, ModelKind, Outcome, Vectors, WordAction
 from apps.chat.models import AnswerVectors, Generation
 from apps.chat.rules.embeddings import read_embedding
 from apps.chat.words.lexicon import MASK
 from apps.kernel import clock
+from apps.sandbox.engine import vectors as sandbox
 from tests.integration.chat.conftest import (
     EngineThread,
     make_model,
@@ -198,6 +201,30 @@ def test_what_a_key_may_not_do_it_may_not_do_here(rich_alice: Member, visitor: C
 
     assert codes == {code: code for code in keys}
     assert Generation.objects.count() == 2
+
+
+@pytest.mark.parametrize("is_base64", [False, True])
+def test_many_vectors_are_never_one_piece(rich_alice: Member, is_base64: bool) -> None:
+    """What is put together at once holds the process, and all streams in it."""
+    make_index()
+    generation = selectors.generation_detail(begun(rich_alice))
+    vectors = Vectors(dimensions=3, rows=(VECTOR,) * 500)
+
+    parts = asyncio.run(embeddings.in_parts(vectors, generation=generation, is_base64=is_base64))
+
+    whole = b"".join(parts)
+    assert max(map(len, parts)) < len(whole) / 20
+    document = json.loads(whole)
+    assert [each["index"] for each in document["data"]] == list(range(500))
+    said = base64.b64encode(VECTOR).decode() if is_base64 else [1.0, 1.0, 1.0]
+    assert all(each["embedding"] == said for each in document["data"])
+    assert document["model"] == "index"
+
+
+def test_the_sandbox_writes_the_same_vector_by_vector() -> None:
+    for model in (sandbox.MODEL, "fault-vectors-uneven", "fault-no-usage"):
+        asked = sandbox.read({"model": model, "input": ["one", "two", "one two"], "dimensions": 9})
+        assert json.loads(sandbox.document(asked)) == sandbox.answer(asked)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ import base64
 import json
 import sys
 from array import array
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils.translation import gettext as _
 
 from apps.chat import services
@@ -15,17 +16,19 @@ from apps.chat.api.compatible.calls import Begun, Call
 from apps.chat.api.compatible.endings import why
 from apps.chat.api.compatible.endpoints import async_endpoint, body_of, identified
 from apps.chat.api.compatible.refusals import DO_NOT_RETRY, Refusal, tell_rates
-from apps.chat.contracts import GenerationDetail
+from apps.chat.contracts import GenerationDetail, Vectors
 from apps.chat.rules import INTERNAL
 from apps.chat.rules.admission import Rate
 from apps.chat.rules.embeddings import EmbeddingAsked, read_embedding
 from apps.kernel import clock, visitors
-from apps.kernel.event_loops import act
+from apps.kernel.event_loops import act, compute
 from apps.kernel.insisting import insist
 
 _INPUT = "input"
 # What chat completions call messages.
 _NAMES = {"messages": _INPUT}
+# Vectors that are written before anybody else's have their turn: some milliseconds.
+_AT_ONCE = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,16 +42,17 @@ class _Asked(Begun):
 
 @async_endpoint("POST", names=_NAMES)
 async def embeddings(request: HttpRequest) -> HttpResponseBase:
-    """The vectors. Who leaves before they are there stops them, and pays nothing."""
+    """The vectors. Who leaves stops them, and pays nothing unless they were there before that was known."""
     call = await Call.begin(request, lambda: begin(request))
     response: HttpResponseBase
     (view,) = await call.ends()
     generation = view.generation
-    body = await insist(partial(act, _document, call.begun, generation)) if generation.is_delivered else None
-    if body is None:
+    document = await _document(call.begun, generation) if generation.is_delivered else None
+    if document is None:
         response = (await _why(request, generation)).response()
     else:
-        response = HttpResponse(body, content_type="application/json")
+        response = StreamingHttpResponse(_parts(document), content_type="application/json")
+        response.headers["Content-Length"] = str(sum(map(len, document)))
     tell_rates(response, requests=call.begun.rate, tokens=call.begun.token_rate)
     return response
 
@@ -88,19 +92,42 @@ async def _why(request: HttpRequest, generation: GenerationDetail) -> Refusal:
     return refusal
 
 
-def _document(asked: _Asked, generation: GenerationDetail) -> bytes | None:
-    """The answer, vector by vector, so that nobody waits long for this thread; None where nothing is kept of it."""
-    vectors = services.take_vectors(user_id=asked.user_id, generation_id=generation.id)
+async def _document(asked: _Asked, generation: GenerationDetail) -> list[bytes] | None:
+    """The answer; None where nothing is kept of it."""
+    take = partial(services.take_vectors, user_id=asked.user_id, generation_id=generation.id)
+    vectors = await insist(partial(act, take))
     if vectors is None:
         return None
-    said = _in_base64 if asked.embedding.is_base64 else _in_figures
-    data = ",".join(
-        f'{{"object":"embedding","index":{index},"embedding":{said(vector)}}}'
-        for index, vector in enumerate(vectors.rows)
-    )
+    return await in_parts(vectors, generation=generation, is_base64=asked.embedding.is_base64)
+
+
+async def in_parts(vectors: Vectors, *, generation: GenerationDetail, is_base64: bool) -> list[bytes]:
+    """The answer with these vectors, a few in each part, so that nobody waits long for it.
+
+    It is never one piece: to put forty megabytes together holds all streams, too.
+    """
+    parts = [b'{"object":"list","data":[']
+    for first in range(0, len(vectors.rows), _AT_ONCE):
+        some = vectors.rows[first : first + _AT_ONCE]
+        parts.append(await compute(partial(_written, some, first, is_base64)))
     tokens = generation.prompt_tokens
     usage = json.dumps({"prompt_tokens": tokens, "total_tokens": tokens})
-    return f'{{"object":"list","data":[{data}],"model":{json.dumps(generation.model)},"usage":{usage}}}'.encode()
+    parts.append(f'],"model":{json.dumps(generation.model)},"usage":{usage}}}'.encode())
+    return parts
+
+
+async def _parts(document: Sequence[bytes]) -> AsyncIterator[bytes]:
+    for part in document:
+        yield part
+
+
+def _written(some: Sequence[bytes], first: int, is_base64: bool) -> bytes:
+    said = _in_base64 if is_base64 else _in_figures
+    entries = (
+        f'{{"object":"embedding","index":{index},"embedding":{said(vector)}}}'
+        for index, vector in enumerate(some, start=first)
+    )
+    return ("," * (first > 0) + ",".join(entries)).encode()
 
 
 def _in_base64(vector: bytes) -> str:
