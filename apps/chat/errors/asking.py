@@ -199,6 +199,7 @@ class ParameterNotValid(DomainError):
 class BodyNotRead(ParameterNotValid):
     """A request of a program is no JSON that can be read."""
 
+    code = "body_not_read"
     title = _("The body is not valid JSON.")
 
 
