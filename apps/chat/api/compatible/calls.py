@@ -13,7 +13,7 @@ from django.db import Error
 from django.http import HttpRequest
 
 from apps.chat import services
-from apps.chat.api.compatible import turns
+from apps.chat.api.compatible import lanes
 from apps.chat.api.live import LiveAnswer, LiveAnswers
 from apps.chat.contracts import AnswerView, GenerationDetail
 from apps.kernel import clock
@@ -98,7 +98,7 @@ class Call(Generic[B]):
     @classmethod
     async def begin(cls, request: HttpRequest, begin: Callable[[], B]) -> Self:
         """Have generations begun in a thread. Raises what `begin` raises, and then nothing was begun."""
-        starting = asyncio.ensure_future(turns.begun(request, begin))
+        starting = asyncio.ensure_future(lanes.begun(request, begin))
         try:
             # Shielded: who leaves now has still begun some, which have to be stopped.
             begun = await asyncio.shield(starting)

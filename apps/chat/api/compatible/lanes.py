@@ -1,4 +1,4 @@
-"""Long requests take turns to begin, so that nobody who asks something short waits for what somebody else has sent.
+"""Long requests wait for each other before they begin: nobody who asks something short waits for what another has sent.
 
 What has to be read, looked through for operators' words and counted grows with what is sent, and whoever is refused
 pays nothing for it.
@@ -22,17 +22,17 @@ _AT_ONCE = 4
 
 
 async def begun(request: HttpRequest, begin: Callable[[], T]) -> T:
-    """Begin in a thread; a long request when it is its turn, which each key has once at a time.
+    """Begin in a thread; a long request of a key behind those before it.
 
     Raises what `begin` raises.
     """
     length = request.META.get("CONTENT_LENGTH") or ""
     if length.isdecimal() and int(length) <= SHORT_BYTES:
         return await act(begin)
-    return await of_loop(_Turns).take(request.headers.get("Authorization", ""), begin)
+    return await of_loop(_Lanes).take(request.headers.get("Authorization", ""), begin)
 
 
-class _Turns:
+class _Lanes:
     """Those of one event loop."""
 
     def __init__(self) -> None:

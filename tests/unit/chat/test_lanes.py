@@ -1,4 +1,4 @@
-"""Long requests begin in their turn: each key's one by one, never so many that short ones wait."""
+"""Long requests wait for each other: each key's one by one, never so many that short ones wait."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.test import RequestFactory
 
-from apps.chat.api.compatible.turns import SHORT_BYTES, _Turns, begun
+from apps.chat.api.compatible.lanes import SHORT_BYTES, _Lanes, begun
 from apps.kernel.event_loops import of_loop
 
 LONG = str(SHORT_BYTES + 1)
@@ -83,5 +83,5 @@ async def test_who_leaves_or_is_refused_leaves_nothing_behind() -> None:
     ends = await asyncio.gather(first, second, third, return_exceptions=True)
     assert ends[0] == "begun"
     assert [type(end) for end in ends[1:]] == [ZeroDivisionError, asyncio.CancelledError]
-    assert not of_loop(_Turns)._of_keys
+    assert not of_loop(_Lanes)._of_keys
     assert await begun(asking("mine", LONG), lambda: "again") == "again"
