@@ -75,7 +75,8 @@ class ModelForm(ReasonedForm):
         label=gettext_lazy("images of some sizes"),
         help_text=gettext_lazy(
             "What is asked for counts: the row of its size and quality; else that of its size in any quality; else the "
-            "price of an image above, also where the size is left to the provider. An emptied row is no more."
+            "dearest of its quality, also where the size is left to the provider; else the price of an image above. An "
+            "emptied row is no more."
         ),
     )
     think_milli = forms.IntegerField(

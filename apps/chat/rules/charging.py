@@ -43,6 +43,10 @@ class Sized(Protocol):
     def quality(self) -> str:
         """The quality that it is for, or any."""
 
+    @property
+    def milli(self) -> int:
+        """What an image costs by it."""
+
 
 Rate = TypeVar("Rate", bound=Sized)
 
@@ -93,10 +97,13 @@ def in_order(rates: Iterable[PerSize]) -> tuple[PerSize, ...]:
 
 def rate_for(rates: Iterable[Rate], *, size: str, quality: str) -> Rate | None:
     """The one of a price's rates that counts for images that are asked for so: that of their size and quality, else
-    that of their size in any quality, else none: they cost what everything without a rate does.
+    that of their size in any quality, else the dearest of their quality, else none: they cost what everything without
+    a rate does. Who leaves the size to the provider, which draws its largest, gets no quality for less.
     """
     found = {(rate.size, rate.quality): rate for rate in rates}
-    return found.get((size, quality)) or found.get((size, ""))
+    of_quality = [rate for rate in found.values() if rate.quality and rate.quality == quality]
+    dearest = max(of_quality, key=lambda rate: (rate.milli, rate.size), default=None)
+    return found.get((size, quality)) or found.get((size, "")) or dearest
 
 
 def for_images(price: Price, *, size: str, quality: str) -> Price:

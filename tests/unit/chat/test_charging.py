@@ -70,7 +70,7 @@ RATED = PerImage(
 @pytest.mark.parametrize(
     ("size", "quality", "milli"),
     [
-        # Size and quality, else the size in any quality, else the price of an image.
+        # Size and quality, else the size in any quality, else the dearest of the quality, else the price of an image.
         ("1024x1024", "hd", 6_000),
         ("1024x1024", "standard", 3_000),
         ("1024x1024", "auto", 3_000),
@@ -79,8 +79,13 @@ RATED = PerImage(
         ("1024x1536", "high", 9_000),
         ("1024x1536", "low", 2_500),
         ("1024x1536", "", 2_500),
-        ("256x256", "hd", 2_500),
-        ("auto", "hd", 2_500),
+        ("256x256", "hd", 6_000),
+        ("auto", "hd", 6_000),
+        ("", "hd", 6_000),
+        ("", "high", 9_000),
+        ("", "low", 2_500),
+        ("256x256", "", 2_500),
+        ("auto", "auto", 2_500),
         ("", "", 2_500),
     ],
 )
