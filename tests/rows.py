@@ -57,7 +57,8 @@ def pytest_configure() -> None:
 
 
 def unguard(table: str) -> None:
-    """Drop one trigger of a table, as a careless migration may."""
+    """Drop one trigger of a table, as a careless migration may; until the test's transaction is rolled back."""
+    assert connection.in_atomic_block, "it would be gone for all tests behind this one"
     found = {
         "postgresql": "SELECT min(tgname) FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = %s::regclass",
         "sqlite": "SELECT min(name) FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s",
@@ -69,7 +70,8 @@ def unguard(table: str) -> None:
 
 
 def unguard_all(table: str) -> None:
-    """Drop every trigger of a table, as somebody may who wants to forge its rows."""
+    """Drop every trigger of a table, as somebody may who wants to forge its rows; until the transaction's end."""
+    assert connection.in_atomic_block, "they would be gone for all tests behind this one"
     found = {
         "postgresql": "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgrelid = %s::regclass",
         "sqlite": "SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s",

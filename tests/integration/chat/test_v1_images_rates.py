@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from django.db import transaction
 from openai import OpenAI
 
 from apps.accounts.contracts import Member
@@ -36,8 +37,8 @@ def reprice(price: PerImage) -> None:
         ({"size": "256x256", "quality": "hd"}, 1_100),
         ({"size": "256x256", "quality": "low"}, 300),
         ({"size": "256x256"}, 300),
-        ({"size": "512x512", "quality": "hd"}, 700),
-        ({"size": "auto", "quality": "hd"}, 700),
+        ({"size": "512x512", "quality": "hd"}, 1_100),
+        ({"size": "auto", "quality": "hd"}, 1_100),
         ({}, 700),
     ],
 )
@@ -68,5 +69,7 @@ def test_what_was_asked_at_a_rate_is_paid_by_it_and_the_audit_names_any_other(
 
     assert_audit_is_clean()
     assert AnswerUsage.objects.get().charged_milli == 300
-    forced(Generation.objects.all(), image_quality="hd")
-    assert any("another rate than follows from it" in breach for breach in breaches())
+    with transaction.atomic():
+        forced(Generation.objects.all(), image_quality="hd")
+        assert any("another rate than follows from it" in breach for breach in breaches())
+        transaction.set_rollback(True)

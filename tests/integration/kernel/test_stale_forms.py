@@ -116,6 +116,9 @@ ROWS: dict[str, tuple[Callable[[], object], str, str, str]] = {
     "chat.ChatRule": (save_rule, "place", "6", "7"),
     "chat.BlockedNetwork": (save_network, "note", "a school", "a hotel"),
     "chat.WordList": (save_words, "action", "flag", "reject"),
+    "chat.Starter": (
+        lambda: chat.save_starter(code="n", title="N", text="about {{it}}", now=clock.now()), "title", "M", "O",
+    ),
     "accounts.ReplyText": (save_reply, "text", "Good morning", "Good evening"),
     "marketing.ExchangeItem": (
         lambda: marketing.save_exchange_item(

@@ -4,11 +4,15 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
 from django.http import HttpRequest
 from django.test import RequestFactory
 
 from apps.chat.api.compatible.lanes import SHORT_BYTES, _Lanes, begun
 from apps.kernel.event_loops import of_loop
+
+# The threads in which requests begin give connections back.
+pytestmark = pytest.mark.django_db(transaction=True)
 
 LONG = str(SHORT_BYTES + 1)
 
