@@ -147,7 +147,10 @@ class ModelForm(ReasonedForm):
             "kind": gettext_lazy(
                 "In chats models of texts and of images are asked; a question to another one is refused and free."
             ),
-            "has_vision": gettext_lazy("For later: images in questions are not handed on yet, and nobody is told."),
+            "has_vision": gettext_lazy(
+                "Members and programs are told, and may show it pictures; what shows some to another one is refused "
+                "and free."
+            ),
             "has_reasoning": gettext_lazy("Programs are told. Thoughts that its provider shows are kept and paid for."),
             "has_tools": gettext_lazy("Programs are told, and may name tools for it to call; else they are refused."),
             "has_search": gettext_lazy(

@@ -14,6 +14,7 @@ from apps.chat.contracts.catalogue import Capability, ModelKind, Tokenizer
 from apps.chat.contracts.pictures import StoredPicture
 from apps.chat.contracts.prices import Extras, Price, Priced, Reported
 from apps.chat.contracts.word_lists import WordsFound
+from apps.kernel.ids import UserId
 
 # The code of the kind that a channel is of unless it is said otherwise.
 OPENAI_COMPATIBLE = "openai-compatible"
@@ -306,6 +307,8 @@ class Job:
     max_output_tokens: int
     turns: tuple[Turn, ...] = field(repr=False)
     kind: ModelKind = ModelKind.TEXT
+    # Whose it is; None of trials, which are nobody's.
+    user_id: UserId | None = None
     # What else the answer shall be like, by OpenAI's names (rules.options).
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     # Whether nobody has seen any of its turns before: a program makes up what was said earlier, too.

@@ -1,7 +1,7 @@
 """Images: how they are asked for, and what of the answer is believed. Every byte is drawn anew before anybody sees it.
 
 An answer is megabytes, and each image takes a tenth of a second to draw: it is read in a thread, and drawn in another,
-one image after the other, so that answers that are being streamed have their turn in between.
+one image after the other, so that answers that are being streamed go on in between, and members take turns.
 """
 
 import asyncio
@@ -9,7 +9,6 @@ import base64
 import binascii
 import logging
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -26,19 +25,25 @@ from apps.chat.registries import Delta
 from apps.chat.rules.images import OUTPUT_FORMAT, written_as
 from apps.chat.rules.pictures import MAX_MADE_BYTES
 from apps.kernel import outbound
+from apps.kernel.turns import Turns
 
 logger = logging.getLogger(__name__)
 
 _MAX_REST_BYTES = 1024 * 1024
 _MAX_REVISED_CHARS = 8_000
+# For all that an answer names, which is fetched at once.
 _FETCH_SECONDS = 60.0
-# As such, or as an address that has them in it; what is between them and the name may be escaped.
+# As such, or as an address that has them in it, which some say in either place; blanks and slashes may be escaped.
+_GAP, _HEAD = rb"(?:\s|\\[nrt])*+", rb"data:image\\?/[a-z0-9.+-]{1,32};base64,"
 _BYTES = re.compile(
-    rb'"(?:b64_json"\s*+:\s*+"|url"\s*+:\s*+"data:image\\?/[a-z0-9.+-]{1,32};base64,)([^"]*+)"', re.IGNORECASE
+    rb'"(?:b64_json"\s*+:\s*+"%b(?:%b)?+|url"\s*+:\s*+"%b%b)([^"]*+)"' % (_GAP, _HEAD, _GAP, _HEAD), re.IGNORECASE
 )
+# How base64 may be written inside JSON, in lines, or for addresses: to how it is read.
+_ESCAPED = ((b"\\/", b"/"), (b"\\n", b""), (b"\\r", b""), (b"\\t", b""), (b"\\u002b", b"+"), (b"\\u002B", b"+"))
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _MAX_CHARS = -(-MAX_MADE_BYTES // 3) * 4
 # Whoever waits for a picture to be drawn takes no thread from those who read and write.
-_drawing = ThreadPoolExecutor(1, thread_name_prefix="generate-draw")
+_drawing = Turns("generate-draw")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,11 +93,17 @@ async def read(reading: Reading, job: Job) -> Delta:
         parts.append(chunk)
     document = await asyncio.to_thread(read_document, b"".join(parts))
     parts.clear()
+    wanted = document.images[: job.images]
+    seconds = min(_FETCH_SECONDS, reading.ends_by - asyncio.get_running_loop().time())
+    # At once: those that are there in time count, whichever of them are not.
+    contents = await asyncio.gather(*(_content_of(said, seconds=seconds) for said in wanted), return_exceptions=True)
     drawn: list[CleanPicture] = []
     failure = None
-    for said in document.images[: job.images]:
+    for said, content in zip(wanted, contents, strict=True):
         try:
-            drawn.append(await _drawn(said, job))
+            if isinstance(content, BaseException):
+                raise content
+            drawn.append(await _drawn(said, content, job))
         except UpstreamError as error:
             logger.warning("generation %s: an image is left out: %s", job.generation_id, error.detail)
             failure = error
@@ -145,11 +156,21 @@ def _image(entry: dict[str, Any], contents: list[bytes | None]) -> Said:
 
 
 def _decoded(said: bytes) -> bytes | None:
-    """The bytes in base64; None for what is none, or more than any image has."""
+    """The bytes in base64, also of such as is cut into lines, written for addresses, or without its last signs.
+
+    None for what is none, or more than any image has.
+    """
+    # Escapes and line ends make it longer, and never twice as long.
+    if len(said) > 2 * _MAX_CHARS:
+        return None
+    if b"\\" in said:
+        for escaped, sign in _ESCAPED:
+            said = said.replace(escaped, sign)
+    said = said.translate(_URL_SAFE, b" \t\r\n")
     if len(said) > _MAX_CHARS:
         return None
     try:
-        return base64.b64decode(said.replace(b"\\/", b"/"), validate=True)
+        return base64.b64decode(said + b"=" * (-len(said) % 4), validate=True)
     except (ValueError, binascii.Error):
         return None
 
@@ -167,16 +188,20 @@ def _counted(usage: Any) -> Delta:
     )
 
 
-async def _drawn(said: Said, job: Job) -> CleanPicture:
+async def _content_of(said: Said, *, seconds: float) -> bytes:
+    """The bytes of an image, fetched within so many seconds where they lie elsewhere. Raises UpstreamError."""
+    if said.content is not None:
+        return said.content
+    if not said.url:
+        raise _garbled("an image that is none")
+    return await _fetched(said.url, seconds=seconds)
+
+
+async def _drawn(said: Said, content: bytes, job: Job) -> CleanPicture:
     """The image, drawn anew and marked. Raises UpstreamError."""
-    content = said.content
-    if content is None:
-        if not said.url:
-            raise _garbled("an image that is none")
-        content = await _fetched(said.url)
-    loop = asyncio.get_running_loop()
     try:
-        picture = await loop.run_in_executor(_drawing, _redrawn, content, job)
+        # Whoever has several answers drawn has one turn all the same.
+        picture = await asyncio.wrap_future(_drawing.submit(job.user_id, _redrawn, content, job))
     except PictureTooLarge:
         raise _garbled("an image larger than any") from None
     except PictureNotUnderstood:
@@ -188,10 +213,10 @@ def _redrawn(content: bytes, job: Job) -> CleanPicture:
     return clean(content, is_made=True, written_as=written_as(job.options))
 
 
-async def _fetched(url: str) -> bytes:
+async def _fetched(url: str, *, seconds: float) -> bytes:
     """What lies where the provider says that its image lies: somewhere public, or in a model server of our own."""
     try:
-        return await outbound.fetch(url, max_bytes=MAX_MADE_BYTES, seconds=_FETCH_SECONDS)
+        return await outbound.fetch(url, max_bytes=MAX_MADE_BYTES, seconds=seconds)
     except outbound.AddressRefused as error:
         raise _garbled(f"an image where nobody goes: {error}") from None
     except outbound.FetchFailed as error:

@@ -102,9 +102,16 @@ class OpenAIConnection(Connection):
             raise self._dialect.understood(error) from error
 
     async def _drawn(self, job: Job, target: Target) -> AsyncIterator[Delta]:
-        """The images: all at once, or from those who take no number one after the other, as long as some come."""
-        left = job.images
+        """The images: all at once, or from those who take no number one after the other, as long as some come.
+
+        Raises UpstreamError, also where the time of an answer is over before there are enough.
+        """
+        clock_of_loop = asyncio.get_running_loop().time
+        left, ends_by = job.images, clock_of_loop() + target.total_seconds
         while left > 0:
+            target = replace(target, total_seconds=ends_by - clock_of_loop())
+            if target.total_seconds <= 0:
+                raise UpstreamError("upstream_timeout", "no time for more images")
             async with self._reading(replace(job, images=left), target) as (reading, way):
                 drawn = await images.read(reading, replace(job, images=left))
             left = 0 if way.takes_number else left - len(drawn.pictures)

@@ -25,7 +25,8 @@ class Reading:
         self._loop = asyncio.get_running_loop()
         self._left = _MAX_STREAM_BYTES
         self._begins_by = asked_at + self._preparation
-        self._ends_by = asked_at + target.total_seconds
+        # When all of the answer has to be there, by the clock of the loop.
+        self.ends_by = asked_at + target.total_seconds
         self._is_ending = False
         self.was_heard()
 
@@ -53,7 +54,7 @@ class Reading:
     async def chunk(self) -> bytes:
         """The next bytes; none at the end. Raises UpstreamError."""
         try:
-            async with asyncio.timeout_at(min(self._until, self._ends_by)):
+            async with asyncio.timeout_at(min(self._until, self.ends_by)):
                 chunk = await anext(self._chunks, b"")
         except transport.ERRORS as error:
             raise upstream_errors.of_transport(error) from error

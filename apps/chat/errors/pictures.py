@@ -30,7 +30,10 @@ class PicturesFull(DomainError):
 
     kind = ErrorKind.CONFLICT
     code = "pictures_full"
-    title = _("You keep as many pictures as you may. Delete conversations that have some, then try again.")
+    title = _(
+        "You keep as many pictures as you may. Nothing was charged. Delete conversations that have some, or pictures "
+        "that programs were given, which go after a day, then try again."
+    )
 
 
 class TooManyPictures(DomainError):

@@ -19,9 +19,9 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from apps.chat.gateways.renderer import Renderer
-from apps.chat.gateways.turns import Turns
 from apps.chat.markup import Block, GrowingText, Seen, Words, normal, plain_blocks
 from apps.kernel.ids import UserId
+from apps.kernel.turns import Turns
 
 # Longer texts are shown as they were written.
 MAX_CHARS = 100_000

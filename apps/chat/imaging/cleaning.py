@@ -48,8 +48,8 @@ _one_at_a_time = Lock()
 def clean(content: bytes, *, is_made: bool = False, written_as: PictureType | None = None) -> CleanPicture:
     """This picture, upright, without its file's metadata, no larger than it is kept; of several the first.
 
-    `is_made`: a model drew it, so that it stays as large as it is, and is marked as generated. What is transparent
-    becomes white. Without `written_as` what came as JPEG stays one; what is too long as PNG becomes one.
+    `is_made`: a model drew it, so that it stays as large as models draw, and is marked as generated. What is
+    transparent becomes white. Without `written_as` what came as JPEG stays one; what is too long as PNG becomes one.
     Raises PictureNotUnderstood, PictureTooLarge.
     """
     limit = pictures.MAX_MADE_BYTES if is_made else pictures.MAX_BYTES
@@ -58,12 +58,11 @@ def clean(content: bytes, *, is_made: bool = False, written_as: PictureType | No
     kind = _kind_of(content)
     if kind is None:
         raise errors.PictureNotUnderstood
-    side = pictures.LONGEST_MADE_SIDE if is_made else pictures.LONGEST_SIDE
     most_png = pictures.MAX_MADE_BYTES if is_made else pictures.MAX_PNG_BYTES
     with _one_at_a_time:
         try:
             with Image.open(BytesIO(content), formats=(kind,)) as image:
-                drawn = _drawn(image, side=side)
+                drawn = _drawn(image, is_made=is_made)
             if is_made:
                 mark(drawn)
             is_jpeg = kind == "JPEG" if written_as is None else written_as is PictureType.JPEG
@@ -84,7 +83,7 @@ def megapixels_of(content: bytes) -> int:
         raise errors.PictureNotUnderstood
     try:
         with Image.open(BytesIO(content), formats=(kind,)) as image:
-            _check_size(image)
+            _check_size(image, is_made=False)
             pixels = image.width * image.height
     except _TOO_MUCH:
         raise errors.PictureTooLarge from None
@@ -99,9 +98,10 @@ def _kind_of(content: bytes) -> str | None:
     return next((kind for beginning, kind in _BEGINNINGS if content.startswith(beginning)), None)
 
 
-def _drawn(image: Image.Image, *, side: int) -> Image.Image:
+def _drawn(image: Image.Image, *, is_made: bool) -> Image.Image:
     """The picture in red, green and blue. What the file says of its colours and its camera stays behind."""
-    _check_size(image)
+    _check_size(image, is_made=is_made)
+    side = pictures.LONGEST_MADE_SIDE if is_made else pictures.LONGEST_SIDE
     if _is_photograph(image):
         # Unpacked at a half or a quarter where that is enough.
         image.draft(None, (side, side))
@@ -111,8 +111,10 @@ def _drawn(image: Image.Image, *, side: int) -> Image.Image:
     return _on_white(upright)
 
 
-def _check_size(image: Image.Image) -> None:
+def _check_size(image: Image.Image, *, is_made: bool) -> None:
     most = pictures.MAX_PIXELS_OF_JPEG if _is_photograph(image) else pictures.MAX_PIXELS
+    if is_made:
+        most = pictures.MAX_MADE_PIXELS
     if image.width * image.height > most or max(image.size) > pictures.MAX_SIDE:
         raise errors.PictureTooLarge
 

@@ -14,11 +14,15 @@ MAX_MADE_BYTES = 20 * 1024 * 1024
 MAX_SIDE = 16_384
 MAX_PIXELS = 25_000_000
 MAX_PIXELS_OF_JPEG = 50_000_000
+# The largest that models draw. Nobody asked for more, and others would wait for it.
+MAX_MADE_PIXELS = 4096 * 4096
 # The longest side as it is kept: no model looks at more of what it is shown. What a model made stays as it is.
 LONGEST_SIDE = 2048
 LONGEST_MADE_SIDE = 4096
 # Without a loss, up to so many bytes.
 MAX_PNG_BYTES = 1024 * 1024
+# How large one that is drawn will be is known when it is there. Where there is less room than this, none is begun.
+LEAST_MADE_BYTES = 256 * 1024
 
 # How closely a model may be asked to look.
 DETAILS = ("auto", "low", "high")

@@ -228,6 +228,7 @@ def _job(row: Generation, *, token: UUID, targets: tuple[Target, ...], turns: tu
     return Job(
         generation_id=row.pk,
         lease_token=token,
+        user_id=UserId(row.user_id),
         targets=targets,
         max_output_tokens=row.max_output_tokens,
         turns=turns,

@@ -11,6 +11,7 @@ from apps.chat import errors, rules, selectors
 from apps.chat.contracts import MadePicture, ModelKind, PictureFile, Role
 from apps.chat.rules.admission import rate_of
 from apps.chat.rules.images import ImagesAsked
+from apps.chat.rules.pictures import LEAST_MADE_BYTES
 from apps.chat.services import paying, starting
 from apps.chat.services.chain import asking
 from apps.chat.services.pictures import check_room_for_pictures, file_of
@@ -60,9 +61,12 @@ def start_images(*, asked: ImagesAsked, key: IdentifiedKey, address: str, now: d
 
 
 def check_room_for_images(*, user_id: UserId, number: int) -> None:
-    """Raise PicturesFull, about their number, unless the member may keep so many more; under the person's lock."""
+    """Raise PicturesFull, about their number, unless the member may keep so many more; under the person's lock.
+
+    How large they will be nobody knows: there has to be room for small ones.
+    """
     try:
-        check_room_for_pictures(user_id=user_id, more=number)
+        check_room_for_pictures(user_id=user_id, more=number, more_bytes=number * LEAST_MADE_BYTES)
     except DomainError as error:
         error.context["param"] = "n"
         raise

@@ -44,9 +44,10 @@ def check_room_for_pictures(*, user_id: UserId, more: int = 1, more_bytes: int =
     for them.
     """
     number, size = selectors.kept_pictures(user_id)
-    if number + selectors.promised_pictures(user_id) + more > settings.PICTURES_PER_MEMBER:
+    promised = selectors.promised_pictures(user_id)
+    if number + promised + more > settings.PICTURES_PER_MEMBER:
         raise errors.PicturesFull(limit=settings.PICTURES_PER_MEMBER, unit="pictures")
-    if size + more_bytes > settings.PICTURE_MEGABYTES_PER_MEMBER * _MEGABYTE:
+    if size + promised * rules.LEAST_MADE_BYTES + more_bytes > settings.PICTURE_MEGABYTES_PER_MEMBER * _MEGABYTE:
         raise errors.PicturesFull(limit=settings.PICTURE_MEGABYTES_PER_MEMBER, unit="MB")
 
 
@@ -197,7 +198,7 @@ def take_in(
 
 
 def take_back(stored: Iterable[StoredPicture]) -> None:
-    """Delete files that were written for a request which was refused; what fails is left to the sweeper."""
+    """Delete files that were written, and whose rows never come; what fails is left to the sweeper."""
     for each in stored:
         _is_deleted(each.id)
 

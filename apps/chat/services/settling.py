@@ -30,7 +30,7 @@ from apps.chat.rules.images import MOST_TOKENS_PER_IMAGE
 from apps.chat.services import health
 from apps.chat.services.costs import cost_of
 from apps.chat.services.free_allowance import count_unpaid, local_day
-from apps.chat.services.pictures import has_room_for, keep_made
+from apps.chat.services.pictures import has_room_for, keep_made, take_back
 from apps.chat.services.word_lists import record_found
 from apps.kernel.db import CompiledUpdate, Given, insert
 from apps.kernel.ids import UserId
@@ -50,6 +50,7 @@ def settle(
     The guard names what the caller relies on (its lease by the token, an expired lease), so that an engine and a
     sweeper can both try and only one succeeds.
     """
+    drawn = outcome.pictures
     outcome = _with_room(row, outcome)
     is_delivered = rules.is_delivered(
         text=outcome.text,
@@ -111,6 +112,9 @@ def settle(
         ):
             record_found(found=found, direction=direction, user_id=UserId(row.user_id), generation_id=row.pk, now=now)
         transaction.on_commit(lambda: feed.announce_end(row.pk))
+        if drawn and not outcome.pictures:
+            # There was no room: nobody ever sees them.
+            transaction.on_commit(lambda: take_back(drawn))
     return True
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from apps.chat import errors, rules, selectors
 from apps.chat.contracts import ModelKind, PriceKind
 from apps.chat.models import Message
+from apps.chat.rules.pictures import LEAST_MADE_BYTES
 from apps.chat.services import paying
 from apps.chat.services.pictures import check_room_for_pictures
 
@@ -63,4 +64,4 @@ def _check_can_be_drawn(asker: paying.Admitted, question_tokens: int) -> None:
     """Raise RequestTooLong for a question that a model of images does not read, PicturesFull where none has room."""
     if question_tokens > (limit := asker.facts.model.context_tokens):
         raise errors.RequestTooLong(limit=limit)
-    check_room_for_pictures(user_id=asker.user_id)
+    check_room_for_pictures(user_id=asker.user_id, more_bytes=LEAST_MADE_BYTES)

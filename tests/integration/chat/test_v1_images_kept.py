@@ -207,8 +207,8 @@ def test_what_there_is_no_room_for_costs_nothing(rich_alice: Member, settings: L
     assert Picture.objects.count() == 0
     # A channel drew for nobody: that has a limit of its own.
     assert FreeUse.objects.get().unpaid == 1
-    # Its file is nobody's, and goes.
-    assert services.purge_picture_files(now=clock.now() + pictures.FILE_WAITS + timedelta(minutes=1)) > 0
+    # Its file is nobody's, and goes at once.
+    assert picture_files.size(large.id) is None
     assert_audit_is_clean()
 
 

@@ -58,6 +58,41 @@ def test_slashes_may_be_escaped(entry: dict[str, Any]) -> None:
     assert images.read_document(escaped).images[0].content == PNG
 
 
+SPOKEN_BYTES = bytes(range(256)) * 3
+OF_THEM = base64.b64encode(SPOKEN_BYTES).decode()
+
+
+@pytest.mark.parametrize("name", ["b64_json", "url"])
+@pytest.mark.parametrize(
+    "said",
+    [
+        f" {OF_THEM}\n",
+        base64.encodebytes(SPOKEN_BYTES).decode(),
+        base64.encodebytes(SPOKEN_BYTES).decode().replace("\n", "\r\n\t"),
+        base64.urlsafe_b64encode(SPOKEN_BYTES).decode(),
+        base64.urlsafe_b64encode(SPOKEN_BYTES + b"1").decode().rstrip("="),
+        OF_THEM.replace("+", "\\u002B").replace("/", "\\/"),
+    ],
+    ids=["blanks", "lines", "lines of others", "for addresses", "without its last signs", "escaped"],
+)
+def test_base64_is_taken_as_it_is_written(said: str, name: str) -> None:
+    begins = "data:image/png;base64," if name == "url" else ""
+    escaped = said if "\\u002B" in said else json.dumps(said)[1:-1]
+
+    for head in {begins, "data:image/PNG;base64,", " \\ndata:image\\/webp;base64,"}:
+        (image,) = read(f'{{"data":[{{"{name}": "{head}{escaped}"}}]}}'.encode()).images
+        assert image.content is not None
+        assert image.content.removesuffix(b"1") == SPOKEN_BYTES
+
+
+def test_base64_of_line_ends_is_looked_at_no_longer_than_an_image_of_them() -> None:
+    ends = "\\n" * MAX_MADE_BYTES * 2
+
+    (image,) = read(f'{{"data":[{{"b64_json": "A{ends}{IN_BASE64[1:]}"}}]}}'.encode()).images
+
+    assert image.content is None
+
+
 @pytest.mark.parametrize("word", ["data:image/", f"data:image/png;base64,{IN_BASE64}"])
 @pytest.mark.parametrize("filling", ["[],", '{"a":0},', '{"b64_json":0},'])
 def test_what_is_beside_images_is_short_whatever_it_says(
@@ -108,6 +143,7 @@ def test_what_has_no_images_is_an_error(said: Any, code: str) -> None:
         {"b64_json": base64.b64encode(b"<svg xmlns='http://www.w3.org/2000/svg'/>").decode()},
         {"b64_json": base64.b64encode(b"<!doctype html>").decode()},
         {"b64_json": base64.b64encode(bomb(side=30_000)).decode()},
+        {"b64_json": base64.b64encode(bomb(side=4_104)).decode()},
         {"b64_json": base64.b64encode(PNG[:-30]).decode()},
         {"url": ""},
         {"url": 5},
@@ -140,6 +176,7 @@ class Spoken:
 
     def __init__(self, body: bytes) -> None:
         self._chunks = [body[:100], body[100:], b""]
+        self.ends_by = asyncio.get_running_loop().time() + 60
 
     async def chunk(self) -> bytes:
         return self._chunks.pop(0)

@@ -114,6 +114,14 @@ def test_a_large_picture_is_kept_no_larger_than_a_model_looks_at() -> None:
     assert clean(drawn("PNG", size=(4000, 8)), is_made=True).width == 4000
 
 
+def test_a_made_picture_is_no_larger_than_models_draw() -> None:
+    larger = bomb(side=4_104)
+
+    with pytest.raises(PictureTooLarge):
+        clean(larger, is_made=True)
+    assert clean(larger).width == pictures.LONGEST_SIDE
+
+
 def test_noise_without_a_loss_would_be_too_much() -> None:
     noise = Image.effect_noise((800, 800), 90).convert("RGB")
     file = BytesIO()

@@ -31,7 +31,6 @@ _NAMES = {"messages": _PROMPT}
 _FORMATS = {PictureType.PNG: "png", PictureType.JPEG: "jpeg"}
 # Whoever has a link may look at it anywhere; nothing in it may do anything.
 _HEADERS = {
-    "Cache-Control": "private, max-age=3600",
     "Content-Security-Policy": "default-src 'none'; sandbox",
     "Cross-Origin-Resource-Policy": "cross-origin",
     "X-Content-Type-Options": "nosniff",
@@ -64,12 +63,16 @@ async def generations(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-@endpoint("GET")
+@endpoint("GET", "HEAD")
 def linked(request: HttpRequest, *, picture_id: UUID, until: int, signature: str) -> HttpResponseBase:
-    """GET /v1/images/…: a picture, for whoever was given this link, as long as it is good."""
-    file = services.read_linked_picture(picture_id=picture_id, until=until, signature=signature, now=clock.now())
-    named = {"Content-Disposition": f'inline; filename="chatloop-{picture_id}.{_FORMATS[file.media_type]}"'}
-    return HttpResponse(file.content, content_type=file.media_type.value, headers=_HEADERS | named)
+    """GET, HEAD /v1/images/…: a picture, for whoever was given this link, as long as it is good, and no longer."""
+    now = clock.now()
+    file = services.read_linked_picture(picture_id=picture_id, until=until, signature=signature, now=now)
+    of_this = {
+        "Cache-Control": f"private, max-age={int(until - now.timestamp())}",
+        "Content-Disposition": f'inline; filename="chatloop-{picture_id}.{_FORMATS[file.media_type]}"',
+    }
+    return HttpResponse(file.content, content_type=file.media_type.value, headers=_HEADERS | of_this)
 
 
 def begin(request: HttpRequest) -> _Asked:

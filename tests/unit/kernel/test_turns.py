@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from apps.chat.gateways.turns import Turns
+from apps.kernel.turns import Turns
 
 
 class Works:
