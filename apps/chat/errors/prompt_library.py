@@ -12,7 +12,7 @@ class PromptNotFound(DomainError):
 
 
 class PromptNotValid(DomainError):
-    """Empty, too long, or with signs that no text has; `field` is "title" or "text", in the context."""
+    """Nothing to be seen, too long, or with signs that no text has; `field` is "title" or "text", in the context."""
 
     kind = ErrorKind.UNPROCESSABLE
     code = "prompt_not_valid"

@@ -82,6 +82,7 @@ function settleAddress() {
   document.getElementById("gone")?.remove();
   setText(""); // the draft of "new" is sent
   chat.dataset.conversation = conversationId;
+  inherit(""); // what gave way to the prompt that was sent is not
   history.pushState(null, "", `/chat/${conversationId}/`);
   rememberChat();
 }

@@ -12,28 +12,25 @@ const menu = document.getElementById("prompt-menu");
 const status = document.getElementById("prompt-status");
 // What the key of the slash writes, whatever the input method makes of it.
 const SLASH = /^[/／、]$/;
-const FRESH_MS = 60_000;
+// Who types on must not wait for a menu: after this it shows what has come.
+const PATIENCE_MS = 3_000;
 const kept = new Intentions();
 
-let isAsked = false; // since "/" was all that there was
-let isLoading = false;
-let library = null; // what was loaded, or is being loaded
-let loadedAt = 0;
+// A promise of what there is to choose from, since "/" was all that there was; null while nobody asks. Each opening asks
+// anew: the server knows whether it is still the member of this page who sits here.
+let opening = null;
 let shown = [];
 let active = 0;
 
+/** What there is to choose from: what is refused, or does not come in time, is left out, and said once. */
 async function load() {
-  const [own, starters] = await Promise.all([api.get("chat/prompts"), api.get("chat/starters")]);
-  return [...own.map((prompt) => ({ ...prompt, category: text("prompt-own") })), ...starters];
-}
-
-function libraryNow() {
-  if (!library || performance.now() - loadedAt > FRESH_MS) {
-    loadedAt = performance.now();
-    library = load();
-    library.catch(() => (library = null));
-  }
-  return library;
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(), PATIENCE_MS);
+  const paths = ["chat/prompts", "chat/starters"];
+  const [own, starters] = await Promise.all(paths.map((path) => api.get(path, { signal: patience.signal }).catch(() => null)));
+  clearTimeout(timer);
+  if (opening && !(own && starters)) toast(text("prompts-missing"));
+  return [...(own || []).map((prompt) => ({ ...prompt, category: text("prompt-own") })), ...(starters || [])];
 }
 
 /** Those whose title or category has these words, titles that begin with them first. */
@@ -81,20 +78,18 @@ function show(prompts) {
 }
 
 function dismiss() {
-  isAsked = false;
+  opening = null;
   close();
 }
 
 async function look() {
-  if (SLASH.test(input.value)) isAsked = true;
-  else if (!SLASH.test(input.value.charAt(0)) || input.value.includes("\n")) isAsked = false;
-  if (!isAsked) return close();
-  const asked = input.value;
-  isLoading = true;
-  const prompts = await libraryNow().catch((error) => (toast(error.message, "bad"), []));
-  isLoading = false;
-  if (!isAsked || input.value !== asked) return;
-  const found = matching(prompts, asked.slice(1));
+  if (SLASH.test(input.value)) opening = opening || load();
+  else if (!SLASH.test(input.value.charAt(0)) || input.value.includes("\n")) opening = null;
+  if (!opening) return close();
+  const [asked, words] = [opening, input.value];
+  const prompts = await asked;
+  if (opening !== asked || input.value !== words) return;
+  const found = matching(prompts, words.slice(1));
   if (found.length) show(found);
   else close();
 }
@@ -120,12 +115,15 @@ function wireMenu() {
     if (!event.isComposing) look();
   });
   input.addEventListener("compositionend", look);
-  // Before the box itself hears of it, to which Enter means to send and Escape to stop.
+  // Whatever was asked for, it was sent or taken out since.
+  input.addEventListener("beforeinput", () => {
+    if (!input.value) dismiss();
+  });
+  // Before the box itself hears of it, to which Enter means to send and Escape to stop: as it does while no menu is shown.
   form.addEventListener("keydown", (event) => {
-    if (event.target !== input || isComposing(event)) return;
-    if (menu.hidden && !(isLoading && event.key === "Enter")) return;
-    if (event.key === "Tab") dismiss();
-    if (event.shiftKey || !(menu.hidden || obey(event.key))) return;
+    if (event.target !== input || menu.hidden || isComposing(event)) return;
+    if (event.key === "Tab") return dismiss();
+    if (event.shiftKey || !obey(event.key)) return;
     event.preventDefault();
     event.stopPropagation();
   }, true);
@@ -144,7 +142,6 @@ async function keep(button) {
   button.setAttribute("aria-busy", "true");
   try {
     await kept.carryOut(words, ({ key }) => api.post("chat/prompts", { text: words, client_id: key }));
-    library = null;
     disable(button, input);
     toast(text("prompt-kept"), "ok");
   } catch (error) {

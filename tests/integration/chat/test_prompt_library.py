@@ -72,6 +72,7 @@ def test_a_prompt_is_kept_changed_and_deleted(alice_client: Client) -> None:
 def test_without_a_title_it_is_called_by_its_beginning(alice_client: Client) -> None:
     assert post(alice_client, "Sum up\nthis").json()["title"] == "Sum up this"
     assert post(alice_client, "长" * 100, title=" ").json()["title"] == "长" * 30 + "…"
+    assert post(alice_client, "Sum up", title="\u200b").json()["title"] == "Sum up"
 
 
 def test_those_changed_last_stand_first(alice: Member, alice_client: Client) -> None:
@@ -110,6 +111,7 @@ def test_of_two_windows_the_second_is_told_and_loses_nothing(alice_client: Clien
     [
         ("", " \n ", "text"),
         ("", "a" * (MAX_PROMPT_TEXT + 1), "text"),
+        ("", " \u200b\u2060\u3164\n", "text"),
         ("", "a\x07b", "text"),
         ("", "a\ud800", "text"),
         ("a" * (MAX_PROMPT_TITLE + 1), "text", "title"),
@@ -122,6 +124,16 @@ def test_what_is_no_prompt_is_refused(alice: Member, title: str, text: str, fiel
 
     assert refused.value.context == {"field": field}
     assert not OwnPrompt.objects.exists()
+
+
+def test_signs_that_nobody_sees_are_no_prompt_either_way(alice_client: Client) -> None:
+    kept = post(alice_client, "about pears").json()
+
+    for refused in (post(alice_client, "\u200b"), put(alice_client, kept, text="\u200b")):
+        assert (refused.status_code, refused.json()["code"]) == (422, "prompt_not_valid")
+        assert refused.json()["context"] == {"field": "text"}
+
+    assert [row["text"] for row in alice_client.get(PATH).json()] == ["about pears"]
 
 
 def test_what_is_too_long_or_unknown_is_told_by_field(alice_client: Client) -> None:
