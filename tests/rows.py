@@ -25,13 +25,15 @@ def _flush(self: BaseDatabaseOperations, sql_list: Iterable[str]) -> None:
     Triggers that refuse DELETE are set aside. Nobody who still writes is passed: what they write goes, too.
     """
     with transaction.atomic(using=self.connection.alias), self.connection.cursor() as cursor:
-        tables = sorted(set(_TABLE.findall(" ".join(sql_list))))
+        statements = list(sql_list)
+        empties = [statement for statement in statements if statement.startswith(("DELETE", "TRUNCATE"))]
+        tables = sorted(set(_TABLE.findall(" ".join(empties))))
         is_on_server = self.connection.vendor == "postgresql"
         if is_on_server:
             cursor.execute("SHOW is_superuser")
             if cursor.fetchone() == ("off",):
                 # Only a superuser may set triggers aside; all of it by TRUNCATE, which ours let pass.
-                cursor.execute(" ".join(sql_list))
+                cursor.execute(" ".join(statements))
                 return
             cursor.execute("LOCK TABLE " + ", ".join(f'"{table}"' for table in tables) + " IN EXCLUSIVE MODE")
             cursor.execute("SET LOCAL session_replication_role = replica")
@@ -42,7 +44,8 @@ def _flush(self: BaseDatabaseOperations, sql_list: Iterable[str]) -> None:
         triggers = [] if is_on_server else _triggers_of(cursor, filled)
         drops = [f'DROP TRIGGER "{name}"' for name, _ in triggers]
         deletes = [f'DELETE FROM "{name}"' for name in filled]  # noqa: S608  # Django's names
-        for statement in [*drops, *deletes, *(sql for _, sql in triggers)]:
+        others = [statement for statement in statements if statement not in empties]
+        for statement in [*drops, *deletes, *(sql for _, sql in triggers), *others]:
             cursor.execute(statement)
 
 
